@@ -1,0 +1,54 @@
+# Compiler settings shared by every C++ target, and the two functions that make targets.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_package(Threads REQUIRED)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+add_library(palyra_compile_options INTERFACE)
+target_compile_options(palyra_compile_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+  -fstack-protector-strong -fno-plt)
+target_compile_definitions(palyra_compile_options INTERFACE
+  $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>
+  $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+target_link_options(palyra_compile_options INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
+if(PALYRA_SANITIZE)
+  target_compile_options(palyra_compile_options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(palyra_compile_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# palyra_library(NAME folder SOURCES a.cc … DEPENDS targets…): the one static library of a folder.
+# Headers are included as "<folder>/file.h" from the top of the tree.
+function(palyra_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PUBLIC ${ARG_DEPENDS} PRIVATE palyra_compile_options
+    ${ARG_PRIVATE_DEPENDS})
+endfunction()
+
+# palyra_binary(NAME SOURCES a.cc … DEPENDS targets…): a program in build/<preset>/bin.
+function(palyra_binary name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE palyra_compile_options ${ARG_DEPENDS})
+endfunction()
+
+# palyra_test(NAME SOURCES a_test.cc … DEPENDS targets… [LABELS l…]): a GoogleTest binary.
+function(palyra_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE palyra_compile_options ${ARG_DEPENDS} GTest::gmock
+    GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+endfunction()

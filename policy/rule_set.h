@@ -1,0 +1,114 @@
+// RuleSet: what a policy decides about the network, as plain tables without any kernel in them.
+//
+// A RuleSet answers, for one (principal, context), the question
+//     (action, destination address, protocol, port) -> (verdict, reason)
+// exactly as Cedar's authorizer would for the Palyra schema. Two steps give the answer:
+//   1. the longest matching prefix of the address in `prefixes` gives an address class; an address
+//      that no prefix matches has class 0, which is the first entry of `classes` and may hold spans;
+//   2. the one span of that class that holds the port, the action and the protocol gives verdict
+//      and reason; where no span matches, the verdict is deny with `kReasonDefaultDeny`.
+// Addresses are in canonical form: IPv4-mapped IPv6 has become IPv4 before the question is asked.
+
+#ifndef PALYRA_POLICY_RULE_SET_H_
+#define PALYRA_POLICY_RULE_SET_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace palyra::policy {
+
+// Ordered by strictness: the verdict of several layers is the smallest.
+enum class Verdict : uint8_t { kDeny = 0, kAsk = 1, kAllow = 2 };
+
+// Ordered from the outermost. Each layer is decided apart, with its own policies and entities.
+enum class Layer : uint8_t { kMandatory = 0, kOperator = 1, kCaller = 2 };
+
+// Bits of PortSpan::actions.
+enum class NetAction : uint8_t { kConnect = 0, kSend = 1, kAccept = 2 };
+inline constexpr int kNetActionCount = 3;
+
+// Bits of PortSpan::protocols, in the order of the names tcp, udp, udplite, icmp, icmpv6.
+// MPTCP counts as tcp. ICMP has port 0.
+enum class Protocol : uint8_t { kTcp = 0, kUdp = 1, kUdplite = 2, kIcmp = 3, kIcmpv6 = 4 };
+inline constexpr int kProtocolCount = 5;
+
+// Which policies decided, as Cedar's response would name them.
+//   allow: for each layer, the satisfied permits.
+//   ask:   for each layer whose verdict is ask, the satisfied permits (all carry @ask).
+//   deny:  for each layer with a satisfied forbid, those forbids; where no forbid is satisfied, one
+//          entry without policy ids: the outermost layer in which no permit is satisfied.
+struct Reason {
+  struct LayerPolicies {
+    Layer layer;
+    std::vector<std::string> policy_ids;  // In policy order.
+    bool operator==(const LayerPolicies&) const = default;
+  };
+  std::vector<LayerPolicies> layers;  // Outermost first.
+  bool operator==(const Reason&) const = default;
+};
+
+// reasons[0] is always {{kCaller, {}}}: no policy of the caller's layer permits it.
+inline constexpr uint32_t kReasonDefaultDeny = 0;
+
+struct PortSpan {
+  uint16_t first;     // Inclusive.
+  uint16_t last;      // Inclusive.
+  uint8_t actions;    // Bit set over NetAction.
+  uint8_t protocols;  // Bit set over Protocol.
+  Verdict verdict;
+  uint32_t reason;    // Index into RuleSet::reasons.
+  bool operator==(const PortSpan&) const = default;
+};
+
+// The spans of one class are disjoint over (port, action, protocol) and sorted by `first`, then
+// `actions`, then `protocols`. Spans that would say deny with kReasonDefaultDeny are left out.
+struct AddressClass {
+  std::vector<PortSpan> spans;
+  bool operator==(const AddressClass&) const = default;
+};
+
+struct AddressPrefix {
+  bool is_ipv6;
+  uint8_t length;                 // In bits: 0..32 or 0..128.
+  std::array<uint8_t, 16> bytes;  // Network byte order; IPv4 in the first four; host bits zero.
+  uint32_t address_class;         // Index into RuleSet::classes.
+  bool operator==(const AddressPrefix&) const = default;
+};
+
+struct RuleSet {
+  std::vector<AddressPrefix> prefixes;  // Sorted: IPv4 first, then by bytes, then by length.
+  std::vector<AddressClass> classes;    // classes[0] is for addresses without a prefix.
+  std::vector<Reason> reasons;
+  bool operator==(const RuleSet&) const = default;
+};
+
+// One question, in canonical form.
+struct NetEvent {
+  NetAction action;
+  Protocol protocol;
+  bool is_ipv6;
+  std::array<uint8_t, 16> address;  // Network byte order; IPv4 in the first four, the rest zero.
+  uint16_t port;                    // Host byte order.
+};
+
+struct NetDecision {
+  Verdict verdict;
+  uint32_t reason;
+  bool operator==(const NetDecision&) const = default;
+};
+
+// The RuleSet's own interpreter: the reference for what the kernel programs answer.
+NetDecision Decide(const RuleSet& rules, const NetEvent& event);
+
+// One line per prefix, span and reason, stable for equal RuleSets; the first line is the format
+// version "palyra-ruleset 1".
+std::string DumpText(const RuleSet& rules);
+
+// "policy0, policy2 (caller)", or "no policy permits it (caller)".
+std::string ReasonText(const Reason& reason);
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_RULE_SET_H_
