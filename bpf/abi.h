@@ -1,0 +1,157 @@
+/*
+ * The one header that the BPF programs and C++ share: every map's key and value, and the event.
+ *
+ * Fixed-width integers, one-byte enums (so that `bpftool map dump` prints names) and byte arrays
+ * only; padding is explicit and zero. Addresses and the bytes of longest-prefix keys are in network
+ * byte order, every other integer in host byte order. tests/unit/engine/abi_test.cc compares sizes
+ * and offsets with the BTF of the compiled object.
+ */
+#ifndef PALYRA_BPF_ABI_H_
+#define PALYRA_BPF_ABI_H_
+
+#ifdef __cplusplus
+#include <linux/types.h>
+#endif
+
+/* Grows with every change of meaning below; objects of two versions never share a map. */
+#define PALYRA_ABI_VERSION 1
+
+/* Port spans in one row. A class with more of them is split by port range, see palyra_row_key. */
+#define PALYRA_ROW_SPANS 16
+
+#define PALYRA_COMM_LENGTH 16
+#define PALYRA_REASON_LENGTH 120
+
+/* Bounds of the tables, over all runs of the machine. */
+#define PALYRA_MAX_RUNS 16384
+#define PALYRA_MAX_PREFIXES (1 << 20)
+#define PALYRA_MAX_ROWS (1 << 18)
+#define PALYRA_MAX_REASONS (1 << 18)
+#define PALYRA_MAX_RINGS 1024
+#define PALYRA_RING_BYTES (1 << 16)
+
+enum palyra_verdict : __u8 {
+	PALYRA_DENY = 0,
+	PALYRA_ASK = 1,
+	PALYRA_ALLOW = 2,
+};
+
+/* Bits of palyra_span.actions. */
+enum palyra_action : __u8 {
+	PALYRA_NET_CONNECT = 1 << 0,
+	PALYRA_NET_SEND = 1 << 1,
+	PALYRA_NET_ACCEPT = 1 << 2,
+	/* Only in events: a kind of socket that no run may have. */
+	PALYRA_SOCKET_CREATE = 1 << 7,
+};
+
+/* Bits of palyra_span.protocols. */
+enum palyra_protocol : __u8 {
+	PALYRA_TCP = 1 << 0, /* MPTCP too */
+	PALYRA_UDP = 1 << 1,
+	PALYRA_UDPLITE = 1 << 2,
+	PALYRA_ICMP = 1 << 3,
+	PALYRA_ICMPV6 = 1 << 4,
+	PALYRA_PROTOCOL_OTHER = 1 << 7, /* never in a span: no rule permits it */
+};
+
+enum palyra_hook : __u8 {
+	PALYRA_HOOK_CONNECT4 = 1,
+	PALYRA_HOOK_CONNECT6 = 2,
+	PALYRA_HOOK_SENDMSG4 = 3,
+	PALYRA_HOOK_SENDMSG6 = 4,
+	PALYRA_HOOK_EGRESS = 5,
+	PALYRA_HOOK_SOCK_CREATE = 6,
+};
+
+/* Map `runs`: cgroup id of a run -> what holds there. No entry: every call is denied. */
+struct palyra_run {
+	__u32 profile;  /* first part of the keys of the rule tables */
+	__u32 ring;     /* index into `rings` for events of this run */
+	__u64 denied;   /* decisions that were deny */
+	__u64 lost;     /* of those, events that found no room in the ring */
+};
+
+/* Map `profiles`: which run owns the rules stored under a profile id. */
+struct palyra_profile {
+	__u64 owner; /* cgroup id */
+};
+
+/*
+ * Maps `addresses4` and `addresses6`: longest prefix -> address class. prefix_length counts the 32
+ * bits of `profile` too; the entry of length 32 is the class of every address without a prefix.
+ */
+struct palyra_address4_key {
+	__u32 prefix_length;
+	__u32 profile;
+	__u8 address[4];
+};
+
+struct palyra_address6_key {
+	__u32 prefix_length;
+	__u32 profile;
+	__u8 address[16];
+};
+
+struct palyra_address_class {
+	__u32 address_class;
+	__u32 port_shift; /* 0..16: the row of a port is the one with part = port >> port_shift */
+};
+
+/* Map `rows`: what an address class decides about a range of ports. No entry: deny, reason 0. */
+struct palyra_row_key {
+	__u32 profile;
+	__u32 address_class;
+	__u32 part;
+};
+
+struct palyra_span {
+	__u16 port_first; /* inclusive */
+	__u16 port_last;  /* inclusive */
+	__u8 actions;     /* bits of enum palyra_action */
+	__u8 protocols;   /* bits of enum palyra_protocol */
+	enum palyra_verdict verdict;
+	__u8 padding;
+	__u32 reason; /* key into `reasons` */
+};
+
+struct palyra_row {
+	__u32 span_count;
+	struct palyra_span spans[PALYRA_ROW_SPANS]; /* disjoint */
+};
+
+/* Map `reasons`: the policies behind a verdict, as text for people. No program reads it. */
+struct palyra_reason_key {
+	__u32 profile;
+	__u32 reason;
+};
+
+struct palyra_reason {
+	char policies[PALYRA_REASON_LENGTH]; /* NUL-terminated UTF-8, cut when longer */
+};
+
+/* Map `ring_owners`: index into `rings` -> cgroup id of the run whose supervisor reads it. */
+struct palyra_ring_owner {
+	__u64 run;
+};
+
+/* One denial, written to the run's ring buffer. */
+struct palyra_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 run;     /* cgroup id */
+	__u32 profile;
+	__u32 reason;
+	__u32 pid;         /* thread group id; 0 where the packet has no task (egress) */
+	__u32 socket_type; /* SOCK_*, only for PALYRA_SOCKET_CREATE */
+	__u16 ip_protocol; /* IPPROTO_* as the kernel numbers it */
+	__u16 port;
+	__u8 address[16]; /* IPv4 in the first four bytes, the rest zero */
+	enum palyra_hook hook;
+	enum palyra_action action;
+	enum palyra_protocol protocol;
+	__u8 is_ipv6;
+	__u8 padding[4];
+	char comm[PALYRA_COMM_LENGTH];
+};
+
+#endif /* PALYRA_BPF_ABI_H_ */

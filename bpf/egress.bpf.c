@@ -1,0 +1,322 @@
+/*
+ * Egress of runs: which addresses, ports and protocols a run may reach, and with what sockets.
+ *
+ * Policy: deny unless the tables of the run's profile say allow. Attached once, to the cgroup above
+ * all runs; a program finds its run as the ancestor cgroup at level `run_level`, so a run's own
+ * sub-cgroups change nothing. What happens below that cgroup without an entry in `runs` is denied.
+ *
+ *   connect4, connect6    TCP (Fast Open and MPTCP too), connected UDP and ping sockets
+ *   sendmsg4, sendmsg6    unconnected UDP
+ *   egress                every packet of a run's sockets, judged by how its flow began: the
+ *                         backstop for what no call shows (ping, replies of listeners, packets to
+ *                         an address that the kernel chose) and for policies tightened meanwhile
+ *   sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw sockets would forge packets
+ *
+ * One form before deciding: IPv4-mapped IPv6 is IPv4, and the unspecified address is loopback,
+ * because that is where the kernel sends it. The egress hook sees the address that was really used.
+ *
+ * An ask is a deny here: whoever may answer it changes the tables first.
+ */
+#include "bpf/egress_tables.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define SOCK_PROGRAM_ALLOW 1
+#define SOCK_PROGRAM_DENY 0
+
+/* Level of a run's cgroup, counted from the root of the whole hierarchy. Set before loading. */
+const volatile __u32 run_level = 0;
+
+static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
+					  const struct question *q, __u32 reason, __u32 socket_type,
+					  int in_task)
+{
+	__u32 ring_index = run->ring;
+	void *ring = bpf_map_lookup_elem(&rings, &ring_index);
+
+	__sync_fetch_and_add(&run->denied, 1);
+	if (!ring)
+		goto lost;
+
+	struct palyra_event event = {
+		.time_ns = bpf_ktime_get_boot_ns(),
+		.run = run_id,
+		.profile = run->profile,
+		.reason = reason,
+		.socket_type = socket_type,
+		.ip_protocol = q->ip_protocol,
+		.port = q->port,
+		.hook = q->hook,
+		.action = q->action,
+		.protocol = q->protocol,
+		.is_ipv6 = q->is_ipv6,
+	};
+
+	__builtin_memcpy(event.address, q->address, sizeof(event.address));
+	if (in_task) {
+		event.pid = bpf_get_current_pid_tgid() >> 32;
+		bpf_get_current_comm(event.comm, sizeof(event.comm));
+	}
+	if (bpf_ringbuf_output(ring, &event, sizeof(event), 0) == 0)
+		return;
+lost:
+	__sync_fetch_and_add(&run->lost, 1);
+}
+
+static __always_inline int judge(__u64 run_id, const struct question *q, int in_task)
+{
+	struct palyra_run *run = bpf_map_lookup_elem(&runs, &run_id);
+	__u32 reason;
+
+	if (!run)
+		return SOCK_PROGRAM_DENY;
+	if (decide(run->profile, q, &reason) == PALYRA_ALLOW)
+		return SOCK_PROGRAM_ALLOW;
+	report_denial(run, run_id, q, reason, 0, in_task);
+	return SOCK_PROGRAM_DENY;
+}
+
+/* 0.0.0.0 means this host to the kernel's routing. */
+static __always_inline void canonical_ipv4(struct question *q)
+{
+	if (q->address[0] | q->address[1] | q->address[2] | q->address[3])
+		return;
+	q->address[0] = 127;
+	q->address[3] = 1;
+}
+
+/* `words` is the address as four words in network byte order. */
+static __always_inline void set_ipv6(struct question *q, const __u32 *words)
+{
+	__builtin_memset(q->address, 0, sizeof(q->address));
+	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) {
+		q->is_ipv6 = 0;
+		__builtin_memcpy(q->address, &words[3], 4);
+		canonical_ipv4(q);
+		return;
+	}
+	q->is_ipv6 = 1;
+	__builtin_memcpy(q->address, words, 16);
+	if (!(words[0] | words[1] | words[2] | words[3]))
+		q->address[15] = 1;
+}
+
+static __always_inline void set_ipv4(struct question *q, __u32 word)
+{
+	__builtin_memcpy(q->address, &word, 4);
+	canonical_ipv4(q);
+}
+
+static __always_inline struct question question_of_call(struct bpf_sock_addr *ctx,
+							enum palyra_action action,
+							enum palyra_hook hook)
+{
+	struct question q = {
+		.action = action,
+		.hook = hook,
+		.ip_protocol = ctx->protocol,
+		.protocol = protocol_of(ctx->protocol),
+	};
+
+	if (has_port(q.protocol))
+		q.port = bpf_ntohs((__u16)ctx->user_port);
+	return q;
+}
+
+static __always_inline int judge_call(const struct question *q)
+{
+	return judge(bpf_get_current_ancestor_cgroup_id(run_level), q, 1);
+}
+
+/* Leaves the mark by which the egress hook tells a connection from an accepted one. */
+static __always_inline int judge_connect(struct bpf_sock_addr *ctx, const struct question *q)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	if (judge_call(q) == SOCK_PROGRAM_DENY)
+		return SOCK_PROGRAM_DENY;
+	if (q->protocol != PALYRA_TCP)
+		return SOCK_PROGRAM_ALLOW;
+	if (!sk)
+		return SOCK_PROGRAM_DENY;
+
+	struct palyra_flow *flow =
+		bpf_sk_storage_get(&flows, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!flow)
+		return SOCK_PROGRAM_DENY;
+	flow->connected = 1;
+	return SOCK_PROGRAM_ALLOW;
+}
+
+SEC("cgroup/connect4")
+int palyra_connect4(struct bpf_sock_addr *ctx)
+{
+	struct question q = question_of_call(ctx, PALYRA_NET_CONNECT, PALYRA_HOOK_CONNECT4);
+
+	set_ipv4(&q, ctx->user_ip4);
+	return judge_connect(ctx, &q);
+}
+
+SEC("cgroup/connect6")
+int palyra_connect6(struct bpf_sock_addr *ctx)
+{
+	struct question q = question_of_call(ctx, PALYRA_NET_CONNECT, PALYRA_HOOK_CONNECT6);
+	__u32 words[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
+
+	set_ipv6(&q, words);
+	return judge_connect(ctx, &q);
+}
+
+SEC("cgroup/sendmsg4")
+int palyra_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct question q = question_of_call(ctx, PALYRA_NET_SEND, PALYRA_HOOK_SENDMSG4);
+
+	set_ipv4(&q, ctx->user_ip4);
+	return judge_call(&q);
+}
+
+SEC("cgroup/sendmsg6")
+int palyra_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct question q = question_of_call(ctx, PALYRA_NET_SEND, PALYRA_HOOK_SENDMSG6);
+	__u32 words[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
+
+	set_ipv6(&q, words);
+	return judge_call(&q);
+}
+
+/* Offset of the transport header, or a negative value where the packet is denied unread. */
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct question *q)
+{
+	struct ipv4_header header;
+
+	if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)) < 0)
+		return -1;
+	__builtin_memcpy(q->address, header.destination, sizeof(header.destination));
+	q->ip_protocol = header.protocol;
+	if (header.fragment & bpf_htons(IPV4_FRAGMENT_OFFSET))
+		return -1;
+	return (header.version_and_length & 0xf) * 4;
+}
+
+/*
+ * Extension headers are not walked: no rule permits the protocol number of one, so a packet with a
+ * routing header, which is not sent where its destination says, is denied with the others.
+ */
+static __always_inline int parse_ipv6(struct __sk_buff *skb, struct question *q)
+{
+	struct ipv6_header header;
+	__u32 words[4];
+
+	if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)) < 0)
+		return -1;
+	__builtin_memcpy(words, header.destination, sizeof(words));
+	set_ipv6(q, words);
+	q->ip_protocol = header.next_header;
+	return sizeof(header);
+}
+
+static __always_inline int is_peer(const struct bpf_sock *sk, const struct question *q)
+{
+	if (sk->state != BPF_TCP_ESTABLISHED)
+		return 0;
+	if (has_port(q->protocol) && bpf_ntohs(sk->dst_port) != q->port)
+		return 0;
+	if (!q->is_ipv6) {
+		__u32 word;
+
+		__builtin_memcpy(&word, q->address, sizeof(word));
+		return sk->dst_ip4 == word;
+	}
+
+	__u32 words[4];
+
+	__builtin_memcpy(words, q->address, sizeof(words));
+	return sk->dst_ip6[0] == words[0] && sk->dst_ip6[1] == words[1] &&
+	       sk->dst_ip6[2] == words[2] && sk->dst_ip6[3] == words[3];
+}
+
+/* How the flow of this packet began. */
+static __always_inline enum palyra_action action_of_packet(struct bpf_sock *sk,
+							   const struct question *q)
+{
+	if (q->protocol != PALYRA_TCP)
+		return is_peer(sk, q) ? PALYRA_NET_CONNECT : PALYRA_NET_SEND;
+	if (sk->state == BPF_TCP_LISTEN)
+		return PALYRA_NET_ACCEPT;
+	return bpf_sk_storage_get(&flows, sk, NULL, 0) ? PALYRA_NET_CONNECT : PALYRA_NET_ACCEPT;
+}
+
+SEC("cgroup_skb/egress")
+int palyra_egress(struct __sk_buff *skb)
+{
+	struct question q = { .hook = PALYRA_HOOK_EGRESS };
+	struct bpf_sock *sk = skb->sk;
+	__be16 destination_port;
+	int transport;
+
+	if (!sk)
+		return SOCK_PROGRAM_DENY;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return SOCK_PROGRAM_DENY;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		transport = parse_ipv4(skb, &q);
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		transport = parse_ipv6(skb, &q);
+	else
+		return SOCK_PROGRAM_DENY;
+
+	q.protocol = transport < 0 ? PALYRA_PROTOCOL_OTHER : protocol_of(q.ip_protocol);
+	if (q.protocol != PALYRA_PROTOCOL_OTHER && has_port(q.protocol)) {
+		if (bpf_skb_load_bytes(skb, transport + 2, &destination_port,
+				       sizeof(destination_port)) < 0)
+			q.protocol = PALYRA_PROTOCOL_OTHER;
+		else
+			q.port = bpf_ntohs(destination_port);
+	}
+	q.action = action_of_packet(sk, &q);
+	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, 0);
+}
+
+static __always_inline int is_ordinary_socket(__u32 type, __u32 protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_MPTCP:
+		return type == SOCK_STREAM;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return type == SOCK_DGRAM;
+	default:
+		return 0;
+	}
+}
+
+SEC("cgroup/sock_create")
+int palyra_sock_create(struct bpf_sock *sk)
+{
+	__u64 run_id = bpf_get_current_ancestor_cgroup_id(run_level);
+	struct palyra_run *run = bpf_map_lookup_elem(&runs, &run_id);
+
+	if (!run)
+		return SOCK_PROGRAM_DENY;
+	if (is_ordinary_socket(sk->type, sk->protocol))
+		return SOCK_PROGRAM_ALLOW;
+
+	struct question q = {
+		.action = PALYRA_SOCKET_CREATE,
+		.hook = PALYRA_HOOK_SOCK_CREATE,
+		.ip_protocol = sk->protocol,
+		.protocol = protocol_of(sk->protocol),
+		.is_ipv6 = sk->family == AF_INET6,
+	};
+
+	report_denial(run, run_id, &q, 0, sk->type, 1);
+	return SOCK_PROGRAM_DENY;
+}

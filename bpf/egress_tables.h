@@ -1,0 +1,179 @@
+/*
+ * The maps of egress and the one decision over them. Everything is keyed by profile, so a policy is
+ * put in force, or replaced, by a single write of palyra_run.profile: no program sees half of one.
+ */
+#ifndef PALYRA_BPF_EGRESS_TABLES_H_
+#define PALYRA_BPF_EGRESS_TABLES_H_
+
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_RUNS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct palyra_run);
+} runs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_RUNS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct palyra_profile);
+} profiles SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, PALYRA_MAX_PREFIXES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_address4_key);
+	__type(value, struct palyra_address_class);
+} addresses4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, PALYRA_MAX_PREFIXES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_address6_key);
+	__type(value, struct palyra_address_class);
+} addresses6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_ROWS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_row_key);
+	__type(value, struct palyra_row);
+} rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_REASONS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_reason_key);
+	__type(value, struct palyra_reason);
+} reasons SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_RINGS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct palyra_ring_owner);
+} ring_owners SEC(".maps");
+
+struct palyra_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, PALYRA_RING_BYTES);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, PALYRA_MAX_RINGS);
+	__type(key, __u32);
+	__array(values, struct palyra_ring);
+} rings SEC(".maps");
+
+/* A TCP socket that was opened by connect(); the others with a peer were accepted. */
+struct palyra_flow {
+	__u32 connected;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct palyra_flow);
+} flows SEC(".maps");
+
+/* What is asked of the tables. */
+struct question {
+	enum palyra_action action;
+	enum palyra_protocol protocol;
+	enum palyra_hook hook;
+	__u8 is_ipv6;
+	__u16 ip_protocol;
+	__u16 port;
+	__u8 address[16];
+};
+
+static __always_inline enum palyra_protocol protocol_of(__u32 ip_protocol)
+{
+	switch (ip_protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_MPTCP:
+		return PALYRA_TCP;
+	case IPPROTO_UDP:
+		return PALYRA_UDP;
+	case IPPROTO_UDPLITE:
+		return PALYRA_UDPLITE;
+	case IPPROTO_ICMP:
+		return PALYRA_ICMP;
+	case IPPROTO_ICMPV6:
+		return PALYRA_ICMPV6;
+	default:
+		return PALYRA_PROTOCOL_OTHER;
+	}
+}
+
+static __always_inline int has_port(enum palyra_protocol protocol)
+{
+	return protocol != PALYRA_ICMP && protocol != PALYRA_ICMPV6;
+}
+
+static __always_inline struct palyra_address_class *class_of(__u32 profile,
+							     const struct question *q)
+{
+	if (q->is_ipv6) {
+		struct palyra_address6_key key = { .prefix_length = 32 + 128, .profile = profile };
+
+		__builtin_memcpy(key.address, q->address, sizeof(key.address));
+		return bpf_map_lookup_elem(&addresses6, &key);
+	}
+	struct palyra_address4_key key = { .prefix_length = 32 + 32, .profile = profile };
+
+	__builtin_memcpy(key.address, q->address, sizeof(key.address));
+	return bpf_map_lookup_elem(&addresses4, &key);
+}
+
+/* Anything that is not found is a deny with reason 0: no policy permits it. */
+static __always_inline enum palyra_verdict decide(__u32 profile, const struct question *q,
+						  __u32 *reason)
+{
+	struct palyra_address_class *address_class = class_of(profile, q);
+
+	*reason = 0;
+	if (!address_class)
+		return PALYRA_DENY;
+
+	struct palyra_row_key key = {
+		.profile = profile,
+		.address_class = address_class->address_class,
+		.part = q->port >> (address_class->port_shift & 31),
+	};
+	struct palyra_row *row = bpf_map_lookup_elem(&rows, &key);
+
+	if (!row)
+		return PALYRA_DENY;
+	for (__u32 i = 0; i < PALYRA_ROW_SPANS; i++) {
+		struct palyra_span *span = &row->spans[i];
+
+		if (i >= row->span_count)
+			break;
+		if (q->port < span->port_first || q->port > span->port_last)
+			continue;
+		if (!(span->actions & q->action) || !(span->protocols & q->protocol))
+			continue;
+		*reason = span->reason;
+		return span->verdict;
+	}
+	return PALYRA_DENY;
+}
+
+#endif /* PALYRA_BPF_EGRESS_TABLES_H_ */
