@@ -1,0 +1,47 @@
+// Cedar's authorizer, and the three-valued verdict that Palyra takes from it.
+// Normative text: cedar-spec, Cedar/Spec/Authorizer.lean.
+
+#ifndef PALYRA_POLICY_AUTHORIZER_H_
+#define PALYRA_POLICY_AUTHORIZER_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "policy/evaluator.h"
+#include "policy/policy_set.h"
+#include "policy/rule_set.h"
+
+namespace palyra::policy {
+
+enum class Decision : uint8_t { kDeny, kAllow };
+
+// A policy that was skipped because its evaluation failed.
+struct PolicyError {
+  size_t policy;  // Index into the PolicySet.
+  EvalError error;
+};
+
+struct Response {
+  Decision decision = Decision::kDeny;
+  std::vector<size_t> reasons;  // Indices into the PolicySet, ascending.
+  std::vector<PolicyError> errors;
+};
+
+// Exactly Cedar: a satisfied forbid denies, else a satisfied permit allows, else deny without a
+// reason. A policy that errors is skipped and listed, a forbid too: what acts on the answer uses
+// Judge instead.
+Response Authorize(const PolicySet& policies, const Request& request, const EntityStore& entities);
+
+struct Judgement {
+  Verdict verdict = Verdict::kDeny;
+  std::vector<size_t> reasons;  // Indices into the PolicySet, ascending.
+  std::vector<PolicyError> errors;
+};
+
+// As Authorize, but: a forbid that errors denies like one that is satisfied, and is a reason; and
+// where every satisfied permit carries @ask the verdict is ask.
+Judgement Judge(const PolicySet& policies, const Request& request, const EntityStore& entities);
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_AUTHORIZER_H_

@@ -1,0 +1,64 @@
+// What a Cedar expression is for a request.
+// Normative text: cedar-spec, Cedar/Spec/Evaluator.lean.
+
+#ifndef PALYRA_POLICY_EVALUATOR_H_
+#define PALYRA_POLICY_EVALUATOR_H_
+
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "policy/ast.h"
+#include "policy/entities.h"
+#include "policy/value.h"
+
+namespace palyra::policy {
+
+struct Request {
+  EntityUid principal;
+  EntityUid action;
+  EntityUid resource;
+  Value context;  // A record.
+  // An entity that comes with the request (the endpoint of a connection) and stands before the
+  // store's entity of the same name. May be null; its ancestors are taken as complete.
+  std::shared_ptr<const Entity> event_entity = nullptr;
+};
+
+struct EvalError {
+  Span span;  // Of the expression that failed, in the source of its policy.
+  std::string message;
+};
+
+using EvalResult = std::expected<Value, EvalError>;
+
+// Borrows both; thread-safe as long as they do not change.
+class Evaluator {
+ public:
+  Evaluator(const Request& request, const EntityStore& entities)
+      : request_(request), entities_(entities) {}
+
+  // Short-circuits &&, || and if; everything else is strict, left to right. Recurses at most
+  // `expr.height` deep.
+  [[nodiscard]] EvalResult Evaluate(const Expr& expr) const;
+
+ private:
+  const Request& request_;
+  const EntityStore& entities_;
+};
+
+// The operators on values, for partial evaluation too: an operator gives the same answer there.
+// `span` goes into the error. kIn, kGetTag and kHasTag need the entities; `Evaluator` semantics of
+// the event entity apply.
+EvalResult ApplyUnary(UnaryOp op, const Value& operand, Span span);
+EvalResult ApplyBinary(BinaryOp op, const Value& left, const Value& right, const Request& request,
+                       const EntityStore& entities, Span span);
+EvalResult ApplyCall(Function function, std::span<const Value> args, Span span);
+EvalResult ApplyGetAttr(const Value& object, const std::string& attr, const Request& request,
+                        const EntityStore& entities, Span span);
+EvalResult ApplyHasAttr(const Value& object, const std::vector<std::string>& path,
+                        const Request& request, const EntityStore& entities, Span span);
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_EVALUATOR_H_

@@ -1,0 +1,31 @@
+// Cedar policy text to trees: the whole policy grammar of Cedar 4.5 with the extension type ipaddr.
+// https://docs.cedarpolicy.com/policies/syntax-grammar.html
+//
+// Refused with a diagnostic of their own, never ignored: templates, the other extension types, and
+// policies nested deeper than kMaxNesting.
+
+#ifndef PALYRA_POLICY_PARSER_H_
+#define PALYRA_POLICY_PARSER_H_
+
+#include <expected>
+#include <vector>
+
+#include "policy/ast.h"
+#include "policy/source.h"
+
+namespace palyra::policy {
+
+// All policies of a file, in order; or every error found, at least one. After an error the parser
+// goes on behind the next `;` outside strings and comments, and gives up after 20 errors.
+std::expected<std::vector<Policy>, std::vector<Diagnostic>> ParsePolicies(const SourcePtr& source);
+
+// One expression and nothing behind it.
+std::expected<ExprPtr, std::vector<Diagnostic>> ParseExpression(const SourcePtr& source);
+
+// Whether `name` is an entity type as Cedar writes it in data: identifiers joined by "::" without
+// spaces, none of them reserved.
+bool IsTypeName(std::string_view name);
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_PARSER_H_

@@ -1,0 +1,131 @@
+// Cedar values. Immutable and cheap to copy: strings, entity ids, sets and records are shared.
+
+#ifndef PALYRA_POLICY_VALUE_H_
+#define PALYRA_POLICY_VALUE_H_
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "policy/ip.h"
+
+namespace palyra::policy {
+
+// An entity's name: Palyra::Agent::"bot" has type "Palyra::Agent" and id "bot".
+class EntityUid {
+ public:
+  EntityUid(std::string type, std::string id);
+
+  [[nodiscard]] const std::string& type() const { return data_->type; }
+  [[nodiscard]] const std::string& id() const { return data_->id; }
+  [[nodiscard]] size_t hash() const { return data_->hash; }
+
+  bool operator==(const EntityUid& other) const;
+  std::strong_ordering operator<=>(const EntityUid& other) const;  // By type, then id.
+
+ private:
+  struct Data {
+    std::string type;
+    std::string id;
+    size_t hash;
+  };
+  std::shared_ptr<const Data> data_;
+};
+
+class SetValue;
+class RecordValue;
+
+enum class ValueKind : uint8_t { kBool, kLong, kString, kEntity, kSet, kRecord, kIp };
+
+// "bool", "long", "string", "entity", "set", "record", "ipaddr": for messages.
+std::string_view KindName(ValueKind kind);
+
+class Value {
+ public:
+  static Value Bool(bool value);
+  static Value Long(int64_t value);
+  static Value String(std::string value);  // UTF-8.
+  static Value Entity(EntityUid uid);
+  static Value Ip(const IpAddress& ip);
+  // Elements in any order, equal ones once.
+  static Value Set(std::vector<Value> elements);
+  // Fields in any order. Of equal keys the first stays: callers refuse duplicates before.
+  static Value Record(std::vector<std::pair<std::string, Value>> fields);
+
+  [[nodiscard]] ValueKind kind() const { return static_cast<ValueKind>(data_.index()); }
+
+  // Null where the value is of another kind. Valid as long as this value or a copy of it lives.
+  [[nodiscard]] const bool* AsBool() const { return std::get_if<bool>(&data_); }
+  [[nodiscard]] const int64_t* AsLong() const { return std::get_if<int64_t>(&data_); }
+  [[nodiscard]] const std::string* AsString() const;
+  [[nodiscard]] const EntityUid* AsEntity() const { return std::get_if<EntityUid>(&data_); }
+  [[nodiscard]] const SetValue* AsSet() const;
+  [[nodiscard]] const RecordValue* AsRecord() const;
+  [[nodiscard]] const IpAddress* AsIp() const { return std::get_if<IpAddress>(&data_); }
+
+  // Nesting: 1, or 1 + the deepest element of a set or record.
+  [[nodiscard]] int height() const;
+
+  // Cedar's ==: total, false across kinds, structural.
+  bool operator==(const Value& other) const;
+  // A total order that agrees with ==; by kind first. It has no meaning in Cedar.
+  std::strong_ordering operator<=>(const Value& other) const;
+
+ private:
+  using Data =
+      std::variant<bool, int64_t, std::shared_ptr<const std::string>, EntityUid,
+                   std::shared_ptr<const SetValue>, std::shared_ptr<const RecordValue>, IpAddress>;
+  explicit Value(Data data) : data_(std::move(data)) {}
+
+  Data data_;
+};
+
+// Elements sorted and unique, so that membership is a binary search.
+class SetValue {
+ public:
+  explicit SetValue(std::vector<Value> elements);
+
+  [[nodiscard]] const std::vector<Value>& elements() const { return elements_; }
+  [[nodiscard]] bool Contains(const Value& value) const;
+  [[nodiscard]] bool ContainsAll(const SetValue& other) const;
+  [[nodiscard]] bool ContainsAny(const SetValue& other) const;
+  [[nodiscard]] int height() const { return height_; }
+
+ private:
+  std::vector<Value> elements_;
+  int height_;
+};
+
+// Fields sorted by key, keys unique.
+class RecordValue {
+ public:
+  using Field = std::pair<std::string, Value>;
+
+  RecordValue() = default;
+  explicit RecordValue(std::vector<Field> fields);
+
+  [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
+  [[nodiscard]] const Value* Find(std::string_view key) const;  // Null where there is none.
+  [[nodiscard]] int height() const { return height_; }
+
+  bool operator==(const RecordValue& other) const { return fields_ == other.fields_; }
+
+ private:
+  std::vector<Field> fields_;
+  int height_ = 1;
+};
+
+}  // namespace palyra::policy
+
+template <>
+struct std::hash<palyra::policy::EntityUid> {
+  size_t operator()(const palyra::policy::EntityUid& uid) const noexcept { return uid.hash(); }
+};
+
+#endif  // PALYRA_POLICY_VALUE_H_
