@@ -32,7 +32,7 @@ class EntityStore {
 
   // `ancestors` of each entity may be direct parents only. Refused: a cycle, an entity that is its
   // own parent, an action whose parent is not an action, and two different entities of one name
-  // (equal ones, after closing, are one).
+  // (equal ones are one).
   static Result<EntityStore> Create(std::vector<Entity> entities);
 
   // An array of {"uid", "attrs", "parents", "tags"?}. Messages begin with the source's name and say

@@ -48,12 +48,13 @@ class Evaluator {
 };
 
 // The operators on values, for partial evaluation too: an operator gives the same answer there.
-// `span` goes into the error. kIn, kGetTag and kHasTag need the entities; `Evaluator` semantics of
-// the event entity apply.
+// `span` goes into the error. `request` lends only its event entity.
 EvalResult ApplyUnary(UnaryOp op, const Value& operand, Span span);
 EvalResult ApplyBinary(BinaryOp op, const Value& left, const Value& right, const Request& request,
                        const EntityStore& entities, Span span);
 EvalResult ApplyCall(Function function, std::span<const Value> args, Span span);
+EvalResult ApplyLike(const Value& text, const Pattern& pattern, Span span);
+EvalResult ApplyIsType(const Value& object, const std::string& type, Span span);
 EvalResult ApplyGetAttr(const Value& object, const std::string& attr, const Request& request,
                         const EntityStore& entities, Span span);
 EvalResult ApplyHasAttr(const Value& object, const std::vector<std::string>& path,

@@ -1,0 +1,41 @@
+// JSON as Cedar reads it.
+
+#ifndef PALYRA_POLICY_JSON_TREE_H_
+#define PALYRA_POLICY_JSON_TREE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "policy/source.h"
+
+namespace palyra::policy {
+
+// One JSON value. Keys of an object are unique and in the order of the text.
+struct JsonNode {
+  using Array = std::vector<JsonNode>;
+  using Object = std::vector<std::pair<std::string, JsonNode>>;
+  std::variant<std::monostate, bool, int64_t, std::string, Array, Object> data;  // monostate: null
+
+  [[nodiscard]] const bool* AsBool() const { return std::get_if<bool>(&data); }
+  [[nodiscard]] const int64_t* AsLong() const { return std::get_if<int64_t>(&data); }
+  [[nodiscard]] const std::string* AsString() const { return std::get_if<std::string>(&data); }
+  [[nodiscard]] const Array* AsArray() const { return std::get_if<Array>(&data); }
+  [[nodiscard]] const Object* AsObject() const { return std::get_if<Object>(&data); }
+
+  // The member of an object; null where there is none, or this is no object.
+  [[nodiscard]] const JsonNode* Find(std::string_view key) const;
+};
+
+// The whole text as one value. Refused: numbers that are not 64-bit signed integers, duplicate
+// keys, nesting beyond kMaxNesting, and what is not JSON (RFC 8259) in UTF-8. The message says
+// where: "entities.json:3:7: …" or "entities.json: at [2].attrs.port: …".
+Result<JsonNode> ParseJson(const SourceFile& source);
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_JSON_TREE_H_

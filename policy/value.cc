@@ -1,0 +1,144 @@
+#include "policy/value.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace palyra::policy {
+namespace {
+
+std::strong_ordering Order(std::string_view a, std::string_view b) { return a.compare(b) <=> 0; }
+
+}  // namespace
+
+EntityUid::EntityUid(std::string type, std::string id) {
+  const size_t hash = std::hash<std::string_view>{}(type) * 31 + std::hash<std::string_view>{}(id);
+  data_ = std::make_shared<const Data>(Data{std::move(type), std::move(id), hash});
+}
+
+bool EntityUid::operator==(const EntityUid& other) const {
+  return data_ == other.data_ ||
+         (hash() == other.hash() && id() == other.id() && type() == other.type());
+}
+
+std::strong_ordering EntityUid::operator<=>(const EntityUid& other) const {
+  if (data_ == other.data_) {
+    return std::strong_ordering::equal;
+  }
+  const std::strong_ordering by_type = Order(type(), other.type());
+  return by_type != 0 ? by_type : Order(id(), other.id());
+}
+
+std::string_view KindName(ValueKind kind) {
+  static constexpr std::array<std::string_view, 7> kNames = {"bool", "long",   "string", "entity",
+                                                             "set",  "record", "ipaddr"};
+  return kNames.at(static_cast<size_t>(kind));
+}
+
+Value Value::Bool(bool value) { return Value(Data(value)); }
+Value Value::Long(int64_t value) { return Value(Data(value)); }
+Value Value::String(std::string value) {
+  return Value(Data(std::make_shared<const std::string>(std::move(value))));
+}
+Value Value::Entity(EntityUid uid) { return Value(Data(std::move(uid))); }
+Value Value::Ip(const IpAddress& ip) { return Value(Data(ip)); }
+Value Value::Set(std::vector<Value> elements) {
+  return Value(Data(std::make_shared<const SetValue>(std::move(elements))));
+}
+Value Value::Record(std::vector<std::pair<std::string, Value>> fields) {
+  return Value(Data(std::make_shared<const RecordValue>(std::move(fields))));
+}
+
+const std::string* Value::AsString() const {
+  const auto* held = std::get_if<std::shared_ptr<const std::string>>(&data_);
+  return held == nullptr ? nullptr : held->get();
+}
+
+const SetValue* Value::AsSet() const {
+  const auto* held = std::get_if<std::shared_ptr<const SetValue>>(&data_);
+  return held == nullptr ? nullptr : held->get();
+}
+
+const RecordValue* Value::AsRecord() const {
+  const auto* held = std::get_if<std::shared_ptr<const RecordValue>>(&data_);
+  return held == nullptr ? nullptr : held->get();
+}
+
+int Value::height() const {
+  if (const SetValue* set = AsSet()) {
+    return set->height();
+  }
+  if (const RecordValue* record = AsRecord()) {
+    return record->height();
+  }
+  return 1;
+}
+
+bool Value::operator==(const Value& other) const { return (*this <=> other) == 0; }
+
+std::strong_ordering Value::operator<=>(const Value& other) const {
+  if (data_.index() != other.data_.index()) {
+    return data_.index() <=> other.data_.index();
+  }
+  switch (kind()) {
+    case ValueKind::kBool:
+      return *AsBool() <=> *other.AsBool();
+    case ValueKind::kLong:
+      return *AsLong() <=> *other.AsLong();
+    case ValueKind::kString:
+      return Order(*AsString(), *other.AsString());
+    case ValueKind::kEntity:
+      return *AsEntity() <=> *other.AsEntity();
+    case ValueKind::kSet:
+      return AsSet() == other.AsSet() ? std::strong_ordering::equal
+                                      : AsSet()->elements() <=> other.AsSet()->elements();
+    case ValueKind::kRecord:
+      return AsRecord() == other.AsRecord() ? std::strong_ordering::equal
+                                            : AsRecord()->fields() <=> other.AsRecord()->fields();
+    case ValueKind::kIp:
+      return *AsIp() <=> *other.AsIp();
+  }
+  std::unreachable();
+}
+
+SetValue::SetValue(std::vector<Value> elements) : elements_(std::move(elements)), height_(1) {
+  std::ranges::sort(elements_, [](const Value& a, const Value& b) { return (a <=> b) < 0; });
+  elements_.erase(std::unique(elements_.begin(), elements_.end()), elements_.end());
+  for (const Value& element : elements_) {
+    height_ = std::max(height_, element.height() + 1);
+  }
+}
+
+bool SetValue::Contains(const Value& value) const {
+  return std::binary_search(elements_.begin(), elements_.end(), value,
+                            [](const Value& a, const Value& b) { return (a <=> b) < 0; });
+}
+
+bool SetValue::ContainsAll(const SetValue& other) const {
+  return std::ranges::all_of(other.elements_, [&](const Value& v) { return Contains(v); });
+}
+
+bool SetValue::ContainsAny(const SetValue& other) const {
+  const bool smaller = elements_.size() < other.elements_.size();
+  const SetValue& asked = smaller ? *this : other;
+  const SetValue& searched = smaller ? other : *this;
+  return std::ranges::any_of(asked.elements_, [&](const Value& v) { return searched.Contains(v); });
+}
+
+RecordValue::RecordValue(std::vector<Field> fields) : fields_(std::move(fields)) {
+  std::ranges::stable_sort(fields_, {}, &Field::first);
+  const auto duplicates = std::ranges::unique(fields_, {}, &Field::first);
+  fields_.erase(duplicates.begin(), duplicates.end());
+  for (const Field& field : fields_) {
+    height_ = std::max(height_, field.second.height() + 1);
+  }
+}
+
+const Value* RecordValue::Find(std::string_view key) const {
+  const auto found = std::ranges::lower_bound(fields_, key, {}, &Field::first);
+  return found != fields_.end() && found->first == key ? &found->second : nullptr;
+}
+
+}  // namespace palyra::policy
