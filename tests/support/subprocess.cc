@@ -113,8 +113,8 @@ Subprocess::~Subprocess() {
 
 void Subprocess::StartChild(const std::vector<std::string>& arguments, const SpawnOptions& options,
                             int input, int output, int error) {
-  const std::vector<char*> argument_pointers = Pointers(arguments);
-  const std::vector<char*> environment_pointers =
+  std::vector<char*> argument_pointers = Pointers(arguments);
+  std::vector<char*> environment_pointers =
       Pointers(options.environment.value_or(std::vector<std::string>{}));
   pid_ = fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
