@@ -62,6 +62,7 @@ enum palyra_hook : __u8 {
 	PALYRA_HOOK_SENDMSG6 = 4,
 	PALYRA_HOOK_EGRESS = 5,
 	PALYRA_HOOK_SOCK_CREATE = 6,
+	PALYRA_HOOK_LSM_SOCKET_CREATE = 7,
 };
 
 /* Map `runs`: cgroup id of a run -> what holds there. No entry: every call is denied. */
@@ -150,7 +151,8 @@ struct palyra_event {
 	enum palyra_action action;
 	enum palyra_protocol protocol;
 	__u8 is_ipv6;
-	__u8 padding[4];
+	__u8 padding[2];
+	__u16 socket_family; /* AF_*, only for PALYRA_SOCKET_CREATE */
 	char comm[PALYRA_COMM_LENGTH];
 };
 

@@ -11,6 +11,8 @@
  *                         backstop for what no call shows (ping, replies of listeners, packets to
  *                         an address that the kernel chose) and for policies tightened meanwhile
  *   sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw sockets would forge packets
+ *   lsm/socket_create     other address families, where BPF LSM is there: what seccomp refuses too,
+ *                         but io_uring makes sockets that seccomp does not see
  *
  * One form before deciding: IPv4-mapped IPv6 is IPv4, and the unspecified address is loopback,
  * because that is where the kernel sends it. The egress hook sees the address that was really used.
@@ -18,6 +20,8 @@
  * An ask is a deny here: whoever may answer it changes the tables first.
  */
 #include "bpf/egress_tables.h"
+
+#include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -27,9 +31,17 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Level of a run's cgroup, counted from the root of the whole hierarchy. Set before loading. */
 const volatile __u32 run_level = 0;
 
+/* Id of the cgroup above all runs: who is not below it is none of the LSM program's business. */
+const volatile __u64 palyra_cgroup = 0;
+
+struct socket_kind {
+	__u16 family;
+	__u32 type;
+};
+
 static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
-					  const struct question *q, __u32 reason, __u32 socket_type,
-					  int in_task)
+					  const struct question *q, __u32 reason,
+					  struct socket_kind kind, int in_task)
 {
 	__u32 ring_index = run->ring;
 	void *ring = bpf_map_lookup_elem(&rings, &ring_index);
@@ -43,7 +55,8 @@ static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
 		.run = run_id,
 		.profile = run->profile,
 		.reason = reason,
-		.socket_type = socket_type,
+		.socket_type = kind.type,
+		.socket_family = kind.family,
 		.ip_protocol = q->ip_protocol,
 		.port = q->port,
 		.hook = q->hook,
@@ -72,7 +85,7 @@ static __always_inline int judge(__u64 run_id, const struct question *q, int in_
 		return SOCK_PROGRAM_DENY;
 	if (decide(run->profile, q, &reason) == PALYRA_ALLOW)
 		return SOCK_PROGRAM_ALLOW;
-	report_denial(run, run_id, q, reason, 0, in_task);
+	report_denial(run, run_id, q, reason, (struct socket_kind){}, in_task);
 	return SOCK_PROGRAM_DENY;
 }
 
@@ -317,6 +330,50 @@ int palyra_sock_create(struct bpf_sock *sk)
 		.is_ipv6 = sk->family == AF_INET6,
 	};
 
-	report_denial(run, run_id, &q, 0, sk->type, 1);
+	report_denial(run, run_id, &q, 0,
+		      (struct socket_kind){ .family = sk->family, .type = sk->type }, 1);
 	return SOCK_PROGRAM_DENY;
+}
+
+static __always_inline int is_known_family(int family, int protocol)
+{
+	switch (family) {
+	case AF_UNIX:
+	case AF_INET:
+	case AF_INET6:
+		return 1;
+	case AF_NETLINK:
+		return protocol == NETLINK_ROUTE;
+	default:
+		return 0;
+	}
+}
+
+/* Not loaded where the kernel has no BPF LSM or refuses it. */
+SEC("?lsm/socket_create")
+int BPF_PROG(palyra_socket_create, int family, int type, int protocol, int kern, int previous)
+{
+	if (previous != 0)
+		return previous;
+	if (kern || is_known_family(family, protocol))
+		return 0;
+	if (bpf_get_current_ancestor_cgroup_id(run_level - 1) != palyra_cgroup)
+		return 0;
+
+	__u64 run_id = bpf_get_current_ancestor_cgroup_id(run_level);
+	struct palyra_run *run = bpf_map_lookup_elem(&runs, &run_id);
+
+	if (!run)
+		return -EPERM;
+
+	struct question q = {
+		.action = PALYRA_SOCKET_CREATE,
+		.hook = PALYRA_HOOK_LSM_SOCKET_CREATE,
+		.ip_protocol = protocol,
+		.protocol = PALYRA_PROTOCOL_OTHER,
+	};
+
+	report_denial(run, run_id, &q, 0, (struct socket_kind){ .family = family, .type = type },
+		      1);
+	return -EAFNOSUPPORT;
 }

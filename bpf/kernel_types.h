@@ -8,8 +8,15 @@
 #include <linux/types.h>
 #include <linux/bpf.h>
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_NETLINK 16
+
+#define NETLINK_ROUTE 0
+
+#define EPERM 1
+#define EAFNOSUPPORT 97
 
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2

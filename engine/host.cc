@@ -42,7 +42,8 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
 }
 
 bool HasOption(std::string_view options, std::string_view wanted) {
-  return std::ranges::contains(Split(options, ','), wanted);
+  const std::vector<std::string_view> all = Split(options, ',');
+  return std::ranges::find(all, wanted) != all.end();
 }
 
 // "36 35 98:0 /root /mount/point rw,noatime shared:1 - type source super-options"
@@ -119,7 +120,7 @@ Result<Host> PrepareHost() {
       host.control_mounts.push_back(entry.mount_point);
     }
   }
-  if (!std::ranges::contains(host.control_mounts, host.bpffs)) {
+  if (std::ranges::find(host.control_mounts, host.bpffs) == host.control_mounts.end()) {
     host.control_mounts.push_back(host.bpffs);
   }
   return host;

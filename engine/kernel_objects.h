@@ -1,0 +1,76 @@
+// The kernel side as it stands on this machine: programs attached once, above the cgroups of all
+// runs, with links and maps pinned below /sys/fs/bpf/palyra/<generation>/.
+//
+// A generation is one build's programs and ABI. Two generations share neither maps nor cgroups, so a
+// new version attaches beside the old until the old one's runs have ended.
+
+#ifndef PALYRA_ENGINE_KERNEL_OBJECTS_H_
+#define PALYRA_ENGINE_KERNEL_OBJECTS_H_
+
+#include <array>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "engine/features.h"
+#include "engine/host.h"
+
+namespace palyra::engine {
+
+// Pinned maps, by the names of bpf/egress_tables.h.
+enum class Table {
+  kRuns,
+  kProfiles,
+  kAddresses4,
+  kAddresses6,
+  kRows,
+  kReasons,
+  kRingOwners,
+  kRings,
+};
+inline constexpr size_t kTableCount = 8;
+
+const char* TableName(Table table);
+
+class KernelObjects {
+ public:
+  // Opens this build's objects, installing them first where they are missing or no longer attached.
+  // Afterwards every program is attached to `cgroup_path()`. Installing holds a lock in the runtime
+  // directory, so that concurrent calls do it once. `features` is asked only for installing.
+  static Result<KernelObjects> Open(const Host& host, Features& features);
+
+  [[nodiscard]] int fd(Table table) const { return tables_[static_cast<size_t>(table)].get(); }
+
+  // The cgroup that the programs are attached to; runs are its children.
+  [[nodiscard]] const std::string& cgroup_path() const { return cgroup_path_; }
+  // A BPF LSM program holds the socket families: for io_uring too, which seccomp does not see.
+  [[nodiscard]] bool lsm_holds_socket_families() const { return lsm_attached_; }
+  // Where links and maps are pinned.
+  [[nodiscard]] const std::string& pin_path() const { return pin_path_; }
+
+ private:
+  KernelObjects() = default;
+
+  std::string cgroup_path_;
+  std::string pin_path_;
+  std::array<UniqueFd, kTableCount> tables_;
+  bool lsm_attached_ = false;
+};
+
+// Directories that hold every generation's objects.
+std::string PalyraCgroup(const Host& host);
+std::string PalyraPins(const Host& host);
+
+// Name of this build's generation, e.g. "v1-5f3a9c01".
+const char* GenerationName();
+
+// Detaches and unpins generation `name` and removes its cgroup. Only for one without runs.
+Result<void> RemoveGeneration(const Host& host, const std::string& name);
+
+// Level of the calling process's cgroup, counted from the root of the whole hierarchy even inside a
+// cgroup namespace. Asks the kernel by running a small program once.
+Result<unsigned> OwnCgroupLevel();
+
+}  // namespace palyra::engine
+
+#endif  // PALYRA_ENGINE_KERNEL_OBJECTS_H_

@@ -1,0 +1,27 @@
+// A Landlock domain around a run (landlock(7)). Being in one is what counts: its processes cannot
+// trace or inspect processes outside (every Landlock version), nor, where the kernel can scope them,
+// signal those (ABI 6) or connect to their abstract unix sockets (ABI 6).
+
+#ifndef PALYRA_ENGINE_LANDLOCK_H_
+#define PALYRA_ENGINE_LANDLOCK_H_
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace palyra::engine {
+
+// The kernel's Landlock ABI version, 0 where there is no Landlock.
+int LandlockAbi();
+
+// First ABI version that scopes signals and abstract unix sockets.
+inline constexpr int kLandlockScopeAbi = 6;
+
+// A ruleset for `abi` (at least 1) that isolates as above and restricts nothing else.
+Result<UniqueFd> MakeIsolationRuleset(int abi);
+
+// Between fork and exec: enters the domain; no_new_privs is set. 0 or errno.
+int EnterLandlockDomain(int ruleset_fd);
+
+}  // namespace palyra::engine
+
+#endif  // PALYRA_ENGINE_LANDLOCK_H_

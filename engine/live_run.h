@@ -1,0 +1,67 @@
+// Everything that a run has in the kernel: its lock, cgroup, rules, event ring and table entry.
+
+#ifndef PALYRA_ENGINE_LIVE_RUN_H_
+#define PALYRA_ENGINE_LIVE_RUN_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "engine/cgroup.h"
+#include "engine/events.h"
+#include "engine/host.h"
+#include "engine/kernel_objects.h"
+#include "engine/profile.h"
+#include "engine/run_lock.h"
+#include "policy/rule_set.h"
+
+namespace palyra::engine {
+
+// What the kernel counted for a run.
+struct RunCounters {
+  uint64_t denied = 0;  // Decisions that were deny.
+  uint64_t lost = 0;    // Of those, without an event because the ring was full.
+};
+
+class LiveRun {
+ public:
+  // After this the rules are in force for whatever is born in the cgroup; nothing runs there yet.
+  // A failure leaves nothing behind.
+  static Result<LiveRun> Create(const Host& host, const KernelObjects& objects,
+                                const policy::RuleSet& rules);
+
+  LiveRun(LiveRun&&) = default;
+  LiveRun& operator=(LiveRun&&) = delete;
+  // Gives everything back as Remove does; whoever wants errors calls that.
+  ~LiveRun();
+
+  [[nodiscard]] const std::string& id() const { return lock_.id(); }
+  [[nodiscard]] const Cgroup& cgroup() const { return cgroup_; }
+  [[nodiscard]] EventRing& events() { return *ring_; }
+
+  [[nodiscard]] RunCounters ReadCounters() const;
+
+  // Kills what still runs and waits until nothing is left. Rules and events stay.
+  Result<void> Kill(KillMethod method);
+
+  // Gives everything back. Processes that could not be killed keep their cgroup, without an entry in
+  // the tables: all their calls are denied.
+  Result<void> Remove(KillMethod method);
+
+ private:
+  LiveRun(const KernelObjects& objects, RunLock lock, Cgroup cgroup);
+  Result<void> PutInForce(const policy::RuleSet& rules);
+
+  const KernelObjects* objects_;
+  RunLock lock_;
+  Cgroup cgroup_;
+  std::optional<Profile> profile_;
+  std::optional<EventRing> ring_;
+  bool removed_ = false;
+};
+
+}  // namespace palyra::engine
+
+#endif  // PALYRA_ENGINE_LIVE_RUN_H_

@@ -1,0 +1,137 @@
+#include "engine/run.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "engine/guardian.h"
+#include "engine/landlock.h"
+#include "engine/seccomp_filter.h"
+#include "engine/supervisor.h"
+
+namespace palyra::engine {
+namespace {
+
+// The ring holds far fewer; a bound, so that a run that is denied without end cannot hold up its end.
+constexpr int kEventsAtEnd = 1 << 16;
+
+// A network socket was born outside the run: no policy would hold what is sent through it.
+Result<void> RefuseNetworkStreams() {
+  constexpr const char* kNames[] = {"standard input", "standard output", "standard error"};
+  for (int fd = 0; fd <= 2; ++fd) {
+    int family = 0;
+    socklen_t size = sizeof(family);
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0 || family == AF_UNIX) continue;
+    return Fail(ErrorCode::kRefused,
+                std::string(kNames[fd]) +
+                    " is a network socket, which no policy would hold; pass it through a pipe");
+  }
+  return {};
+}
+
+Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects,
+                                  const RunRequest& request, Features& features,
+                                  UniqueFd& landlock) {
+  SpawnRequest spawn;
+  spawn.argv = request.argv;
+  spawn.environment = request.environment;
+  spawn.user = request.user;
+  spawn.control_mounts = host.control_mounts;
+  Result<std::vector<sock_filter>> filter = 
+      BuildSeccompFilter({.allow_io_uring = objects.lsm_holds_socket_families()});
+  if (!filter) return std::unexpected(filter.error());
+  spawn.seccomp = *std::move(filter);
+  if (features.Has(Feature::kLandlock)) {
+    Result<UniqueFd> ruleset = MakeIsolationRuleset(LandlockAbi());
+    if (!ruleset) return std::unexpected(ruleset.error());
+    landlock = *std::move(ruleset);
+    spawn.landlock_fd = landlock.get();
+  }
+  return spawn;
+}
+
+Result<RunOutcome> OutcomeOfFailedStart(const SpawnFailure& failure, const std::string& command) {
+  if (failure.step != SpawnStep::kExec) {
+    return FailErrno(failure.system_errno, "the run was not started: cannot " +
+                                               std::string(SpawnStepName(failure.step)) +
+                                               " for \"" + command + '"');
+  }
+  RunOutcome outcome;
+  outcome.end =
+      failure.system_errno == ENOENT ? RunEnd::kNotFound : RunEnd::kNotExecutable;
+  outcome.start_errno = failure.system_errno;
+  return outcome;
+}
+
+RunOutcome Reap(const Child& child) {
+  RunOutcome outcome;
+  int status = 0;
+  while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status)) {
+    outcome.end = RunEnd::kSignaled;
+    outcome.signal = WTERMSIG(status);
+  } else {
+    outcome.exit_code = WEXITSTATUS(status);
+  }
+  return outcome;
+}
+
+// Spawns, waits and kills. The run's objects stay for the caller to remove.
+Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest& request,
+                             KillMethod kill_method) {
+  Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(kill_method); });
+  if (!guardian) return std::unexpected(guardian.error());
+  Result<ForwardedSignals> signals = ForwardedSignals::Block();
+  if (!signals) return std::unexpected(signals.error());
+  spawn.cgroup_fd = run.cgroup().fd();
+  spawn.signal_mask = signals->previous_mask();
+
+  Result<SpawnResult> spawned = Spawn(spawn);
+  if (!spawned) return std::unexpected(spawned.error());
+  if (spawned->failure) return OutcomeOfFailedStart(*spawned->failure, request.argv[0]);
+
+  const EventRing::Handler on_event = [&request](const palyra_event& event) {
+    if (request.on_denial) request.on_denial(event);
+  };
+  Result<WaitEnd> waited = WaitForChild({.child = &spawned->child,
+                                         .signals = &*signals,
+                                         .events = &run.events(),
+                                         .on_event = &on_event,
+                                         .timeout = request.timeout});
+  // Whatever happened, nothing goes on running.
+  Result<void> killed = run.Kill(kill_method);
+  if (!waited) return std::unexpected(waited.error());
+  if (!killed) return std::unexpected(killed.error());
+  RunOutcome outcome = Reap(spawned->child);
+  if (*waited == WaitEnd::kDeadline) outcome.end = RunEnd::kTimedOut;
+  run.events().Drain(on_event, kEventsAtEnd);
+  outcome.counters = run.ReadCounters();
+  return outcome;
+}
+
+}  // namespace
+
+Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& objects,
+                                         Features& features, const RunRequest& request) {
+  if (Result<void> accepted = RefuseNetworkStreams(); !accepted) {
+    return std::unexpected(accepted.error());
+  }
+  UniqueFd landlock;
+  Result<SpawnRequest> spawn = PrepareSpawn(host, objects, request, features, landlock);
+  if (!spawn) return std::unexpected(spawn.error());
+
+  Result<LiveRun> run = LiveRun::Create(host, objects, request.rules);
+  if (!run) return std::unexpected(run.error());
+  const KillMethod kill_method =
+      features.Has(Feature::kCgroupKill) ? KillMethod::kCgroupKill : KillMethod::kTreeKill;
+  Result<RunOutcome> outcome = Supervise(*run, *spawn, request, kill_method);
+  Result<void> removed = run->Remove(kill_method);
+  if (outcome && !removed) return std::unexpected(removed.error());
+  if (outcome) outcome->run_id = run->id();
+  return outcome;
+}
+
+}  // namespace palyra::engine

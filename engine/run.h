@@ -1,0 +1,63 @@
+// One sandboxed tool call, from a compiled policy to an exit status.
+
+#ifndef PALYRA_ENGINE_RUN_H_
+#define PALYRA_ENGINE_RUN_H_
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bpf/abi.h"
+#include "engine/features.h"
+#include "engine/host.h"
+#include "engine/kernel_objects.h"
+#include "engine/live_run.h"
+#include "engine/spawn.h"
+#include "engine/tool_user.h"
+#include "policy/rule_set.h"
+
+namespace palyra::engine {
+
+struct RunRequest {
+  std::vector<std::string> argv;         // Not empty; argv[0] is looked up in the environment's PATH.
+  std::vector<std::string> environment;  // NAME=VALUE, complete.
+  ToolUser user;
+  policy::RuleSet rules;
+  std::optional<std::chrono::milliseconds> timeout;  // Wall clock, from the start of the command.
+  // Called for each denial, in order, in the calling thread.
+  std::function<void(const palyra_event&)> on_denial;
+};
+
+enum class RunEnd {
+  kExited,         // exit_code
+  kSignaled,       // signal
+  kTimedOut,       // Everything was killed at the deadline.
+  kNotFound,       // The command does not exist; nothing ran.
+  kNotExecutable,  // It cannot be executed (start_errno); nothing ran.
+};
+
+struct RunOutcome {
+  std::string run_id;
+  RunEnd end = RunEnd::kExited;
+  int exit_code = 0;
+  int signal = 0;
+  int start_errno = 0;
+  RunCounters counters;
+};
+
+// Runs `request` in the calling process's terminal, working directory and standard streams, and
+// returns when every process of the run is gone and nothing is left of it in the kernel. While it
+// runs, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1 and SIGUSR2 sent to this process go to the command;
+// those that the terminal sends reach the command by themselves. When this process is killed, so is
+// the run. An error means that the command did not start, or could not be ended.
+//
+// Single-threaded callers only, and one run at a time: signal masks are the process's.
+Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& objects,
+                                         Features& features, const RunRequest& request);
+
+}  // namespace palyra::engine
+
+#endif  // PALYRA_ENGINE_RUN_H_

@@ -1,0 +1,48 @@
+// The system calls that no run may make, as a filter program built by libseccomp.
+//
+// Everything is allowed but:
+//   socket families other than AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK with NETLINK_ROUTE, which no
+//     cgroup program sees (EAFNOSUPPORT);
+//   io_uring, which makes sockets without the filter seeing the family, unless something behind it
+//     holds the families (ENOSYS, so that libraries fall back);
+//   new user namespaces, in which a run would hold capabilities (EPERM; clone3 gives ENOSYS, because
+//     its flags lie in memory, and libraries fall back to clone);
+//   bpf, perf_event_open, userfaultfd, key management (EPERM);
+//   pushing input into a terminal, TIOCSTI and TIOCLINUX (EPERM);
+//   other system call tables, x32 and 32-bit (the process is killed).
+
+#ifndef PALYRA_ENGINE_SECCOMP_FILTER_H_
+#define PALYRA_ENGINE_SECCOMP_FILTER_H_
+
+#include <linux/filter.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace palyra::engine {
+
+struct SeccompOptions {
+  // Weakening: only where another mechanism holds socket families for io_uring's own calls.
+  bool allow_io_uring = false;
+};
+
+Result<std::vector<sock_filter>> BuildSeccompFilter(const SeccompOptions& options);
+
+// `value` such that (argument & mask) == value.
+struct MaskedValue {
+  uint64_t mask;
+  uint64_t value;
+  bool operator==(const MaskedValue&) const = default;
+};
+
+// The fewest masked comparisons that match exactly the 64-bit values of which `allowed` (ascending)
+// does not hold the value. A filter can only compare, so an allowlist of arguments is written as the
+// denial of its complement.
+std::vector<MaskedValue> ComplementOf(const std::vector<uint64_t>& allowed);
+
+}  // namespace palyra::engine
+
+#endif  // PALYRA_ENGINE_SECCOMP_FILTER_H_

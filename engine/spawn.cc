@@ -1,0 +1,278 @@
+#include "engine/spawn.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <sys/capability.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include "engine/landlock.h"
+
+namespace palyra::engine {
+namespace {
+
+constexpr int kFailureFd = 3;  // In the child, closed by exec.
+
+constexpr unsigned kLockedSecureBits =
+    SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
+
+// Everything that the child touches, in plain arrays: it allocates nothing.
+struct ChildPlan {
+  const SpawnRequest* request;
+  std::vector<std::string> candidates;  // Paths to try, in PATH's order.
+  std::vector<char*> argv;
+  std::vector<char*> environment;
+  sock_fprog seccomp;
+  cap_value_t capability_count;
+  pid_t supervisor;
+  int failure_fd;
+};
+
+std::vector<std::string> CandidatesFor(const std::string& command,
+                                       const std::vector<std::string>& environment) {
+  if (command.find('/') != std::string::npos) return {command};
+  std::string_view path;
+  for (const std::string_view variable : environment) {
+    if (variable.starts_with("PATH=")) path = variable.substr(5);
+  }
+  std::vector<std::string> candidates;
+  while (!path.empty()) {
+    const size_t end = std::min(path.find(':'), path.size());
+    // An empty element would mean the working directory; it is never searched unasked.
+    if (end > 0) candidates.push_back(std::string(path.substr(0, end)) + '/' + command);
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return candidates;
+}
+
+std::vector<char*> Pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  for (const std::string& string : strings) pointers.push_back(const_cast<char*>(string.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// ---- In the child: system calls only. Each step returns 0 or errno. ----
+
+int ErrnoUnless(bool succeeded) { return succeeded ? 0 : errno; }
+
+int JoinNewSessionKeyring() {
+  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0) return 0;
+  return errno == ENOSYS ? 0 : errno;  // No keys in this kernel: none to inherit.
+}
+
+int MakePrivateMounts() {
+  if (unshare(CLONE_NEWNS) != 0) return errno;
+  return ErrnoUnless(mount("", "/", "", MS_SLAVE | MS_REC, nullptr) == 0);
+}
+
+int ProtectControlMounts(const std::vector<std::string>& mounts) {
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  for (const std::string& path : mounts) {
+    if (mount_setattr(AT_FDCWD, path.c_str(), AT_RECURSIVE, &attributes, sizeof(attributes)) == 0) {
+      continue;
+    }
+    // Covered by another mount: the path leads elsewhere, for the tool too.
+    if (errno != EINVAL && errno != ENOENT) return errno;
+  }
+  return 0;
+}
+
+int DropBoundingSet(cap_value_t count) {
+  for (cap_value_t capability = 0; capability < count; ++capability) {
+    if (cap_drop_bound(capability) != 0) return errno;
+  }
+  return 0;
+}
+
+// The raw calls: glibc's wrappers would look for other threads.
+int BecomeUser(const ToolUser& user) {
+  if (syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0) return errno;
+  if (syscall(SYS_setresgid, user.gid, user.gid, user.gid) != 0) return errno;
+  return ErrnoUnless(syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0);
+}
+
+int ClearCapabilities() {
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return errno;
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none = {};
+  return ErrnoUnless(syscall(SYS_capset, &header, none.data()) == 0);
+}
+
+int DieWithSupervisor(pid_t supervisor) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return errno;
+  return getppid() == supervisor ? 0 : ESRCH;
+}
+
+int CloseDescriptors(int& failure_fd) {
+  if (failure_fd != kFailureFd) {
+    if (dup3(failure_fd, kFailureFd, O_CLOEXEC) < 0) return errno;
+    failure_fd = kFailureFd;
+  }
+  return ErrnoUnless(syscall(SYS_close_range, kFailureFd + 1, ~0U, 0) == 0);
+}
+
+int InstallSeccomp(const sock_fprog& program) {
+  return ErrnoUnless(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+}
+
+// As execvp: a directory that lacks the command or denies it does not end the search.
+int Execute(const ChildPlan& plan) {
+  int failure = ENOENT;
+  for (const std::string& candidate : plan.candidates) {
+    execve(candidate.c_str(), plan.argv.data(), plan.environment.data());
+    if (errno == EACCES) failure = EACCES;
+    if (errno != EACCES && errno != ENOENT && errno != ENOTDIR) return errno;
+  }
+  return failure;
+}
+
+int Take(SpawnStep step, ChildPlan& plan) {
+  const SpawnRequest& request = *plan.request;
+  switch (step) {
+    case SpawnStep::kSessionKeyring:
+      return JoinNewSessionKeyring();
+    case SpawnStep::kMountNamespace:
+      return MakePrivateMounts();
+    case SpawnStep::kProtectControlMounts:
+      return ProtectControlMounts(request.control_mounts);
+    case SpawnStep::kBoundingSet:
+      return DropBoundingSet(plan.capability_count);
+    case SpawnStep::kSecureBits:
+      return ErrnoUnless(prctl(PR_SET_SECUREBITS, kLockedSecureBits, 0, 0, 0) == 0);
+    case SpawnStep::kUser:
+      return BecomeUser(request.user);
+    case SpawnStep::kCapabilities:
+      return ClearCapabilities();
+    case SpawnStep::kParentDeath:
+      return DieWithSupervisor(plan.supervisor);
+    case SpawnStep::kNoNewPrivileges:
+      return ErrnoUnless(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    case SpawnStep::kLandlock:
+      return request.landlock_fd < 0 ? 0 : EnterLandlockDomain(request.landlock_fd);
+    case SpawnStep::kDescriptors:
+      return CloseDescriptors(plan.failure_fd);
+    case SpawnStep::kSeccomp:
+      sigprocmask(SIG_SETMASK, &request.signal_mask, nullptr);
+      return InstallSeccomp(plan.seccomp);
+    case SpawnStep::kExec:
+      return Execute(plan);
+  }
+  return EINVAL;
+}
+
+[[noreturn]] void RunChild(ChildPlan& plan) {
+  for (int step = 0; step <= static_cast<int>(SpawnStep::kExec); ++step) {
+    const int failure = Take(static_cast<SpawnStep>(step), plan);
+    if (failure == 0) continue;
+    const SpawnFailure report = {.step = static_cast<SpawnStep>(step), .system_errno = failure};
+    (void)!write(plan.failure_fd, &report, sizeof(report));
+    break;
+  }
+  _exit(125);
+}
+
+// ---- In the parent. ----
+
+pid_t CloneInto(int cgroup_fd, int& pidfd) {
+  clone_args arguments = {};
+  arguments.flags = CLONE_INTO_CGROUP | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<__u64>(cgroup_fd);
+  return static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof(arguments)));
+}
+
+// End of file means that exec has closed the pipe.
+Result<std::optional<SpawnFailure>> ReadFailure(int fd) {
+  SpawnFailure failure;
+  while (true) {
+    const ssize_t size = read(fd, &failure, sizeof(failure));
+    if (size == 0) return std::nullopt;
+    if (size == sizeof(failure)) return failure;
+    if (size < 0 && errno == EINTR) continue;
+    return FailErrno(size < 0 ? errno : EIO, "cannot read from the starting child");
+  }
+}
+
+}  // namespace
+
+std::string_view SpawnStepName(SpawnStep step) {
+  switch (step) {
+    case SpawnStep::kSessionKeyring:
+      return "join a new session keyring";
+    case SpawnStep::kMountNamespace:
+      return "make a private mount namespace";
+    case SpawnStep::kProtectControlMounts:
+      return "make cgroup and BPF mounts read-only";
+    case SpawnStep::kBoundingSet:
+      return "drop the capability bounding set";
+    case SpawnStep::kSecureBits:
+      return "lock the secure bits";
+    case SpawnStep::kUser:
+      return "become the tool's user";
+    case SpawnStep::kCapabilities:
+      return "clear all capabilities";
+    case SpawnStep::kParentDeath:
+      return "tie the run to its supervisor";
+    case SpawnStep::kNoNewPrivileges:
+      return "set no_new_privs";
+    case SpawnStep::kLandlock:
+      return "enter the Landlock domain";
+    case SpawnStep::kDescriptors:
+      return "close inherited descriptors";
+    case SpawnStep::kSeccomp:
+      return "install the seccomp filter";
+    case SpawnStep::kExec:
+      return "execute the command";
+  }
+  return "unknown step";
+}
+
+Result<SpawnResult> Spawn(const SpawnRequest& request) {
+  std::array<int, 2> pipe_fds;
+  if (pipe2(pipe_fds.data(), O_CLOEXEC) != 0) return FailErrno(errno, "cannot make a pipe");
+  const UniqueFd read_end(pipe_fds[0]);
+  UniqueFd write_end(pipe_fds[1]);
+
+  ChildPlan plan = {.request = &request,
+                    .candidates = CandidatesFor(request.argv[0], request.environment),
+                    .argv = Pointers(request.argv),
+                    .environment = Pointers(request.environment),
+                    .seccomp = {.len = static_cast<unsigned short>(request.seccomp.size()),
+                                .filter = const_cast<sock_filter*>(request.seccomp.data())},
+                    .capability_count = cap_max_bits(),
+                    .supervisor = getpid(),
+                    .failure_fd = write_end.get()};
+  int pidfd = -1;
+  const pid_t pid = CloneInto(request.cgroup_fd, pidfd);
+  if (pid == 0) RunChild(plan);
+  if (pid < 0) return FailErrno(errno, "cannot clone a child into the run's cgroup");
+
+  SpawnResult result = {.child = {.pid = pid, .pidfd = UniqueFd(pidfd)}, .failure = std::nullopt};
+  write_end.Reset();
+  Result<std::optional<SpawnFailure>> failure = ReadFailure(read_end.get());
+  if (!failure || *failure) waitpid(pid, nullptr, 0);
+  if (!failure) return std::unexpected(failure.error());
+  result.failure = *failure;
+  return result;
+}
+
+}  // namespace palyra::engine

@@ -1,0 +1,156 @@
+#include "engine/sweep.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "bpf/abi.h"
+#include "engine/cgroup.h"
+#include "engine/profile.h"
+#include "engine/run_lock.h"
+
+namespace palyra::engine {
+namespace {
+
+constexpr std::chrono::milliseconds kKillLimit{10'000};
+
+std::vector<std::string> NamesIn(const std::string& path, unsigned char type) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), closedir);
+  if (directory == nullptr) return names;
+  while (const dirent* entry = readdir(directory.get())) {
+    if (entry->d_name[0] != '.' && entry->d_type == type) names.emplace_back(entry->d_name);
+  }
+  return names;
+}
+
+template <typename Key, typename Value>
+std::vector<std::pair<Key, Value>> ReadAllEntries(int fd) {
+  std::vector<std::pair<Key, Value>> entries;
+  Key key = {};
+  Key* previous = nullptr;
+  while (bpf_map_get_next_key(fd, previous, &key) == 0) {
+    Value value = {};
+    if (bpf_map_lookup_elem(fd, &key, &value) == 0) entries.emplace_back(key, value);
+    previous = &key;
+  }
+  return entries;
+}
+
+// What the tables say before the cgroups are listed: an owner that is missing from the later list is
+// dead, and not merely younger than the list.
+struct TableOwners {
+  std::vector<std::pair<uint64_t, palyra_run>> runs;
+  std::vector<std::pair<uint32_t, palyra_profile>> profiles;
+  std::vector<std::pair<uint32_t, palyra_ring_owner>> rings;
+
+  static TableOwners Read(const KernelObjects& objects) {
+    return {.runs = ReadAllEntries<uint64_t, palyra_run>(objects.fd(Table::kRuns)),
+            .profiles = ReadAllEntries<uint32_t, palyra_profile>(objects.fd(Table::kProfiles)),
+            .rings = ReadAllEntries<uint32_t, palyra_ring_owner>(objects.fd(Table::kRingOwners))};
+  }
+};
+
+std::set<uint64_t> LiveCgroupIds(const std::string& generation_path) {
+  std::set<uint64_t> ids;
+  for (const std::string& name : NamesIn(generation_path, DT_DIR)) {
+    Result<Cgroup> cgroup = Cgroup::Open(generation_path + '/' + name);
+    if (cgroup) ids.insert(cgroup->id());
+  }
+  return ids;
+}
+
+void RemoveDeadEntries(const KernelObjects& objects) {
+  const TableOwners owners = TableOwners::Read(objects);
+  const std::set<uint64_t> live = LiveCgroupIds(objects.cgroup_path());
+  for (const auto& [run, entry] : owners.runs) {
+    if (!live.contains(run)) bpf_map_delete_elem(objects.fd(Table::kRuns), &run);
+  }
+  for (const auto& [index, owner] : owners.rings) {
+    if (!live.contains(owner.run)) bpf_map_delete_elem(objects.fd(Table::kRingOwners), &index);
+  }
+  for (const auto& [id, profile] : owners.profiles) {
+    if (!live.contains(profile.owner)) (void)RemoveProfile(objects, id);
+  }
+}
+
+Result<void> EndRun(const std::string& path) {
+  Result<Cgroup> cgroup = Cgroup::Open(path);
+  if (!cgroup && cgroup.error().code == ErrorCode::kNotFound) return {};
+  if (!cgroup) return std::unexpected(cgroup.error());
+  const KillMethod method = HasCgroupKill(path) ? KillMethod::kCgroupKill : KillMethod::kTreeKill;
+  if (Result<void> killed = KillCgroup(*cgroup, method, kKillLimit); !killed) return killed;
+  return RemoveCgroup(path);
+}
+
+void EndAbandonedRuns(const Host& host, const std::string& generation_path, SweepResult& result) {
+  for (const std::string& id : NamesIn(generation_path, DT_DIR)) {
+    Result<std::optional<RunLock>> lock = RunLock::TakeAbandoned(host.runtime_directory, id);
+    if (!lock) {
+      result.failures.push_back(lock.error().message);
+      continue;
+    }
+    if (!*lock) continue;
+    if (Result<void> ended = EndRun(generation_path + '/' + id); ended) {
+      result.ended.push_back(id);
+    } else {
+      result.failures.push_back(ended.error().message);
+    }
+  }
+}
+
+// Locks of runs that died before they had a cgroup.
+void RemoveStrayLocks(const Host& host) {
+  for (const std::string& id : NamesIn(RunLockDirectory(host.runtime_directory), DT_REG)) {
+    (void)RunLock::TakeAbandoned(host.runtime_directory, id);
+  }
+}
+
+}  // namespace
+
+Result<SweepResult> SweepAbandonedRuns(const Host& host, const KernelObjects& objects) {
+  SweepResult result;
+  for (const std::string& generation : NamesIn(PalyraCgroup(host), DT_DIR)) {
+    const std::string path = PalyraCgroup(host) + '/' + generation;
+    EndAbandonedRuns(host, path, result);
+    if (generation != GenerationName() && NamesIn(path, DT_DIR).empty()) {
+      Result<void> removed = RemoveGeneration(host, generation);
+      if (!removed) result.failures.push_back(removed.error().message);
+    }
+  }
+  RemoveStrayLocks(host);
+  if (!result.ended.empty()) RemoveDeadEntries(objects);
+  return result;
+}
+
+Result<int> Uninstall(const Host& host) {
+  int in_use = 0;
+  SweepResult swept;
+  for (const std::string& generation : NamesIn(PalyraPins(host), DT_DIR)) {
+    const std::string path = PalyraCgroup(host) + '/' + generation;
+    EndAbandonedRuns(host, path, swept);
+    if (!NamesIn(path, DT_DIR).empty()) {
+      ++in_use;
+      continue;
+    }
+    if (Result<void> removed = RemoveGeneration(host, generation); !removed) {
+      return std::unexpected(removed.error());
+    }
+  }
+  RemoveStrayLocks(host);
+  if (in_use == 0) {
+    rmdir(PalyraCgroup(host).c_str());
+    rmdir(PalyraPins(host).c_str());
+  }
+  return in_use;
+}
+
+}  // namespace palyra::engine

@@ -1,0 +1,165 @@
+#include "engine/table_image.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <string>
+
+namespace palyra::engine {
+namespace {
+
+using policy::AddressClass;
+using policy::NetAction;
+using policy::PortSpan;
+using policy::Protocol;
+using policy::Verdict;
+
+constexpr uint32_t kProfileBits = 32;
+constexpr uint32_t kPortBits = 16;
+
+// The bits of PortSpan are those of the ABI, so spans are copied and not translated.
+static_assert(PALYRA_NET_CONNECT == 1 << static_cast<int>(NetAction::kConnect));
+static_assert(PALYRA_NET_SEND == 1 << static_cast<int>(NetAction::kSend));
+static_assert(PALYRA_NET_ACCEPT == 1 << static_cast<int>(NetAction::kAccept));
+static_assert(PALYRA_TCP == 1 << static_cast<int>(Protocol::kTcp));
+static_assert(PALYRA_UDP == 1 << static_cast<int>(Protocol::kUdp));
+static_assert(PALYRA_UDPLITE == 1 << static_cast<int>(Protocol::kUdplite));
+static_assert(PALYRA_ICMP == 1 << static_cast<int>(Protocol::kIcmp));
+static_assert(PALYRA_ICMPV6 == 1 << static_cast<int>(Protocol::kIcmpv6));
+static_assert(PALYRA_DENY == static_cast<int>(Verdict::kDeny));
+static_assert(PALYRA_ASK == static_cast<int>(Verdict::kAsk));
+static_assert(PALYRA_ALLOW == static_cast<int>(Verdict::kAllow));
+
+palyra_span SpanOf(const PortSpan& span, uint32_t first, uint32_t last) {
+  return {.port_first = static_cast<uint16_t>(first),
+          .port_last = static_cast<uint16_t>(last),
+          .actions = span.actions,
+          .protocols = span.protocols,
+          .verdict = static_cast<palyra_verdict>(span.verdict),
+          .padding = 0,
+          .reason = span.reason};
+}
+
+// How many spans touch the fullest part when ports are cut into parts of 2^shift.
+size_t FullestPart(const AddressClass& address_class, uint32_t shift) {
+  std::vector<int> difference((size_t{1} << (kPortBits - shift)) + 1, 0);
+  for (const PortSpan& span : address_class.spans) {
+    ++difference[span.first >> shift];
+    --difference[(span.last >> shift) + 1];
+  }
+  int depth = 0;
+  int fullest = 0;
+  for (const int change : difference) {
+    depth += change;
+    fullest = std::max(fullest, depth);
+  }
+  return static_cast<size_t>(fullest);
+}
+
+// The coarsest cut whose parts fit into rows. Parts of one port always do where spans are disjoint:
+// there are 3 actions by 5 protocols at most.
+Result<uint32_t> PortShift(const AddressClass& address_class) {
+  if (address_class.spans.size() <= PALYRA_ROW_SPANS) return kPortBits;
+  for (uint32_t shift = kPortBits; shift > 0; --shift) {
+    if (FullestPart(address_class, shift - 1) <= PALYRA_ROW_SPANS) return shift - 1;
+  }
+  return Fail(ErrorCode::kInternal, "spans of an address class overlap");
+}
+
+void AddRows(const AddressClass& address_class, uint32_t index, uint32_t shift, uint32_t profile,
+             Entries<palyra_row_key, palyra_row>& rows) {
+  std::map<uint32_t, palyra_row> parts;
+  for (const PortSpan& span : address_class.spans) {
+    const uint32_t last_part = uint32_t{span.last} >> shift;
+    for (uint32_t part = uint32_t{span.first} >> shift; part <= last_part; ++part) {
+      const uint32_t part_first = part << shift;
+      const uint32_t part_last = part_first + (1U << shift) - 1;
+      palyra_row& row = parts[part];
+      row.spans[row.span_count++] = SpanOf(span, std::max<uint32_t>(span.first, part_first),
+                                           std::min<uint32_t>(span.last, part_last));
+    }
+  }
+  for (const auto& [part, row] : parts) {
+    rows.Add({.profile = profile, .address_class = index, .part = part}, row);
+  }
+}
+
+template <typename Key>
+Key AddressKey(const policy::AddressPrefix& prefix, uint32_t profile) {
+  Key key = {};
+  key.prefix_length = kProfileBits + prefix.length;
+  key.profile = profile;
+  std::memcpy(key.address, prefix.bytes.data(), sizeof(key.address));
+  return key;
+}
+
+palyra_reason ReasonOf(const policy::Reason& reason) {
+  palyra_reason text = {};
+  const std::string policies = policy::ReasonText(reason);
+  size_t length = std::min(policies.size(), sizeof(text.policies) - 1);
+  // Never half a character.
+  const auto continues = [&](size_t at) {
+    return at < policies.size() && (static_cast<unsigned char>(policies[at]) & 0xC0U) == 0x80U;
+  };
+  while (length > 0 && continues(length)) --length;
+  std::memcpy(text.policies, policies.data(), length);
+  return text;
+}
+
+Result<void> CheckSize(size_t entries, size_t most, const char* what) {
+  if (entries <= most) return {};
+  return Fail(ErrorCode::kExhausted, "the policy needs " + std::to_string(entries) + ' ' + what +
+                                         "; the kernel tables hold " + std::to_string(most) +
+                                         " for all runs together");
+}
+
+Result<void> CheckSizes(const TableImage& image) {
+  struct {
+    size_t entries;
+    size_t most;
+    const char* what;
+  } const tables[] = {
+      {image.addresses4.keys.size(), PALYRA_MAX_PREFIXES, "IPv4 prefixes"},
+      {image.addresses6.keys.size(), PALYRA_MAX_PREFIXES, "IPv6 prefixes"},
+      {image.rows.keys.size(), PALYRA_MAX_ROWS, "rows of port spans"},
+      {image.reasons.keys.size(), PALYRA_MAX_REASONS, "reasons"},
+  };
+  for (const auto& table : tables) {
+    if (Result<void> fits = CheckSize(table.entries, table.most, table.what); !fits) return fits;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profile) {
+  TableImage image;
+  std::vector<palyra_address_class> classes;
+  for (const AddressClass& address_class : rules.classes) {
+    Result<uint32_t> shift = PortShift(address_class);
+    if (!shift) return std::unexpected(shift.error());
+    const auto index = static_cast<uint32_t>(classes.size());
+    classes.push_back({.address_class = index, .port_shift = *shift});
+    AddRows(address_class, index, *shift, profile, image.rows);
+  }
+
+  image.addresses4.Add({.prefix_length = kProfileBits, .profile = profile, .address = {}},
+                       classes[0]);
+  image.addresses6.Add({.prefix_length = kProfileBits, .profile = profile, .address = {}},
+                       classes[0]);
+  for (const policy::AddressPrefix& prefix : rules.prefixes) {
+    const palyra_address_class& value = classes[prefix.address_class];
+    if (prefix.is_ipv6) {
+      image.addresses6.Add(AddressKey<palyra_address6_key>(prefix, profile), value);
+    } else {
+      image.addresses4.Add(AddressKey<palyra_address4_key>(prefix, profile), value);
+    }
+  }
+  for (uint32_t i = 0; i < rules.reasons.size(); ++i) {
+    image.reasons.Add({.profile = profile, .reason = i}, ReasonOf(rules.reasons[i]));
+  }
+  if (Result<void> fits = CheckSizes(image); !fits) return std::unexpected(fits.error());
+  return image;
+}
+
+}  // namespace palyra::engine

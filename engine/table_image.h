@@ -1,0 +1,41 @@
+// A RuleSet as the entries of the kernel's tables: the only place that knows both forms.
+
+#ifndef PALYRA_ENGINE_TABLE_IMAGE_H_
+#define PALYRA_ENGINE_TABLE_IMAGE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "bpf/abi.h"
+#include "policy/rule_set.h"
+
+namespace palyra::engine {
+
+// Keys and values of one map, in parallel.
+template <typename Key, typename Value>
+struct Entries {
+  std::vector<Key> keys;
+  std::vector<Value> values;
+
+  void Add(const Key& key, const Value& value) {
+    keys.push_back(key);
+    values.push_back(value);
+  }
+};
+
+struct TableImage {
+  Entries<palyra_address4_key, palyra_address_class> addresses4;
+  Entries<palyra_address6_key, palyra_address_class> addresses6;
+  Entries<palyra_row_key, palyra_row> rows;
+  Entries<palyra_reason_key, palyra_reason> reasons;
+};
+
+// Every entry carries `profile` in its key. A class whose spans do not fit into one row is cut into
+// equal port ranges, as few as possible; a range without spans has no row, which means deny.
+// kExhausted if a table of bpf/abi.h cannot hold the entries even when empty.
+Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profile);
+
+}  // namespace palyra::engine
+
+#endif  // PALYRA_ENGINE_TABLE_IMAGE_H_
