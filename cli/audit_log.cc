@@ -1,0 +1,100 @@
+#include "cli/audit_log.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/file.h"
+
+namespace palyra::cli {
+namespace {
+
+constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
+
+int64_t NowNanoseconds(clockid_t clock) {
+  timespec now;
+  clock_gettime(clock, &now);
+  return now.tv_sec * kNanosecondsPerSecond + now.tv_nsec;
+}
+
+// RFC 3339, UTC, milliseconds.
+std::string TimeText(int64_t realtime_ns) {
+  const time_t seconds = realtime_ns / kNanosecondsPerSecond;
+  tm parts;
+  gmtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     realtime_ns % kNanosecondsPerSecond / 1'000'000);
+}
+
+std::string TimeOfEvent(const palyra_event& event) {
+  const int64_t age = NowNanoseconds(CLOCK_BOOTTIME) - static_cast<int64_t>(event.time_ns);
+  return TimeText(NowNanoseconds(CLOCK_REALTIME) - age);
+}
+
+std::string_view EndName(engine::RunEnd end) {
+  switch (end) {
+    case engine::RunEnd::kExited:
+      return "exited";
+    case engine::RunEnd::kSignaled:
+      return "signaled";
+    case engine::RunEnd::kTimedOut:
+      return "timed out";
+    case engine::RunEnd::kNotFound:
+      return "not found";
+    case engine::RunEnd::kNotExecutable:
+      return "not executable";
+  }
+  return "unknown";
+}
+
+// A process chooses its own name, which may hold any bytes.
+std::string Dump(const nlohmann::ordered_json& record) {
+  return record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace
+
+Result<AuditLog> AuditLog::Open(const std::string& path) {
+  Result<UniqueFd> fd =
+      base::OpenFile(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY, 0600);
+  if (!fd) return std::unexpected(fd.error());
+  return AuditLog(*std::move(fd));
+}
+
+void AuditLog::WriteLine(const std::string& line) {
+  if (!state_) return;
+  state_ = base::WriteAll(fd_.get(), line, "audit file");
+}
+
+void AuditLog::Write(const palyra_event& event, const Denial& denial) {
+  const size_t length = strnlen(event.comm, sizeof(event.comm));
+  nlohmann::ordered_json record = {{"event", "denial"},
+                                   {"time", TimeOfEvent(event)},
+                                   {"cgroup", event.run},
+                                   {"verdict", "deny"},
+                                   {"action", denial.action},
+                                   {"protocol", denial.protocol},
+                                   {"address", denial.address},
+                                   {"port", denial.port},
+                                   {"pid", event.pid},
+                                   {"comm", std::string(event.comm, length)},
+                                   {"policies", denial.policies}};
+  record["layer"] = denial.layer ? nlohmann::ordered_json(LayerName(*denial.layer)) : nullptr;
+  WriteLine(Dump(record));
+}
+
+void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status) {
+  WriteLine(Dump({{"event", "end"},
+                  {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
+                  {"run", outcome.run_id},
+                  {"end", EndName(outcome.end)},
+                  {"status", status},
+                  {"denied", outcome.counters.denied},
+                  {"lost", outcome.counters.lost}}));
+}
+
+}  // namespace palyra::cli

@@ -1,0 +1,40 @@
+// The file of --audit: JSON lines, one object for each denial, and one for the end of the run.
+
+#ifndef PALYRA_CLI_AUDIT_LOG_H_
+#define PALYRA_CLI_AUDIT_LOG_H_
+
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "bpf/abi.h"
+#include "cli/denials.h"
+#include "engine/run.h"
+
+namespace palyra::cli {
+
+class AuditLog {
+ public:
+  // Appends to `path`, made with mode 0600 where it is missing. Not through a symbolic link.
+  static Result<AuditLog> Open(const std::string& path);
+
+  // {"event":"denial","time","cgroup","verdict","action","protocol","address","port","pid","comm",
+  //  "policies","layer"}. Each record is one write; a failure is remembered.
+  void Write(const palyra_event& event, const Denial& denial);
+  // {"event":"end","time","run","status","end","denied","lost"}
+  void WriteEnd(const engine::RunOutcome& outcome, int status);
+
+  // The first write that failed.
+  [[nodiscard]] const Result<void>& state() const { return state_; }
+
+ private:
+  explicit AuditLog(UniqueFd fd) : fd_(std::move(fd)) {}
+  void WriteLine(const std::string& line);
+
+  UniqueFd fd_;
+  Result<void> state_;
+};
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_AUDIT_LOG_H_

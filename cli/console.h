@@ -1,0 +1,19 @@
+// What palyra's programs say to people: short lines on standard error.
+
+#ifndef PALYRA_CLI_CONSOLE_H_
+#define PALYRA_CLI_CONSOLE_H_
+
+#include <string_view>
+
+namespace palyra::cli {
+
+// "palyra-run: TEXT", one line; control characters are shown as \xNN, so that what a tool or a file
+// chose (names, addresses, arguments) cannot drive the terminal.
+void Say(std::string_view program, std::string_view text);
+
+// Text of several lines that is already safe (a rendered diagnostic), as it is.
+void SayBlock(std::string_view text);
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_CONSOLE_H_

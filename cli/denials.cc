@@ -1,0 +1,179 @@
+#include "cli/denials.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace palyra::cli {
+namespace {
+
+constexpr size_t kMostEntries = 256;
+constexpr size_t kShown = 3;
+
+std::string ActionName(palyra_action action) {
+  switch (action) {
+    case PALYRA_NET_CONNECT:
+      return "net.connect";
+    case PALYRA_NET_SEND:
+      return "net.send";
+    case PALYRA_NET_ACCEPT:
+      return "net.accept";
+    case PALYRA_SOCKET_CREATE:
+      return "socket.create";
+  }
+  return "unknown";
+}
+
+std::string ProtocolName(const palyra_event& event) {
+  switch (event.protocol) {
+    case PALYRA_TCP:
+      return "tcp";
+    case PALYRA_UDP:
+      return "udp";
+    case PALYRA_UDPLITE:
+      return "udplite";
+    case PALYRA_ICMP:
+      return "icmp";
+    case PALYRA_ICMPV6:
+      return "icmpv6";
+    case PALYRA_PROTOCOL_OTHER:
+      break;
+  }
+  return fmt::format("protocol {}", event.ip_protocol);
+}
+
+std::string SocketKind(const palyra_event& event) {
+  if (event.socket_family != AF_INET && event.socket_family != AF_INET6) {
+    return fmt::format("family {}", event.socket_family);
+  }
+  return fmt::format("{} {} protocol {}", event.socket_type == SOCK_RAW ? "raw" : "unusual",
+                     event.socket_family == AF_INET6 ? "ipv6" : "ipv4", event.ip_protocol);
+}
+
+std::string AddressText(const palyra_event& event) {
+  std::array<char, INET6_ADDRSTRLEN> text = {};
+  inet_ntop(event.is_ipv6 != 0 ? AF_INET6 : AF_INET, event.address, text.data(), text.size());
+  return text.data();
+}
+
+std::string Bracketed(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : fmt::format("[{}]", address);
+}
+
+std::string Target(const Denial& denial) {
+  if (denial.address.empty()) return denial.protocol;
+  const std::string address = Bracketed(denial.address);
+  if (denial.protocol.starts_with("icmp")) return fmt::format("{} {}", denial.protocol, address);
+  return fmt::format("{} {}:{}", denial.protocol, address, denial.port);
+}
+
+// What --allow-net takes for it.
+std::string Shorthand(const Denial& denial) {
+  if (denial.port == 0) return denial.address;
+  return fmt::format("{}:{}", Bracketed(denial.address), denial.port);
+}
+
+std::string By(const Denial& denial) {
+  if (!denial.layer) return "no policy can permit it";
+  if (!denial.policies.empty()) {
+    return fmt::format("by {} of the {} policies", fmt::join(denial.policies, ", "),
+                       LayerName(*denial.layer));
+  }
+  return fmt::format("no {} policy permits it", LayerName(*denial.layer));
+}
+
+std::optional<std::string> HowToAllow(const Denial& denial) {
+  if (!denial.layer || *denial.layer == policy::Layer::kMandatory) return std::nullopt;
+  if (*denial.layer == policy::Layer::kOperator) {
+    return fmt::format("the operator allows it in {}", kOperatorPolicies);
+  }
+  if (!denial.policies.empty()) return "change that policy to allow it";
+  // A shorthand permits connections and packets sent, not what comes in.
+  if (denial.action == "net.accept") return "allow it by a permit for net.accept";
+  return "allow it with --allow-net " + Shorthand(denial);
+}
+
+}  // namespace
+
+std::string LayerName(policy::Layer layer) {
+  switch (layer) {
+    case policy::Layer::kMandatory:
+      return "mandatory";
+    case policy::Layer::kOperator:
+      return "operator";
+    case policy::Layer::kCaller:
+      return "caller";
+  }
+  return "unknown";
+}
+
+Denial DenialNames::Name(const palyra_event& event) const {
+  Denial denial = {.action = ActionName(event.action),
+                   .protocol = {},
+                   .address = {},
+                   .port = event.port,
+                   .layer = std::nullopt,
+                   .policies = {}};
+  if (event.action == PALYRA_SOCKET_CREATE) {
+    denial.protocol = SocketKind(event);
+    return denial;
+  }
+  denial.protocol = ProtocolName(event);
+  denial.address = AddressText(event);
+  if (event.protocol == PALYRA_PROTOCOL_OTHER || event.reason >= rules_.reasons.size()) {
+    return denial;
+  }
+  const policy::Reason& reason = rules_.reasons[event.reason];
+  if (reason.layers.empty()) return denial;
+  denial.layer = reason.layers.front().layer;
+  for (const LayerPolicies& layer : layers_) {
+    if (layer.layer != *denial.layer) continue;
+    for (const std::string& id : reason.layers.front().policy_ids) {
+      const policy::PlacedPolicy* policy = layer.policies.Find(id);
+      denial.policies.push_back(policy == nullptr ? id : policy->Label());
+    }
+  }
+  return denial;
+}
+
+void DenialSummary::Add(const Denial& denial) {
+  const Key key = denial.Key();
+  const auto found = entries_.find(key);
+  if (found != entries_.end()) {
+    ++found->second.count;
+  } else if (entries_.size() < kMostEntries) {
+    entries_.emplace(key, Entry{.denial = denial, .count = 1, .order = entries_.size()});
+  }
+}
+
+std::optional<std::string> DenialSummary::Line(uint64_t total, uint64_t lost) const {
+  if (total == 0) return std::nullopt;
+  std::vector<const Entry*> shown;
+  for (const auto& [key, entry] : entries_) shown.push_back(&entry);
+  std::ranges::sort(shown, [](const Entry* a, const Entry* b) {
+    return std::tuple(b->count, a->order) < std::tuple(a->count, b->order);
+  });
+  if (shown.size() > kShown) shown.resize(kShown);
+
+  uint64_t named = 0;
+  std::vector<std::string> parts;
+  for (const Entry* entry : shown) {
+    named += entry->count;
+    parts.push_back(fmt::format("{} {} {}x ({})", entry->denial.action, Target(entry->denial),
+                                entry->count, By(entry->denial)));
+  }
+  std::string line = "denied: " + fmt::format("{}", fmt::join(parts, "; "));
+  if (total > named) line += fmt::format("{}{} more", parts.empty() ? "" : "; ", total - named);
+  if (lost > 0) line += fmt::format(" ({} without details)", lost);
+  if (!shown.empty()) {
+    if (std::optional<std::string> how = HowToAllow(shown.front()->denial)) line += "; " + *how;
+  }
+  return line;
+}
+
+}  // namespace palyra::cli

@@ -1,0 +1,70 @@
+// Denials of a run, told in the words of its policies.
+
+#ifndef PALYRA_CLI_DENIALS_H_
+#define PALYRA_CLI_DENIALS_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "cli/policy_sources.h"
+#include "policy/rule_set.h"
+
+namespace palyra::cli {
+
+// One denial as names instead of numbers.
+struct Denial {
+  std::string action;    // "net.connect"; "socket.create" for a kind of socket that no run may have.
+  std::string protocol;  // "tcp"; for socket.create e.g. "raw ipv4 protocol 255", "family 40".
+  std::string address;   // Empty for socket.create.
+  uint16_t port = 0;
+  // The outermost layer that denies, and its forbids as labels; no labels: nothing permits it. Empty
+  // for what is denied without a policy: socket.create.
+  std::optional<policy::Layer> layer;
+  std::vector<std::string> policies;
+
+  auto Key() const { return std::tie(action, protocol, address, port); }
+};
+
+std::string LayerName(policy::Layer layer);
+
+class DenialNames {
+ public:
+  // Borrows both for its lifetime.
+  DenialNames(const policy::RuleSet& rules, const std::vector<LayerPolicies>& layers)
+      : rules_(rules), layers_(layers) {}
+
+  [[nodiscard]] Denial Name(const palyra_event& event) const;
+
+ private:
+  const policy::RuleSet& rules_;
+  const std::vector<LayerPolicies>& layers_;
+};
+
+// Counts equal denials; memory is bounded, whatever a tool tries.
+class DenialSummary {
+ public:
+  void Add(const Denial& denial);
+
+  // One line, or nothing where nothing was denied: what was denied how often, by which policy, and
+  // how to allow it. `total` and `lost` are the kernel's counts.
+  [[nodiscard]] std::optional<std::string> Line(uint64_t total, uint64_t lost) const;
+
+ private:
+  struct Entry {
+    Denial denial;
+    uint64_t count = 0;
+    uint64_t order = 0;
+  };
+  using Key = std::tuple<std::string, std::string, std::string, uint16_t>;
+
+  std::map<Key, Entry> entries_;
+};
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_DENIALS_H_

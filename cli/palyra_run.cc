@@ -1,0 +1,266 @@
+// palyra-run: one command in a sandbox.
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/file.h"
+#include "cli/audit_log.h"
+#include "cli/console.h"
+#include "cli/denials.h"
+#include "cli/policy_sources.h"
+#include "cli/run_options.h"
+#include "engine/environment.h"
+#include "engine/report.h"
+#include "engine/run.h"
+#include "engine/sweep.h"
+#include "policy/compiler.h"
+
+namespace palyra::cli {
+namespace {
+
+constexpr const char* kProgram = "palyra-run";
+
+constexpr int kStatusTimedOut = 124;
+constexpr int kStatusFailed = 125;
+constexpr int kStatusRefused = 126;
+constexpr int kStatusNotFound = 127;
+constexpr int kStatusSignalBase = 128;
+
+int StatusOf(const Error& error) {
+  return error.code == ErrorCode::kRefused ? kStatusRefused : kStatusFailed;
+}
+
+int StatusOf(const engine::RunOutcome& outcome) {
+  switch (outcome.end) {
+    case engine::RunEnd::kExited:
+      return outcome.exit_code;
+    case engine::RunEnd::kSignaled:
+      return kStatusSignalBase + outcome.signal;
+    case engine::RunEnd::kTimedOut:
+      return kStatusTimedOut;
+    case engine::RunEnd::kNotFound:
+      return kStatusNotFound;
+    case engine::RunEnd::kNotExecutable:
+      return kStatusRefused;
+  }
+  return kStatusFailed;
+}
+
+// Rendered diagnostics are blocks of their own; everything else is one line.
+int Report(const Error& error) {
+  if (error.message.ends_with('\n')) {
+    SayBlock(error.message);
+  } else {
+    Say(kProgram, error.message);
+  }
+  return StatusOf(error);
+}
+
+Result<void> PrintPolicy(const RunOptions& options) {
+  Result<std::vector<policy::SourcePtr>> sources = CallerSources(options);
+  if (!sources) return std::unexpected(sources.error());
+  std::string text;
+  for (const policy::SourcePtr& source : *sources) {
+    text += fmt::format("// {}\n{}", source->name(), source->text());
+    if (!text.ends_with('\n')) text += '\n';
+  }
+  return base::WriteAll(STDOUT_FILENO, text, "stdout");
+}
+
+// What the compiled rules are for: one principal, one context.
+policy::CompileInput CompileInputFor(const RunOptions& options, const std::string& workspace,
+                                     const std::vector<LayerPolicies>& layers) {
+  using policy::Value;
+  policy::CompileInput input = {
+      .principal = policy::EntityUid("Palyra::Agent", options.agent),
+      .context = Value::Record(
+          {{"tool", Value::Entity(policy::EntityUid("Palyra::Tool", options.tool))},
+           {"tier", Value::String("guard")},
+           {"workspace", Value::String(workspace)}}),
+      .layers = {}};
+  for (const LayerPolicies& layer : layers) {
+    input.layers.push_back({layer.layer, &layer.policies, &layer.entities});
+  }
+  return input;
+}
+
+Result<policy::RuleSet> Compile(const RunOptions& options, const std::string& workspace,
+                                const std::vector<LayerPolicies>& layers) {
+  std::expected<policy::CompileOutput, std::vector<policy::Diagnostic>> compiled =
+      policy::CompileNetRules(CompileInputFor(options, workspace, layers));
+  if (!compiled) {
+    Error error = policy::ToError(compiled.error());
+    error.code = ErrorCode::kRefused;
+    return std::unexpected(error);
+  }
+  if (!compiled->warnings.empty()) SayBlock(policy::Render(compiled->warnings));
+  return std::move(compiled->rules);
+}
+
+Result<void> RequireRoot() {
+  if (geteuid() == 0) return {};
+  return Fail(ErrorCode::kPermissionDenied,
+              "root is needed to load BPF programs; start it with sudo (the tool itself then runs "
+              "as you)");
+}
+
+std::vector<std::string> CallerEnvironment() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    variables.emplace_back(*variable);
+  }
+  return variables;
+}
+
+Result<engine::ToolUser> ToolUserFor(const RunOptions& options, const std::string& workspace) {
+  const char* sudo_uid = std::getenv("SUDO_UID");
+  return engine::ResolveToolUser(
+      {.option = options.user,
+       .sudo_uid = sudo_uid == nullptr ? std::nullopt : std::optional<std::string>(sudo_uid),
+       .working_directory = workspace});
+}
+
+// The kernel side, ready for a run: found, installed where missing, swept.
+struct Engine {
+  engine::Features features;
+  engine::Host host;
+  std::optional<engine::KernelObjects> objects;
+};
+
+Result<void> Prepare(Engine& engine) {
+  Result<engine::Host> host = engine::PrepareHost();
+  if (!host) return std::unexpected(host.error());
+  engine.host = *std::move(host);
+  Result<engine::KernelObjects> objects =
+      engine::KernelObjects::Open(engine.host, engine.features);
+  if (!objects) return std::unexpected(objects.error());
+  engine.objects.emplace(*std::move(objects));
+  Result<engine::SweepResult> swept =
+      engine::SweepAbandonedRuns(engine.host, *engine.objects);
+  if (!swept) return std::unexpected(swept.error());
+  for (const std::string& failure : swept->failures) {
+    Say(kProgram, fmt::format("an abandoned run could not be swept: {}", failure));
+  }
+  return {};
+}
+
+void TellEnd(const RunOptions& options, const engine::RunOutcome& outcome,
+             const DenialSummary& denials) {
+  if (outcome.end == engine::RunEnd::kTimedOut) {
+    Say(kProgram, fmt::format("killed at the deadline of {} s",
+                              static_cast<double>(options.timeout->count()) / 1000));
+  }
+  if (outcome.end == engine::RunEnd::kNotFound || outcome.end == engine::RunEnd::kNotExecutable) {
+    Say(kProgram, fmt::format("cannot execute \"{}\": {}", options.command[0],
+                              strerror(outcome.start_errno)));
+  }
+  if (const auto line = denials.Line(outcome.counters.denied, outcome.counters.lost)) {
+    Say(kProgram, *line);
+  }
+}
+
+struct Prepared {
+  std::string workspace;
+  engine::ToolUser user;
+  std::vector<LayerPolicies> layers;
+  policy::RuleSet rules;
+  std::optional<AuditLog> audit;
+};
+
+// Everything that can be wrong with the caller's input, before anything is set up in the kernel.
+Result<Prepared> PrepareInput(const RunOptions& options) {
+  Prepared prepared;
+  std::error_code failure;
+  prepared.workspace = std::filesystem::current_path(failure).string();
+  if (failure) return FailErrno(failure.value(), "cannot tell the working directory");
+  Result<std::vector<LayerPolicies>> layers = LoadLayers(options);
+  if (!layers) return std::unexpected(layers.error());
+  prepared.layers = *std::move(layers);
+  Result<policy::RuleSet> rules = Compile(options, prepared.workspace, prepared.layers);
+  if (!rules) return std::unexpected(rules.error());
+  prepared.rules = *std::move(rules);
+  if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
+  Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
+  if (!user) return std::unexpected(user.error());
+  prepared.user = *std::move(user);
+  if (options.audit) {
+    Result<AuditLog> audit = AuditLog::Open(*options.audit);
+    if (!audit) return std::unexpected(audit.error());
+    prepared.audit.emplace(*std::move(audit));
+  }
+  return prepared;
+}
+
+Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine) {
+  Result<std::vector<std::string>> environment =
+      engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
+  if (!environment) return std::unexpected(environment.error());
+
+  const DenialNames names(prepared.rules, prepared.layers);
+  DenialSummary denials;
+  const engine::RunRequest request = {.argv = options.command,
+                                      .environment = *std::move(environment),
+                                      .user = prepared.user,
+                                      .rules = prepared.rules,
+                                      .timeout = options.timeout,
+                                      .on_denial = [&](const palyra_event& event) {
+                                        const Denial denial = names.Name(event);
+                                        denials.Add(denial);
+                                        if (prepared.audit) prepared.audit->Write(event, denial);
+                                      }};
+  Result<engine::RunOutcome> outcome = engine::RunConstrainedProcess(
+      engine.host, *engine.objects, engine.features, request);
+  if (!outcome) return std::unexpected(outcome.error());
+  const int status = StatusOf(*outcome);
+  TellEnd(options, *outcome, denials);
+  if (!prepared.audit) return status;
+  prepared.audit->WriteEnd(*outcome, status);
+  if (!prepared.audit->state()) return std::unexpected(prepared.audit->state().error());
+  return status;
+}
+
+Result<int> Run(const RunOptions& options) {
+  if (options.print_policy) {
+    if (Result<void> printed = PrintPolicy(options); !printed) {
+      return std::unexpected(printed.error());
+    }
+    return 0;
+  }
+  Result<Prepared> prepared = PrepareInput(options);
+  if (!prepared) return std::unexpected(prepared.error());
+  Engine engine;
+  if (Result<void> ready = Prepare(engine); !ready) return std::unexpected(ready.error());
+  if (options.report) {
+    SayBlock(engine::ReportText(
+        engine::BuildReport(*engine.objects, engine.features, prepared->user)));
+    if (options.command.empty()) return 0;
+  }
+  return RunCommand(options, *prepared, engine);
+}
+
+int Main(std::vector<std::string> arguments) {
+  Result<std::variant<RunOptions, HelpText>> options = ParseRunOptions(std::move(arguments));
+  if (!options) return Report(options.error());
+  if (const auto* help = std::get_if<HelpText>(&*options)) {
+    return base::WriteAll(STDOUT_FILENO, help->text, "stdout") ? 0 : kStatusFailed;
+  }
+  Result<int> status = Run(std::get<RunOptions>(*options));
+  return status ? *status : Report(status.error());
+}
+
+}  // namespace
+}  // namespace palyra::cli
+
+int main(int argc, char** argv) {
+  return palyra::cli::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

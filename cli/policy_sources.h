@@ -1,0 +1,43 @@
+// Where the policies of a run come from: the layers of docs/architecture.md.
+
+#ifndef PALYRA_CLI_POLICY_SOURCES_H_
+#define PALYRA_CLI_POLICY_SOURCES_H_
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/run_options.h"
+#include "policy/compiler.h"
+#include "policy/entities.h"
+#include "policy/policy_set.h"
+#include "policy/source.h"
+
+namespace palyra::cli {
+
+inline constexpr const char* kOperatorPolicies = "/etc/palyra/policy.d";
+inline constexpr const char* kOperatorEntities = "/etc/palyra/entities.json";
+
+// The policies of one layer with the entities that they speak of.
+struct LayerPolicies {
+  policy::Layer layer;
+  policy::PolicySet policies;
+  policy::EntityStore entities;
+};
+
+// A file, or every *.cedar of a directory in the order of their names. Named as given.
+Result<std::vector<policy::SourcePtr>> ReadPolicySources(const std::string& path);
+
+// The caller's layer: --policy, then the shorthands in their order; where neither is given,
+// ~/.config/palyra/policy.d of the calling user if it is there; else none, which denies everything.
+// Never a file that is merely found in the workspace.
+Result<std::vector<policy::SourcePtr>> CallerSources(const RunOptions& options);
+
+// All layers of a run, outermost first: mandatory, operator (where /etc/palyra/policy.d exists),
+// caller. Directories that are used without being named must belong to root and be writable by
+// nobody else. A policy that does not parse fails with its rendered diagnostics as the message.
+Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options);
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_POLICY_SOURCES_H_

@@ -1,0 +1,134 @@
+#include "cli/run_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "cli/version.h"
+
+namespace palyra::cli {
+namespace {
+
+constexpr const char* kUsage = "palyra-run [options] -- COMMAND [ARG…]";
+
+constexpr const char* kFooter =
+    "Everything that no policy permits is denied. Exit status: the command's; 124 timed out;\n"
+    "125 palyra failed; 126 refused, or not executable; 127 not found; 128+n killed by signal n.";
+
+// What CLI11 fills before values are looked at.
+struct RawOptions {
+  RunOptions options;
+  std::string timeout;
+};
+
+void AddOptions(CLI::App& app, RawOptions& raw) {
+  RunOptions& options = raw.options;
+  // The order among --allow-net and --deny-net is kept: the policy text shows them as they were given.
+  const auto add_rule = [&options](policy::NetShorthand kind) {
+    return [&options, kind](const std::string& argument) {
+      options.net_rules.push_back({.kind = kind, .argument = argument});
+    };
+  };
+  app.add_option("--policy", options.policies, "Cedar policies: a file, or a directory of *.cedar")
+      ->type_name("FILE|DIR")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--entities", options.entities, "Cedar entities as JSON, for those policies")
+      ->type_name("FILE");
+  app.add_option("--agent", options.agent, "who asks: Palyra::Agent::\"ID\"")->type_name("ID");
+  app.add_option("--tool", options.tool, "what runs: Palyra::Tool::\"NAME\"")->type_name("NAME");
+  app.add_option_function<std::string>("--allow-net", add_rule(policy::NetShorthand::kAllow),
+                                       "permit ADDRESS, CIDR, localhost or *, and a port")
+      ->type_name("ADDRESS[:PORT]")
+      ->expected(1)
+      ->trigger_on_parse();
+  app.add_option_function<std::string>("--deny-net", add_rule(policy::NetShorthand::kDeny),
+                                       "forbid it, whatever else permits it")
+      ->type_name("ADDRESS[:PORT]")
+      ->expected(1)
+      ->trigger_on_parse();
+  app.add_option("--env", options.environment, "pass a variable, or set one")
+      ->type_name("NAME[=VALUE]")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--user", options.user,
+                 "as whom the tool runs; else SUDO_UID, else the owner of the working directory")
+      ->type_name("NAME|UID[:GID]");
+  app.add_option("--timeout", raw.timeout, "kill the run after this time (s, m or h)")
+      ->type_name("TIME");
+  app.add_option("--audit", options.audit, "append each denial, and the end, as a line of JSON")
+      ->type_name("FILE");
+  app.add_flag("--print-policy", options.print_policy, "print the Cedar of this run, run nothing");
+  app.add_flag("--report", options.report, "say what is enforced by which mechanism here");
+}
+
+Result<void> Check(RawOptions& raw) {
+  RunOptions& options = raw.options;
+  if (!raw.timeout.empty()) {
+    Result<std::chrono::milliseconds> timeout = ParseDuration(raw.timeout);
+    if (!timeout) return std::unexpected(timeout.error());
+    options.timeout = *timeout;
+  }
+  if (options.command.empty() && !options.print_policy && !options.report) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("no command; write {}", kUsage));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
+  double count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+  double seconds = 0;
+  if (unit.empty() || unit == "s") seconds = 1;
+  if (unit == "m") seconds = 60;
+  if (unit == "h") seconds = 3600;
+  constexpr double kYear = 366.0 * 24 * 3600;
+  const double total = count * seconds;
+  if (error != std::errc() || !(total >= 0.001) || total > kYear) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("\"{}\" is not a time; write seconds, or a number with s, m or h", text));
+  }
+  return std::chrono::milliseconds(static_cast<int64_t>(std::llround(total * 1000)));
+}
+
+Result<std::variant<RunOptions, HelpText>> ParseRunOptions(std::vector<std::string> arguments) {
+  RawOptions raw;
+  const auto separator = std::ranges::find(arguments, "--");
+  if (separator != arguments.end()) {
+    raw.options.command.assign(separator + 1, arguments.end());
+    arguments.erase(separator, arguments.end());
+  }
+  CLI::App app(fmt::format("Runs one command in a sandbox whose rules are Cedar policies:\n  {}",
+                           kUsage),
+               "palyra-run");
+  app.footer(kFooter);
+  app.set_version_flag("--version", fmt::format("palyra {}", kVersion));
+  AddOptions(app, raw);
+  // CLI11 takes them in reverse.
+  std::ranges::reverse(arguments);
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    return HelpText{app.help()};
+  } catch (const CLI::CallForVersion&) {
+    return HelpText{fmt::format("palyra {}\n", kVersion)};
+  } catch (const CLI::ExtrasError& error) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}; options are listed by --help, and the command comes after \"--\"",
+                            error.what()));
+  } catch (const CLI::Error& error) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("{}; see --help", error.what()));
+  }
+  if (Result<void> checked = Check(raw); !checked) return std::unexpected(checked.error());
+  return std::move(raw.options);
+}
+
+}  // namespace palyra::cli

@@ -1,0 +1,51 @@
+// The command line of palyra-run.
+
+#ifndef PALYRA_CLI_RUN_OPTIONS_H_
+#define PALYRA_CLI_RUN_OPTIONS_H_
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "policy/shorthand.h"
+
+namespace palyra::cli {
+
+struct NetRule {
+  policy::NetShorthand kind;
+  std::string argument;
+};
+
+struct RunOptions {
+  std::vector<std::string> policies;  // Files or directories.
+  std::optional<std::string> entities;
+  std::string agent = "unknown";
+  std::string tool = "unknown";
+  std::vector<std::string> environment;  // NAME or NAME=VALUE.
+  std::optional<std::chrono::milliseconds> timeout;
+  std::optional<std::string> audit;
+  std::optional<std::string> user;
+  std::vector<NetRule> net_rules;  // In the order of the command line.
+  bool print_policy = false;
+  bool report = false;
+  std::vector<std::string> command;  // Empty only with print_policy or report.
+};
+
+// Text to print and leave with status 0: --help or --version.
+struct HelpText {
+  std::string text;
+};
+
+// `arguments` without argv[0]. kInvalidArgument names the option and what it takes.
+Result<std::variant<RunOptions, HelpText>> ParseRunOptions(std::vector<std::string> arguments);
+
+// "90", "1.5", "90s", "5m", "2h": more than zero, at most a year.
+Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_RUN_OPTIONS_H_

@@ -1,0 +1,80 @@
+#include "engine/report.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace palyra::engine {
+namespace {
+
+Promise Held(std::string name, std::string mechanism) {
+  return {.name = std::move(name), .held = true, .mechanism = std::move(mechanism)};
+}
+
+Promise NotHeld(std::string name, std::string why) {
+  return {.name = std::move(name), .held = false, .mechanism = std::move(why)};
+}
+
+void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
+  promises.push_back(Held("net.connect: tcp, mptcp, connected udp", "BPF cgroup/connect4, connect6"));
+  promises.push_back(Held("net.send: unconnected udp", "BPF cgroup/sendmsg4, sendmsg6"));
+  promises.push_back(Held("net.accept, icmp, every packet sent", "BPF cgroup_skb/egress"));
+  promises.push_back(Held("no raw or unusual inet sockets", "BPF cgroup/sock_create"));
+  if (objects.lsm_holds_socket_families()) {
+    promises.push_back(Held("no other socket families", "seccomp, BPF lsm/socket_create"));
+    promises.push_back(Held("io_uring under the same rules", "the BPF programs above"));
+  } else {
+    promises.push_back(Held("no other socket families", "seccomp"));
+    promises.push_back(Held("no sockets by way of io_uring", "seccomp refuses io_uring"));
+  }
+  promises.push_back(Held("cloud metadata addresses always denied", "mandatory policy layer"));
+  promises.push_back(Held("no sockets from outside", "birth in the run's cgroup, close_range"));
+}
+
+void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>& promises) {
+  promises.push_back(Held("no capabilities, none to be gained",
+                          "empty sets and bounding set, securebits, no_new_privs"));
+  promises.push_back(Held("no user namespaces", "seccomp"));
+  promises.push_back(Held("stays in its cgroup", "cgroup file systems read-only in the run"));
+  promises.push_back(Held("maps and programs out of reach", "seccomp refuses bpf(2)"));
+  promises.push_back(features.Has(Feature::kLandlock)
+                         ? Held("no tracing of processes outside", "Landlock domain")
+                         : NotHeld("no tracing of processes outside", "no Landlock"));
+  promises.push_back(
+      features.Has(Feature::kLandlockScopes)
+          ? Held("no signals or abstract unix sockets outside", "Landlock scopes")
+          : NotHeld("no signals or abstract unix sockets outside", "Landlock before ABI 6"));
+  promises.push_back(Held("ends whole",
+                          features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill"));
+  promises.push_back(Held("ends with its supervisor", "guardian process, parent-death signal"));
+  if (user.uid == 0) {
+    promises.push_back(NotHeld("file permissions restrain the tool",
+                               "it runs as uid 0 (" + user.chosen_by + "); see --user"));
+  }
+}
+
+}  // namespace
+
+EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
+                              const ToolUser& user) {
+  EnforcementReport report;
+  AddNetwork(objects, report.promises);
+  AddProcesses(features, user, report.promises);
+  report.promises.push_back(NotHeld("unix sockets by path", "not enforced by this version"));
+  report.promises.push_back(NotHeld("net.bind, net.listen", "not enforced by this version"));
+  report.promises.push_back(NotHeld("files, programs", "not enforced by this version"));
+  return report;
+}
+
+std::string ReportText(const EnforcementReport& report) {
+  size_t width = 0;
+  for (const Promise& promise : report.promises) width = std::max(width, promise.name.size());
+  std::string text;
+  for (const Promise& promise : report.promises) {
+    text += promise.held ? "held      " : "NOT HELD  ";
+    text += promise.name + std::string(width - promise.name.size() + 2, ' ');
+    text += promise.mechanism + '\n';
+  }
+  return text;
+}
+
+}  // namespace palyra::engine

@@ -1,0 +1,33 @@
+// What is enforced for a run on this kernel, by which mechanism, and what is not.
+
+#ifndef PALYRA_ENGINE_REPORT_H_
+#define PALYRA_ENGINE_REPORT_H_
+
+#include <string>
+#include <vector>
+
+#include "engine/features.h"
+#include "engine/kernel_objects.h"
+#include "engine/tool_user.h"
+
+namespace palyra::engine {
+
+struct Promise {
+  std::string name;       // "tcp and connected udp".
+  bool held = false;
+  std::string mechanism;  // "cgroup/connect4, connect6"; why not, where it is not held.
+};
+
+struct EnforcementReport {
+  std::vector<Promise> promises;
+};
+
+EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
+                              const ToolUser& user);
+
+// One line for each promise, in columns; ends with a newline.
+std::string ReportText(const EnforcementReport& report);
+
+}  // namespace palyra::engine
+
+#endif  // PALYRA_ENGINE_REPORT_H_
