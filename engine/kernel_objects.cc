@@ -115,7 +115,7 @@ Result<void> Install(const Host& host, Features& features, const std::string& cg
   Result<Cgroup> cgroup = Cgroup::Open(cgroup_path);
   if (!cgroup) return std::unexpected(cgroup.error());
 
-  const std::string staging = PalyraPins(host) + "/.staging";
+  const std::string staging = PalyraPins(host) + "/staging";
   if (Result<void> removed = RemovePins(staging); !removed) return removed;
   if (Result<void> made = MakeDirectory(staging, 0700); !made) return made;
   Result<void> loaded = LoadAttachAndPin({.run_level = *level,
