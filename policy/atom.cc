@@ -1,0 +1,148 @@
+#include "policy/atom.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "policy/endpoint.h"
+
+namespace palyra::policy {
+namespace {
+
+// The first points of cells on which no ipaddr operation with these constants changes its answer.
+class AddressCells {
+ public:
+  AddressCells() {
+    AddRange(*IpAddress::Parse("0.0.0.0/0"));
+    AddRange(*IpAddress::Parse("127.0.0.0/8"));
+    AddRange(*IpAddress::Parse("224.0.0.0/4"));
+    AddRange(*IpAddress::Parse("::1"));
+    AddRange(*IpAddress::Parse("ff00::/8"));
+    starts_.push_back(0);
+  }
+
+  void Add(const IpAddress& constant) {
+    AddRange(constant);
+    AddRange(
+        *IpAddress::Create(constant.is_ipv6(), constant.bytes(), constant.max_prefix_length()));
+  }
+
+  std::vector<Point> Take() {
+    std::ranges::sort(starts_);
+    starts_.erase(std::unique(starts_.begin(), starts_.end()), starts_.end());
+    return std::move(starts_);
+  }
+
+ private:
+  std::vector<Point> starts_;
+
+  void AddRange(const IpAddress& range) {
+    const Point first = AddressPoint(range.is_ipv6(), range.Masked().bytes());
+    if (range.is_ipv6() && range.prefix_length() >= 96 && IsIpv4Point(first)) {
+      return;  // Holds no address.
+    }
+    const unsigned host_bits = range.max_prefix_length() - range.prefix_length();
+    const Point size_minus_one = host_bits == 128 ? ~Point{0} : (Point{1} << host_bits) - 1;
+    starts_.push_back(first);
+    if (first + size_minus_one != kLastAddressPoint) {
+      starts_.push_back(first + size_minus_one + 1);
+    }
+  }
+};
+
+// The same for every protocol.
+TruthMap ForEveryProtocol(const std::vector<TruthMap::Piece>& ports) {
+  if (ports.size() == 1) {
+    return TruthMap(ports[0].value);
+  }
+  std::vector<TruthMap::Piece> pieces;
+  pieces.reserve(ports.size() * kProtocolCount);
+  for (int protocol = 0; protocol < kProtocolCount; ++protocol) {
+    for (const TruthMap::Piece& piece : ports) {
+      pieces.push_back({.first = FlowPoint(static_cast<Protocol>(protocol), 0) + piece.first,
+                        .value = piece.value});
+    }
+  }
+  return TruthMap(pieces);
+}
+
+}  // namespace
+
+Atom AtomProbe::Try(const Expr& residual, const Footprint& footprint) {
+  if (footprint.address) {
+    return {.dimension = Dimension::kAddress,
+            .truth = OverAddresses(residual, footprint.addresses)};
+  }
+  return {.dimension = Dimension::kFlow,
+          .truth = footprint.port ? OverPorts(residual, footprint) : OverProtocols(residual)};
+}
+
+// The probe's endpoint has only the attribute that the atom depends on; it cannot read another.
+Truth AtomProbe::Ask(const Expr& residual, std::string_view attr, Value value) {
+  request_.event_entity = std::make_shared<const Entity>(
+      Entity{.uid = request_.resource,
+             .attrs = RecordValue({{std::string(attr), std::move(value)}}),
+             .tags = {},
+             .ancestors = {}});
+  const EvalResult result = Evaluator(request_, entities_).Evaluate(residual);
+  const bool* held = result ? result->AsBool() : nullptr;
+  if (held == nullptr) {
+    return Truth::kError;
+  }
+  return *held ? Truth::kTrue : Truth::kFalse;
+}
+
+TruthMap AtomProbe::OverAddresses(const Expr& residual, const std::vector<IpAddress>& constants) {
+  AddressCells cells;
+  for (const IpAddress& constant : constants) {
+    cells.Add(constant);
+  }
+  std::vector<TruthMap::Piece> pieces;
+  for (const Point first : cells.Take()) {
+    pieces.push_back(
+        {.first = first, .value = Ask(residual, kAddressAttr, Value::Ip(AddressAt(first)))});
+  }
+  return TruthMap(pieces);
+}
+
+TruthMap AtomProbe::OverPorts(const Expr& residual, const Footprint& footprint) {
+  std::vector<int64_t> starts = {0};
+  if (footprint.calculates) {
+    for (int64_t port = 1; port < static_cast<int64_t>(kPortCount); ++port) {
+      starts.push_back(port);
+    }
+  } else {
+    for (const int64_t number : footprint.numbers) {
+      if (number >= 0 && number < static_cast<int64_t>(kPortCount)) {
+        starts.push_back(number);
+        starts.push_back(number + 1);
+      }
+    }
+    std::ranges::sort(starts);
+    starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
+    if (starts.back() == static_cast<int64_t>(kPortCount)) {
+      starts.pop_back();
+    }
+  }
+  std::vector<TruthMap::Piece> pieces;
+  pieces.reserve(starts.size());
+  for (const int64_t port : starts) {
+    pieces.push_back(
+        {.first = static_cast<Point>(port), .value = Ask(residual, kPortAttr, Value::Long(port))});
+  }
+  return ForEveryProtocol(TruthMap(pieces).pieces());
+}
+
+TruthMap AtomProbe::OverProtocols(const Expr& residual) {
+  std::vector<TruthMap::Piece> pieces;
+  for (int i = 0; i < kProtocolCount; ++i) {
+    const auto protocol = static_cast<Protocol>(i);
+    pieces.push_back({.first = FlowPoint(protocol, 0),
+                      .value = Ask(residual, kProtocolAttr,
+                                   Value::String(std::string(ProtocolName(protocol))))});
+  }
+  return TruthMap(pieces);
+}
+
+}  // namespace palyra::policy

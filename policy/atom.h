@@ -1,0 +1,78 @@
+// Atoms: sub-expressions of a residual that depend on one part of the endpoint.
+
+#ifndef PALYRA_POLICY_ATOM_H_
+#define PALYRA_POLICY_ATOM_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/ast.h"
+#include "policy/entities.h"
+#include "policy/evaluator.h"
+#include "policy/truth_map.h"
+
+namespace palyra::policy {
+
+// Something to say about a sub-expression: why it cannot be lowered, or what is odd about it.
+struct Finding {
+  std::string code;  // "LOW-REL", …: stable.
+  Span span;
+  std::string message;
+  std::string hint;
+};
+
+// What a residual depends on, and the constants that can make a difference to it.
+struct Footprint {
+  bool address = false;
+  bool port = false;
+  bool protocol = false;
+  // The port goes through arithmetic, so that constants do not tell where the outcome changes.
+  bool calculates = false;
+  std::vector<IpAddress> addresses;
+  std::vector<int64_t> numbers;
+  std::optional<Finding> obstacle;  // The first reason why it cannot be lowered.
+  std::vector<Finding> oddities;    // Conditions that can never hold as they were meant.
+};
+
+Footprint FootprintOf(const Expr& residual);
+
+// Cedar text of a residual for a message, in quotes, cut where it is long.
+std::string Quoted(const Expr& residual);
+
+enum class Dimension : uint8_t { kAddress, kFlow };
+
+struct Atom {
+  Dimension dimension;
+  TruthMap truth;
+};
+
+// Finds out what an atom is everywhere by asking the evaluator once in each cell of its dimension.
+//
+// Ports: a bare port is only compared, so the outcome changes at constants alone; with arithmetic
+// all 65,536 values are tried. Protocols are five. Addresses: every operation of ipaddr on an
+// address compares it with a constant, or with a constant's range, or with the fixed ranges of
+// isLoopback, isMulticast, isIpv4 and isIpv6.
+class AtomProbe {
+ public:
+  // Borrows `entities`. `request` as in PartialEvaluator.
+  AtomProbe(Request request, const EntityStore& entities)
+      : request_(std::move(request)), entities_(entities) {}
+
+  // `footprint` is the residual's own: no obstacle, at most one of address, port and protocol.
+  [[nodiscard]] Atom Try(const Expr& residual, const Footprint& footprint);
+
+ private:
+  Request request_;
+  const EntityStore& entities_;
+
+  Truth Ask(const Expr& residual, std::string_view attr, Value value);
+  TruthMap OverAddresses(const Expr& residual, const std::vector<IpAddress>& constants);
+  TruthMap OverPorts(const Expr& residual, const Footprint& footprint);
+  TruthMap OverProtocols(const Expr& residual);
+};
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_ATOM_H_

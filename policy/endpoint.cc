@@ -1,0 +1,45 @@
+#include "policy/endpoint.h"
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "policy/ip.h"
+
+namespace palyra::policy {
+
+std::string_view ActionName(NetAction action) {
+  static constexpr std::array<std::string_view, kNetActionCount> kNames = {
+      "net.connect", "net.send", "net.accept"};
+  return kNames.at(static_cast<size_t>(action));
+}
+
+EntityUid ActionUid(NetAction action) {
+  return {std::string(kActionType), std::string(ActionName(action))};
+}
+
+std::string_view ProtocolName(Protocol protocol) {
+  static constexpr std::array<std::string_view, kProtocolCount> kNames = {"tcp", "udp", "udplite",
+                                                                          "icmp", "icmpv6"};
+  return kNames.at(static_cast<size_t>(protocol));
+}
+
+Entity EndpointEntity(const NetEvent& event) {
+  const IpAddress address =
+      *IpAddress::Create(event.is_ipv6, event.address, event.is_ipv6 ? 128 : 32);
+  const std::string text = event.is_ipv6 ? '[' + address.ToString() + ']' : address.ToString();
+  const std::string protocol(ProtocolName(event.protocol));
+  std::vector<RecordValue::Field> attrs = {
+      {std::string(kAddressAttr), Value::Ip(address)},
+      {std::string(kPortAttr), Value::Long(event.port)},
+      {std::string(kProtocolAttr), Value::String(protocol)},
+  };
+  return {.uid = EntityUid(std::string(kEndpointType),
+                           protocol + ' ' + text + ':' + std::to_string(event.port)),
+          .attrs = RecordValue(std::move(attrs)),
+          .tags = {},
+          .ancestors = {}};
+}
+
+}  // namespace palyra::policy

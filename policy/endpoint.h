@@ -1,0 +1,36 @@
+// The network part of the Palyra schema: its actions, and the resource that a network event is.
+
+#ifndef PALYRA_POLICY_ENDPOINT_H_
+#define PALYRA_POLICY_ENDPOINT_H_
+
+#include <string_view>
+
+#include "policy/entities.h"
+#include "policy/rule_set.h"
+#include "policy/value.h"
+
+namespace palyra::policy {
+
+inline constexpr std::string_view kActionType = "Palyra::Action";
+inline constexpr std::string_view kEndpointType = "Palyra::Endpoint";
+inline constexpr std::string_view kDomainType = "Palyra::Domain";
+
+inline constexpr std::string_view kAddressAttr = "address";    // ipaddr, the whole address
+inline constexpr std::string_view kPortAttr = "port";          // Long
+inline constexpr std::string_view kProtocolAttr = "protocol";  // String
+inline constexpr std::string_view kDomainAttr = "domain";  // never there: addresses carry no name
+
+// "net.connect"
+std::string_view ActionName(NetAction action);
+// Palyra::Action::"net.connect"
+EntityUid ActionUid(NetAction action);
+// "tcp", "udp", "udplite", "icmp", "icmpv6"
+std::string_view ProtocolName(Protocol protocol);
+
+// The Palyra::Endpoint that the event is about, without ancestors and tags. Its id is for people:
+// "tcp 192.0.2.1:443", "udp [2001:db8::1]:53".
+Entity EndpointEntity(const NetEvent& event);
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_ENDPOINT_H_

@@ -1,0 +1,26 @@
+// How large a compiled RuleSet may be. Policies that need more are refused; nothing is cut.
+
+#ifndef PALYRA_POLICY_LIMITS_H_
+#define PALYRA_POLICY_LIMITS_H_
+
+#include <cstddef>
+
+namespace palyra::policy {
+
+// As many as the kernel's tables hold.
+inline constexpr size_t kMaxPrefixes = size_t{1} << 20;
+inline constexpr size_t kMaxClasses = size_t{1} << 18;
+inline constexpr size_t kMaxReasons = size_t{1} << 18;
+
+// The kernel stores a long class in parts by port range; this many spans fill half of all ports.
+inline constexpr size_t kMaxSpansPerClass = size_t{1} << 15;
+inline constexpr size_t kMaxSpans = size_t{1} << 21;
+
+// Bounds on memory and time while compiling: policy names in all reasons together, and satisfied
+// policies summed over the different combinations of them that addresses have.
+inline constexpr size_t kMaxReasonPolicies = size_t{1} << 22;
+inline constexpr size_t kMaxOccupied = size_t{1} << 25;
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_LIMITS_H_

@@ -1,0 +1,327 @@
+#include "policy/partial.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "policy/endpoint.h"
+
+namespace palyra::policy {
+namespace {
+
+ExprPtr ErrorAt(Span span, std::string message) {
+  return MakeExpr(span, ErrorNode{.message = std::move(message)});
+}
+
+ExprPtr BoolAt(Span span, bool value) { return MakeLiteral(span, Value::Bool(value)); }
+
+ExprPtr FromResult(Span span, EvalResult result) {
+  return result ? MakeLiteral(span, *std::move(result))
+                : ErrorAt(result.error().span, std::move(result.error().message));
+}
+
+bool IsError(const ExprPtr& expr) { return std::holds_alternative<ErrorNode>(expr->node); }
+
+// Null where the value is not known or not a Bool.
+const bool* KnownBool(const Expr& expr) {
+  const Value* value = ConstantOf(expr);
+  return value == nullptr ? nullptr : value->AsBool();
+}
+
+// Whether a value of this expression, where there is one, is always a Bool.
+bool YieldsBool(const Expr& expr) {
+  if (const auto* unary = std::get_if<Unary>(&expr.node)) {
+    return unary->op != UnaryOp::kNegate;
+  }
+  if (const auto* binary = std::get_if<Binary>(&expr.node)) {
+    return binary->op != BinaryOp::kAdd && binary->op != BinaryOp::kSubtract &&
+           binary->op != BinaryOp::kMultiply && binary->op != BinaryOp::kGetTag;
+  }
+  if (const auto* call = std::get_if<Call>(&expr.node)) {
+    return call->function != Function::kIp;
+  }
+  return std::holds_alternative<And>(expr.node) || std::holds_alternative<Or>(expr.node) ||
+         std::holds_alternative<HasAttr>(expr.node) || std::holds_alternative<Like>(expr.node) ||
+         std::holds_alternative<Is>(expr.node) || KnownBool(expr) != nullptr;
+}
+
+// Whether `value` is, or is a set that holds, an entity of one of the types that an endpoint's name
+// and ancestors have.
+bool NamesEndpointOrDomain(const Value& value) {
+  if (const EntityUid* uid = value.AsEntity()) {
+    return uid->type() == kEndpointType || uid->type() == kDomainType;
+  }
+  const SetValue* set = value.AsSet();
+  return set != nullptr && std::ranges::any_of(set->elements(), NamesEndpointOrDomain);
+}
+
+}  // namespace
+
+bool IsResource(const Expr& expr) {
+  const auto* variable = std::get_if<VariableRef>(&expr.node);
+  return variable != nullptr && variable->variable == Variable::kResource;
+}
+
+bool IsNamedEndpoint(const Expr& expr) {
+  const Value* value = ConstantOf(expr);
+  const EntityUid* uid = value == nullptr ? nullptr : value->AsEntity();
+  return uid != nullptr && uid->type() == kEndpointType;
+}
+
+ExprPtr PartialEvaluator::Residual(const ExprPtr& expr) {
+  if (ConstantOf(*expr) != nullptr) {
+    return expr;
+  }
+  return std::visit([&](const auto& node) { return Reduce(expr, node); }, expr->node);
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Literal& /*node*/) { return expr; }
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const ErrorNode& /*node*/) { return expr; }
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const VariableRef& node) {
+  switch (node.variable) {
+    case Variable::kPrincipal:
+      return MakeLiteral(expr->span, Value::Entity(request_.principal));
+    case Variable::kAction:
+      return MakeLiteral(expr->span, Value::Entity(request_.action));
+    case Variable::kContext:
+      return MakeLiteral(expr->span, request_.context);
+    case Variable::kResource:
+      return expr;
+  }
+  std::unreachable();
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Unary& node) {
+  ExprPtr operand = Residual(node.operand);
+  if (IsError(operand)) {
+    return operand;
+  }
+  if (const Value* value = ConstantOf(*operand)) {
+    return FromResult(expr->span, ApplyUnary(node.op, *value, expr->span));
+  }
+  return MakeExpr(expr->span, Unary{.op = node.op, .operand = std::move(operand)});
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Binary& node) {
+  return ReduceBinary(expr->span, node.op, Residual(node.left), Residual(node.right));
+}
+
+// Takes residuals.
+ExprPtr PartialEvaluator::ReduceBinary(Span span, BinaryOp op, ExprPtr left, ExprPtr right) {
+  // Both sides are always evaluated, so the whole fails wherever one of them surely does.
+  if (IsError(left)) {
+    return left;
+  }
+  if (IsError(right)) {
+    return right;
+  }
+  const bool asks_entity =
+      op == BinaryOp::kIn || op == BinaryOp::kGetTag || op == BinaryOp::kHasTag;
+  const Value* left_value = ConstantOf(*left);
+  const Value* right_value = ConstantOf(*right);
+  if (left_value != nullptr && right_value != nullptr && !(asks_entity && IsNamedEndpoint(*left))) {
+    return FromResult(span, ApplyBinary(op, *left_value, *right_value, request_, entities_, span));
+  }
+  if (op == BinaryOp::kEqual || op == BinaryOp::kNotEqual) {
+    // The endpoint's name differs from everything that is not an endpoint's name.
+    const Value* other = IsResource(*left)    ? right_value
+                         : IsResource(*right) ? left_value
+                                              : nullptr;
+    if (other != nullptr && !IsNamedEndpoint(other == right_value ? *right : *left)) {
+      return BoolAt(span, op == BinaryOp::kNotEqual);
+    }
+  }
+  if (op == BinaryOp::kIn && IsResource(*left) && right_value != nullptr &&
+      !NamesEndpointOrDomain(*right_value)) {
+    // No endpoint lies in an entity of another type; a right side that is no entity still fails.
+    return FromResult(span, ApplyBinary(op, Value::Entity(request_.resource), *right_value,
+                                        request_, entities_, span));
+  }
+  return MakeExpr(span, Binary{.op = op, .left = std::move(left), .right = std::move(right)});
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const And& node) {
+  return ReduceChain(expr->span, node.operands, /*is_and=*/true);
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Or& node) {
+  return ReduceChain(expr->span, node.operands, /*is_and=*/false);
+}
+
+ExprPtr PartialEvaluator::ReduceChain(Span span, const std::vector<ExprPtr>& operands,
+                                      bool is_and) {
+  std::vector<ExprPtr> kept;
+  for (const ExprPtr& operand : operands) {
+    ExprPtr residual = Residual(operand);
+    const bool* known = KnownBool(*residual);
+    if (known != nullptr && *known == is_and) {
+      continue;  // Decides nothing.
+    }
+    const bool ends = known != nullptr || IsError(residual) || ConstantOf(*residual) != nullptr;
+    if (ends && known == nullptr && !IsError(residual)) {
+      residual = ErrorAt(operand->span, "expected bool");
+    }
+    kept.push_back(std::move(residual));
+    if (ends) {
+      break;  // What follows is never reached.
+    }
+  }
+  if (kept.empty()) {
+    return BoolAt(span, is_and);
+  }
+  if (kept.size() == 1) {
+    if (IsError(kept[0]) || YieldsBool(*kept[0])) {
+      return kept[0];
+    }
+    kept.insert(kept.begin(), BoolAt(span, is_and));  // Keeps the demand for a Bool.
+  }
+  return is_and ? MakeExpr(span, And{.operands = std::move(kept)})
+                : MakeExpr(span, Or{.operands = std::move(kept)});
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const If& node) {
+  ExprPtr condition = Residual(node.condition);
+  if (IsError(condition)) {
+    return condition;
+  }
+  if (const bool* known = KnownBool(*condition)) {
+    return Residual(*known ? node.then_branch : node.else_branch);
+  }
+  if (ConstantOf(*condition) != nullptr) {
+    return ErrorAt(condition->span, "expected bool");
+  }
+  return MakeExpr(expr->span, If{.condition = std::move(condition),
+                                 .then_branch = Residual(node.then_branch),
+                                 .else_branch = Residual(node.else_branch)});
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const GetAttr& node) {
+  ExprPtr object = Residual(node.object);
+  if (IsError(object)) {
+    return object;
+  }
+  if (const Value* value = ConstantOf(*object); value != nullptr && !IsNamedEndpoint(*object)) {
+    return FromResult(expr->span, ApplyGetAttr(*value, node.attr, request_, entities_, expr->span));
+  }
+  return MakeExpr(expr->span, GetAttr{.object = std::move(object), .attr = node.attr});
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const HasAttr& node) {
+  return ReduceHas(expr->span, Residual(node.object), node.path);
+}
+
+// Takes a residual.
+ExprPtr PartialEvaluator::ReduceHas(Span span, ExprPtr object,
+                                    const std::vector<std::string>& path) {
+  if (IsError(object)) {
+    return object;
+  }
+  const Value* value = ConstantOf(*object);
+  const bool known = value != nullptr && !IsNamedEndpoint(*object);
+  if (!known && !IsResource(*object)) {
+    return MakeExpr(span, HasAttr{.object = std::move(object), .path = path});
+  }
+  const std::string& attr = path.front();
+  if (known) {
+    ExprPtr has = FromResult(span, ApplyHasAttr(*value, {attr}, request_, entities_, span));
+    if (const bool* there = KnownBool(*has); path.size() == 1 || there == nullptr || !*there) {
+      return has;
+    }
+    object = FromResult(span, ApplyGetAttr(*value, attr, request_, entities_, span));
+  } else {
+    const bool there = attr == kAddressAttr || attr == kPortAttr || attr == kProtocolAttr;
+    if (attr == kDomainAttr) {
+      domain_tests_.push_back(span);
+    }
+    if (!there || path.size() == 1) {
+      return BoolAt(span, there);
+    }
+    object = MakeExpr(span, GetAttr{.object = std::move(object), .attr = attr});
+  }
+  return ReduceHas(span, std::move(object), {path.begin() + 1, path.end()});
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Like& node) {
+  ExprPtr text = Residual(node.text);
+  if (IsError(text)) {
+    return text;
+  }
+  const Value* value = ConstantOf(*text);
+  if (value == nullptr) {
+    return MakeExpr(expr->span, Like{.text = std::move(text), .pattern = node.pattern});
+  }
+  return FromResult(expr->span, ApplyLike(*value, node.pattern, expr->span));
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Is& node) {
+  ExprPtr object = Residual(node.object);
+  if (IsError(object)) {
+    return object;
+  }
+  const Value* value = ConstantOf(*object);
+  if (value == nullptr && !IsResource(*object)) {
+    ExprPtr is = MakeExpr(expr->span, Is{.object = object, .type = node.type, .ancestor = nullptr});
+    if (node.ancestor == nullptr) {
+      return is;
+    }
+    ExprPtr in =
+        ReduceBinary(expr->span, BinaryOp::kIn, std::move(object), Residual(node.ancestor));
+    return MakeExpr(expr->span, And{.operands = {std::move(is), std::move(in)}});
+  }
+  if (value != nullptr && value->AsEntity() == nullptr) {
+    return ErrorAt(object->span, "expected entity");
+  }
+  const bool matches =
+      node.type == (value == nullptr ? kEndpointType : std::string_view(value->AsEntity()->type()));
+  if (!matches || node.ancestor == nullptr) {
+    return BoolAt(expr->span, matches);
+  }
+  return ReduceBinary(expr->span, BinaryOp::kIn, std::move(object), Residual(node.ancestor));
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const SetLiteral& node) {
+  std::vector<ExprPtr> elements;
+  elements.reserve(node.elements.size());
+  for (const ExprPtr& element : node.elements) {
+    elements.push_back(Residual(element));
+    if (IsError(elements.back())) {
+      return elements.back();
+    }
+  }
+  return MakeExpr(expr->span, SetLiteral{.elements = std::move(elements)});
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const RecordLiteral& node) {
+  std::vector<std::pair<std::string, ExprPtr>> fields;
+  fields.reserve(node.fields.size());
+  for (const auto& [key, field] : node.fields) {
+    fields.emplace_back(key, Residual(field));
+    if (IsError(fields.back().second)) {
+      return fields.back().second;
+    }
+  }
+  return MakeExpr(expr->span, RecordLiteral{.fields = std::move(fields)});
+}
+
+ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Call& node) {
+  std::vector<ExprPtr> args;
+  std::vector<Value> values;
+  for (const ExprPtr& arg : node.args) {
+    args.push_back(Residual(arg));
+    if (IsError(args.back())) {
+      return args.back();
+    }
+    if (const Value* value = ConstantOf(*args.back())) {
+      values.push_back(*value);
+    }
+  }
+  if (values.size() == args.size()) {
+    return FromResult(expr->span, ApplyCall(node.function, values, expr->span));
+  }
+  return MakeExpr(expr->span, Call{.function = node.function, .args = std::move(args)});
+}
+
+}  // namespace palyra::policy

@@ -1,0 +1,48 @@
+// Where one policy is satisfied, as pieces of the address space with rectangles of flows on each.
+
+#ifndef PALYRA_POLICY_TERRITORY_H_
+#define PALYRA_POLICY_TERRITORY_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "policy/lowering.h"
+#include "policy/rule_set.h"
+#include "policy/truth_map.h"
+
+namespace palyra::policy {
+
+// A set over pairs (action, protocol): bit action * kProtocolCount + protocol.
+using FlowPairs = uint16_t;
+inline constexpr int kFlowPairCount = kNetActionCount * kProtocolCount;
+
+// The ports of each of some pairs.
+struct FlowRectangle {
+  uint16_t first;  // Inclusive.
+  uint16_t last;   // Inclusive.
+  FlowPairs pairs;
+  auto operator<=>(const FlowRectangle&) const = default;
+};
+
+using Flows = std::vector<FlowRectangle>;  // Disjoint, sorted.
+
+struct Territory {
+  struct Piece {
+    Point first;  // The piece reaches to the next one's first point, the last to the end.
+    uint32_t flows;
+  };
+  uint32_t policy;               // As the caller numbers them.
+  std::vector<Piece> pieces;     // Ascending, beginning at 0; neighbours differ.
+  std::vector<Flows> flow_sets;  // flow_sets[0] is empty.
+};
+
+// Where `predicate` is true, for the actions of a bit set over NetAction.
+Territory TerritoryOf(uint32_t policy, const Predicate& predicate, uint8_t actions);
+
+// An event at which `predicate` fails; nothing where it never does. ICMP has port 0 only.
+std::optional<NetEvent> FindError(const Predicate& predicate, NetAction action);
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_TERRITORY_H_
