@@ -1,0 +1,198 @@
+#include "policy/shorthand.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "policy/authorizer.h"
+#include "policy/mandatory.h"
+#include "tests/unit/policy/parse_helpers.h"
+
+namespace palyra::policy {
+namespace {
+
+constexpr const char* kHead =
+    " (principal, action in [Palyra::Action::\"net.connect\", Palyra::Action::\"net.send\"], "
+    "resource)";
+
+// The condition of the policy; "" where it has none; "error: …" where it is refused.
+std::string ConditionText(const std::string& argument) {
+  const auto text = NetShorthandToCedar(NetShorthand::kAllow, argument);
+  if (!text) {
+    return "error: " + text.error().message;
+  }
+  const PolicySet set = MustParsePolicies(*text);
+  const Policy& policy = set[0].policy;
+  EXPECT_EQ(*policy.FindAnnotation("id"), "--allow-net " + argument);
+  return policy.conditions.empty() ? "" : ToCedar(*policy.conditions[0].body);
+}
+
+TEST(NetShorthand, ReadsAsAPersonWouldWrite) {
+  EXPECT_EQ(*NetShorthandToCedar(NetShorthand::kAllow, "10.0.0.0/8:443"),
+            "@id(\"--allow-net 10.0.0.0/8:443\")\npermit" + std::string(kHead) +
+                " when { resource.address.isInRange(ip(\"10.0.0.0/8\")) && resource.port == 443 "
+                "};\n");
+  EXPECT_EQ(*NetShorthandToCedar(NetShorthand::kDeny, "*"),
+            "@id(\"--deny-net *\")\nforbid" + std::string(kHead) + ";\n");
+}
+
+TEST(NetShorthand, UnderstandsEveryForm) {
+  const struct {
+    const char* argument;
+    const char* condition;
+  } cases[] = {
+      {"1.2.3.4", "resource.address == ip(\"1.2.3.4\")"},
+      {"1.2.3.4/32:53", "resource.address == ip(\"1.2.3.4\") && resource.port == 53"},
+      {"10.1.2.3/8", "resource.address.isInRange(ip(\"10.0.0.0/8\"))"},
+      {"0.0.0.0/0:80", "resource.address.isInRange(ip(\"0.0.0.0/0\")) && resource.port == 80"},
+      {"1.2.3.4:8000-8999",
+       "resource.address == ip(\"1.2.3.4\") && resource.port >= 8000 && resource.port <= 8999"},
+      {"1.2.3.4:0-65535",
+       "resource.address == ip(\"1.2.3.4\") && resource.port >= 0 && resource.port <= 65535"},
+      {"::1", "resource.address == ip(\"::1\")"},
+      {"[::1]:80", "resource.address == ip(\"::1\") && resource.port == 80"},
+      {"[fd00::1/8]:443", "resource.address.isInRange(ip(\"fd00::/8\")) && resource.port == 443"},
+      {"[2001:db8::1]", "resource.address == ip(\"2001:db8::1\")"},
+      {"2001:db8::/32", "resource.address.isInRange(ip(\"2001:db8::/32\"))"},
+      {"localhost", "resource.address == ip(\"127.0.0.1\") || resource.address == ip(\"::1\")"},
+      {"localhost:3000",
+       "(resource.address == ip(\"127.0.0.1\") || resource.address == ip(\"::1\")) && "
+       "resource.port == 3000"},
+      {"*", ""},
+      {"*:53", "resource.port == 53"},
+      {"*:1-2", "resource.port >= 1 && resource.port <= 2"},
+      {"::ffff:10.0.0.1", "resource.address == ip(\"10.0.0.1\")"},
+      {"::ffff:a00:1", "resource.address == ip(\"10.0.0.1\")"},
+      {"0:0:0:0:0:FFFF:0a00:0001", "resource.address == ip(\"10.0.0.1\")"},
+      {"[::ffff:10.0.0.0/104]:443",
+       "resource.address.isInRange(ip(\"10.0.0.0/8\")) && resource.port == 443"},
+      {"::ffff:0:0/96", "resource.address.isInRange(ip(\"0.0.0.0/0\"))"},
+      {"64:ff9b::169.254.169.254", "resource.address == ip(\"64:ff9b::a9fe:a9fe\")"},
+      {"::/0", "resource.address.isInRange(ip(\"::/0\"))"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(ConditionText(c.argument), c.condition) << c.argument;
+  }
+}
+
+TEST(NetShorthand, RefusesNamesAndSaysWhy) {
+  for (const char* argument : {"example.com", "example.com:443", "LOCALHOST", "host", "a b", "-1",
+                               "*.example.com", "localhost.", "1.2.3.4a", "10.0.0.*"}) {
+    EXPECT_EQ(ConditionText(argument),
+              "error: --allow-net \"" + std::string(argument) +
+                  "\": names are not resolved here; give the address, as in 192.0.2.1:443");
+  }
+}
+
+TEST(NetShorthand, RefusesEveryOtherArgument) {
+  for (const char* argument : {"",
+                               ":",
+                               ":80",
+                               "1.2.3.4:",
+                               "1.2.3.4:x",
+                               "1.2.3.4:65536",
+                               "1.2.3.4:080",
+                               "1.2.3.4:-1",
+                               "1.2.3.4:+1",
+                               "1.2.3.4:5-",
+                               "1.2.3.4:-5",
+                               "1.2.3.4:9-8",
+                               "1.2.3.4:1-2-3",
+                               "1.2.3.4:1 ",
+                               "1.2.3.4:80:81",
+                               "0177.0.0.1",
+                               "0x7f.0.0.1",
+                               "0x7f000001",
+                               "2130706433",
+                               "127.1",
+                               "1.2.3.4/33",
+                               "1.2.3.4/",
+                               "1.2.3.4/8/8",
+                               "1.2.3.4/08",
+                               "[1.2.3.4]:80",
+                               "[::1",
+                               "::1]",
+                               "[::1]80",
+                               "[::1]/128:80",
+                               "[::1]:",
+                               "[]:80",
+                               "[*]:80",
+                               "::1%eth0",
+                               "fe80::1%2",
+                               "1:2",
+                               "2001:db8::1:443:",
+                               ":::",
+                               "::ffff:10.0.0.0/8",
+                               "::ffff:0:0/95",
+                               "::ffff:256.0.0.1",
+                               "::ffff:1.2.3",
+                               "1.2.3.4::",
+                               "localhost:",
+                               "localhost/8",
+                               "*/0",
+                               "* ",
+                               "http://1.2.3.4",
+                               "1.2.3.4\n",
+                               "\xff"}) {
+    EXPECT_EQ(ConditionText(argument).substr(0, 7), "error: ") << argument;
+  }
+}
+
+TEST(NetShorthand, AnArgumentCannotWritePolicy) {
+  EXPECT_EQ(ConditionText("1.2.3.4\") permit (principal, action, resource);//").substr(0, 7),
+            "error: ");
+}
+
+Verdict JudgeMandatory(const std::string& address, const std::string& action) {
+  const EntityUid endpoint("Palyra::Endpoint", address);
+  const auto entity = std::make_shared<const Entity>(
+      Entity{.uid = endpoint,
+             .attrs = RecordValue({{"address", Value::Ip(*IpAddress::Parse(address))},
+                                   {"port", Value::Long(80)},
+                                   {"protocol", Value::String("tcp")}}),
+             .tags = RecordValue(),
+             .ancestors = {}});
+  const Request request{EntityUid("Palyra::Agent", "a"), EntityUid("Palyra::Action", action),
+                        endpoint, Value::Record({}), entity};
+  const Judgement judgement = Judge(MandatoryPolicies(), request, EntityStore());
+  EXPECT_TRUE(judgement.errors.empty());
+  EXPECT_EQ(judgement.reasons.size(), 1U);
+  return judgement.verdict;
+}
+
+TEST(Mandatory, DeniesCloudMetadataUnderEverySpelling) {
+  for (const char* address :
+       {"169.254.169.254",    "169.254.170.2",      "169.254.170.23",     "fd00:ec2::254",
+        "fd00:ec2::23",       "100.100.100.200",    "168.63.129.16",      "192.0.0.192",
+        "fd20:ce::254",       "64:ff9b::a9fe:a9fe", "64:ff9b::a9fe:aa02", "64:ff9b::a9fe:aa17",
+        "64:ff9b::6464:64c8", "64:ff9b::a83f:8110", "64:ff9b::c000:c0",   "2002:a9fe:a9fe::1",
+        "2002:a9fe:aa02:1::", "2002:a9fe:aa17::",   "2002:6464:64c8::1",  "2002:a83f:8110::1",
+        "2002:c000:c0::1",    "::a9fe:a9fe",        "::a9fe:aa02",        "::a9fe:aa17",
+        "::6464:64c8",        "::a83f:8110",        "::c000:c0"}) {
+    EXPECT_EQ(JudgeMandatory(address, "net.connect"), Verdict::kDeny) << address;
+    EXPECT_EQ(JudgeMandatory(address, "net.send"), Verdict::kDeny) << address;
+  }
+}
+
+TEST(Mandatory, LeavesTheRestToTheOtherLayers) {
+  for (const char* address :
+       {"169.254.169.253", "169.254.169.255", "169.254.170.3", "8.8.8.8", "127.0.0.1", "::1",
+        "fd00:ec2::253", "2002:a9fe:a9ff::1", "64:ff9b::808:808", "10.0.0.1"}) {
+    EXPECT_EQ(JudgeMandatory(address, "net.connect"), Verdict::kAllow) << address;
+  }
+}
+
+TEST(Mandatory, EveryPolicyHasItsOwnName) {
+  std::set<std::string> names;
+  for (const PlacedPolicy& placed : MandatoryPolicies().policies()) {
+    const std::string* name = placed.policy.FindAnnotation("id");
+    ASSERT_NE(name, nullptr) << placed.Label();
+    EXPECT_TRUE(names.insert(*name).second) << *name;
+  }
+  EXPECT_EQ(names.size(), 10U);
+}
+
+}  // namespace
+}  // namespace palyra::policy
