@@ -1,5 +1,7 @@
 #include "policy/evaluator.h"
 
+#include <array>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -30,17 +32,13 @@ class NodeVisitor {
   }
 
   EvalResult operator()(const Unary& n) const {
-    const EvalResult operand = evaluator_.Evaluate(*n.operand);
-    return operand ? ApplyUnary(n.op, *operand, span_) : operand;
+    return With(*n.operand, [&](const Value& v) { return ApplyUnary(n.op, v, span_); });
   }
 
   EvalResult operator()(const Binary& n) const {
-    const EvalResult left = evaluator_.Evaluate(*n.left);
-    if (!left) {
-      return left;
-    }
-    const EvalResult right = evaluator_.Evaluate(*n.right);
-    return right ? ApplyBinary(n.op, *left, *right, request_, entities_, span_) : right;
+    return WithBoth(*n.left, *n.right, [&](const Value& left, const Value& right) {
+      return ApplyBinary(n.op, left, right, request_, entities_, span_);
+    });
   }
 
   EvalResult operator()(const And& n) const { return Chain(n.operands, false); }
@@ -55,32 +53,31 @@ class NodeVisitor {
   }
 
   EvalResult operator()(const GetAttr& n) const {
-    const EvalResult object = evaluator_.Evaluate(*n.object);
-    return object ? ApplyGetAttr(*object, n.attr, request_, entities_, span_) : object;
+    return With(*n.object, [&](const Value& object) {
+      return ApplyGetAttr(object, n.attr, request_, entities_, span_);
+    });
   }
 
   EvalResult operator()(const HasAttr& n) const {
-    const EvalResult object = evaluator_.Evaluate(*n.object);
-    return object ? ApplyHasAttr(*object, n.path, request_, entities_, span_) : object;
+    return With(*n.object, [&](const Value& object) {
+      return ApplyHasAttr(object, n.path, request_, entities_, span_);
+    });
   }
 
   EvalResult operator()(const Like& n) const {
-    const EvalResult text = evaluator_.Evaluate(*n.text);
-    return text ? ApplyLike(*text, n.pattern, span_) : text;
+    return With(*n.text, [&](const Value& text) { return ApplyLike(text, n.pattern, span_); });
   }
 
   EvalResult operator()(const Is& n) const {
-    const EvalResult object = evaluator_.Evaluate(*n.object);
-    if (!object) {
-      return object;
-    }
-    EvalResult is_type = ApplyIsType(*object, n.type, span_);
-    if (!is_type || !*is_type->AsBool() || n.ancestor == nullptr) {
-      return is_type;
-    }
-    const EvalResult ancestor = evaluator_.Evaluate(*n.ancestor);
-    return ancestor ? ApplyBinary(BinaryOp::kIn, *object, *ancestor, request_, entities_, span_)
-                    : ancestor;
+    return With(*n.object, [&](const Value& object) {
+      EvalResult is_type = ApplyIsType(object, n.type, span_);
+      if (!is_type || !*is_type->AsBool() || n.ancestor == nullptr) {
+        return is_type;
+      }
+      return With(*n.ancestor, [&](const Value& ancestor) {
+        return ApplyBinary(BinaryOp::kIn, object, ancestor, request_, entities_, span_);
+      });
+    });
   }
 
   EvalResult operator()(const SetLiteral& n) const {
@@ -112,6 +109,16 @@ class NodeVisitor {
     if (n.constant) {
       return *n.constant;
     }
+    if (n.args.size() == 1) {
+      return With(*n.args[0], [&](const Value& arg) {
+        return ApplyCall(n.function, std::span(&arg, 1), span_);
+      });
+    }
+    if (n.args.size() == 2) {
+      return WithBoth(*n.args[0], *n.args[1], [&](const Value& first, const Value& second) {
+        return ApplyCall(n.function, std::array{first, second}, span_);
+      });
+    }
     const auto args = EvaluateAll(n.args);
     return args ? ApplyCall(n.function, *args, span_) : std::unexpected(args.error());
   }
@@ -121,6 +128,23 @@ class NodeVisitor {
   }
 
  private:
+  // `use` of the operand's value, or its error.
+  template <typename Use>
+  EvalResult With(const Expr& operand, const Use& use) const {
+    if (const Value* held = evaluator_.Borrow(operand)) {
+      return use(*held);
+    }
+    const EvalResult value = evaluator_.Evaluate(operand);
+    return value ? use(*value) : value;
+  }
+
+  template <typename Use>
+  EvalResult WithBoth(const Expr& first, const Expr& second, const Use& use) const {
+    return With(first, [&](const Value& a) {
+      return With(second, [&](const Value& b) { return use(a, b); });
+    });
+  }
+
   [[nodiscard]] EvalResult EvaluateBool(const Expr& expr) const {
     EvalResult value = evaluator_.Evaluate(expr);
     if (value && value->AsBool() == nullptr) {
@@ -163,6 +187,33 @@ class NodeVisitor {
 };
 
 }  // namespace
+
+Evaluator::Evaluator(const Request& request, const EntityStore& entities)
+    : request_(request),
+      entities_(entities),
+      principal_(Value::Entity(request.principal)),
+      action_(Value::Entity(request.action)),
+      resource_(Value::Entity(request.resource)) {}
+
+const Value* Evaluator::Borrow(const Expr& expr) const {
+  if (const auto* reference = std::get_if<VariableRef>(&expr.node)) {
+    switch (reference->variable) {
+      case Variable::kPrincipal:
+        return &principal_;
+      case Variable::kAction:
+        return &action_;
+      case Variable::kResource:
+        return &resource_;
+      case Variable::kContext:
+        return &request_.context;
+    }
+  }
+  if (const auto* get = std::get_if<GetAttr>(&expr.node)) {
+    const Value* object = Borrow(*get->object);
+    return object == nullptr ? nullptr : FindAttr(*object, get->attr, request_, entities_);
+  }
+  return ConstantOf(expr);
+}
 
 EvalResult Evaluator::Evaluate(const Expr& expr) const {
   return std::visit(NodeVisitor(*this, request_, entities_, expr.span), expr.node);

@@ -35,16 +35,23 @@ using EvalResult = std::expected<Value, EvalError>;
 // Borrows both; thread-safe as long as they do not change.
 class Evaluator {
  public:
-  Evaluator(const Request& request, const EntityStore& entities)
-      : request_(request), entities_(entities) {}
+  Evaluator(const Request& request, const EntityStore& entities);
 
   // Short-circuits &&, || and if; everything else is strict, left to right. Recurses at most
   // `expr.height` deep.
   [[nodiscard]] EvalResult Evaluate(const Expr& expr) const;
 
+  // The value of `expr` without a copy, where something that outlives the evaluation holds it: a
+  // constant, a variable, an attribute of either. Null for every other expression, and where
+  // evaluation fails.
+  [[nodiscard]] const Value* Borrow(const Expr& expr) const;
+
  private:
   const Request& request_;
   const EntityStore& entities_;
+  Value principal_;
+  Value action_;
+  Value resource_;
 };
 
 // The operators on values, for partial evaluation too: an operator gives the same answer there.
@@ -55,6 +62,10 @@ EvalResult ApplyBinary(BinaryOp op, const Value& left, const Value& right, const
 EvalResult ApplyCall(Function function, std::span<const Value> args, Span span);
 EvalResult ApplyLike(const Value& text, const Pattern& pattern, Span span);
 EvalResult ApplyIsType(const Value& object, const std::string& type, Span span);
+
+// The attribute of a record or of an entity; null where there is none, or `object` is neither.
+const Value* FindAttr(const Value& object, const std::string& attr, const Request& request,
+                      const EntityStore& entities);
 EvalResult ApplyGetAttr(const Value& object, const std::string& attr, const Request& request,
                         const EntityStore& entities, Span span);
 EvalResult ApplyHasAttr(const Value& object, const std::vector<std::string>& path,

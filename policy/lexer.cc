@@ -30,6 +30,16 @@ constexpr std::array<Operator, 27> kOperators = {
      {"<", TokenKind::kLess},          {">", TokenKind::kGreater},
      {"?", TokenKind::kSlot}}};
 
+// For each byte, the first operator that begins with it, or the number of operators.
+constexpr std::array<uint8_t, 256> kFirstOperator = [] {
+  std::array<uint8_t, 256> first{};
+  first.fill(kOperators.size());
+  for (size_t i = kOperators.size(); i-- > 0;) {
+    first[static_cast<unsigned char>(kOperators[i].text[0])] = static_cast<uint8_t>(i);
+  }
+  return first;
+}();
+
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsIdentifierStart(char c) {
   return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -123,9 +133,10 @@ Token Lexer::MakeString() {
 
 Token Lexer::MakeOperator() {
   const std::string_view rest = text_.substr(at_);
-  for (const Operator& candidate : kOperators) {
-    if (rest.starts_with(candidate.text)) {
-      return Make(candidate.kind, candidate.text.size());
+  for (uint8_t i = kFirstOperator[static_cast<unsigned char>(rest[0])]; i < kOperators.size();
+       ++i) {
+    if (rest.starts_with(kOperators[i].text)) {
+      return Make(kOperators[i].kind, kOperators[i].text.size());
     }
   }
   switch (rest[0]) {

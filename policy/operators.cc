@@ -265,6 +265,12 @@ EvalResult ApplyIsType(const Value& object, const std::string& type, Span span) 
   return Value::Bool(uid->type() == type);
 }
 
+const Value* FindAttr(const Value& object, const std::string& attr, const Request& request,
+                      const EntityStore& entities) {
+  const auto attrs = AttributesOf(object, request, entities, Span{});
+  return attrs && *attrs != nullptr ? (*attrs)->Find(attr) : nullptr;
+}
+
 EvalResult ApplyGetAttr(const Value& object, const std::string& attr, const Request& request,
                         const EntityStore& entities, Span span) {
   const auto attrs = AttributesOf(object, request, entities, span);
