@@ -64,18 +64,16 @@ TruthMap ForEveryProtocol(const std::vector<TruthMap::Piece>& ports) {
                         .value = piece.value});
     }
   }
-  return TruthMap(pieces);
+  return TruthMap(std::move(pieces));
 }
 
 }  // namespace
 
-Atom AtomProbe::Try(const Expr& residual, const Footprint& footprint) {
+EndpointTruth AtomProbe::Try(const Expr& residual, const Footprint& footprint) {
   if (footprint.address) {
-    return {.dimension = Dimension::kAddress,
-            .truth = OverAddresses(residual, footprint.addresses)};
+    return OfAddresses(OverAddresses(residual, footprint.addresses));
   }
-  return {.dimension = Dimension::kFlow,
-          .truth = footprint.port ? OverPorts(residual, footprint) : OverProtocols(residual)};
+  return OfFlows(footprint.port ? OverPorts(residual, footprint) : OverProtocols(residual));
 }
 
 // The probe's endpoint has only the attribute that the atom depends on; it cannot read another.
@@ -103,7 +101,7 @@ TruthMap AtomProbe::OverAddresses(const Expr& residual, const std::vector<IpAddr
     pieces.push_back(
         {.first = first, .value = Ask(residual, kAddressAttr, Value::Ip(AddressAt(first)))});
   }
-  return TruthMap(pieces);
+  return TruthMap(std::move(pieces));
 }
 
 TruthMap AtomProbe::OverPorts(const Expr& residual, const Footprint& footprint) {
@@ -131,7 +129,7 @@ TruthMap AtomProbe::OverPorts(const Expr& residual, const Footprint& footprint) 
     pieces.push_back(
         {.first = static_cast<Point>(port), .value = Ask(residual, kPortAttr, Value::Long(port))});
   }
-  return ForEveryProtocol(TruthMap(pieces).pieces());
+  return ForEveryProtocol(TruthMap(std::move(pieces)).pieces());
 }
 
 TruthMap AtomProbe::OverProtocols(const Expr& residual) {
@@ -142,7 +140,7 @@ TruthMap AtomProbe::OverProtocols(const Expr& residual) {
                       .value = Ask(residual, kProtocolAttr,
                                    Value::String(std::string(ProtocolName(protocol))))});
   }
-  return TruthMap(pieces);
+  return TruthMap(std::move(pieces));
 }
 
 }  // namespace palyra::policy

@@ -41,13 +41,6 @@ Footprint FootprintOf(const Expr& residual);
 // Cedar text of a residual for a message, in quotes, cut where it is long.
 std::string Quoted(const Expr& residual);
 
-enum class Dimension : uint8_t { kAddress, kFlow };
-
-struct Atom {
-  Dimension dimension;
-  TruthMap truth;
-};
-
 // Finds out what an atom is everywhere by asking the evaluator once in each cell of its dimension.
 //
 // Ports: a bare port is only compared, so the outcome changes at constants alone; with arithmetic
@@ -61,7 +54,7 @@ class AtomProbe {
       : request_(std::move(request)), entities_(entities) {}
 
   // `footprint` is the residual's own: no obstacle, at most one of address, port and protocol.
-  [[nodiscard]] Atom Try(const Expr& residual, const Footprint& footprint);
+  [[nodiscard]] EndpointTruth Try(const Expr& residual, const Footprint& footprint);
 
  private:
   Request request_;

@@ -116,7 +116,7 @@ class Compilation {
       return;
     }
     Warn(policy, scope->oddities);
-    // Actions that leave the same residual share one predicate.
+    // Actions that leave the same residual share one truth.
     std::vector<ResidualOfActions> residuals;
     for (int i = 0; i < kNetActionCount; ++i) {
       if ((scope->actions >> i & 1U) != 0) {
@@ -124,7 +124,7 @@ class Compilation {
       }
     }
     for (const ResidualOfActions& residual : residuals) {
-      if (!AddPredicate(number, residual)) {
+      if (!AddTruth(number, residual)) {
         return;
       }
     }
@@ -153,23 +153,23 @@ class Compilation {
   }
 
   // False where the policy is refused.
-  bool AddPredicate(uint32_t number, const ResidualOfActions& residual) {
+  bool AddTruth(uint32_t number, const ResidualOfActions& residual) {
     const PlacedPolicy& policy = *placed_[number];
     AtomProbe probe(RequestFor(input_, residual.first), EntitiesOf(number));
     std::vector<Finding> oddities;
-    const std::expected<Predicate, Finding> predicate = Lower(*residual.residual, probe, oddities);
+    const std::expected<EndpointTruth, Finding> truth = Lower(*residual.residual, probe, oddities);
     Warn(policy, oddities);
-    if (!predicate) {
-      Report(errors_, Severity::kError, policy, predicate.error());
+    if (!truth) {
+      Report(errors_, Severity::kError, policy, truth.error());
       return false;
     }
-    if (const std::optional<NetEvent> event = FindError(*predicate, residual.first)) {
+    if (const std::optional<NetEvent> event = FindError(*truth, residual.first)) {
       ReportFailing(number, *event);
       if (facts_[number].is_forbid) {
         return false;
       }
     }
-    Territory territory = TerritoryOf(number, *predicate, residual.actions);
+    Territory territory = TerritoryOf(number, *truth, residual.actions);
     if (territory.flow_sets.size() > 1) {
       territories_.push_back(std::move(territory));
     }

@@ -19,7 +19,7 @@ class PartialEvaluator {
 
   // For every endpoint, the residual evaluates as `expr` does: to the same value, or both fail.
   // Everything that does not depend on the endpoint has become a constant or an ErrorNode, and what
-  // && , || and `if` can then never reach is gone.
+  // &&, || and `if` can then never reach is gone.
   //
   // Left standing although nothing kernel-side is asked, because it may be about the endpoint's own
   // name: attributes, tags and ancestors of an entity of type Palyra::Endpoint that a policy or the

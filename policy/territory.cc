@@ -8,8 +8,6 @@
 namespace palyra::policy {
 namespace {
 
-constexpr Point kFlowEnd = kPortCount * kProtocolCount;
-
 // Calls visit(protocol, first port, last port) for every run of flows at which `map` is `value`.
 template <typename Visit>
 void ForEachRun(const TruthMap& map, Truth value, Visit visit) {
@@ -18,7 +16,7 @@ void ForEachRun(const TruthMap& map, Truth value, Visit visit) {
     if (pieces[i].value != value) {
       continue;
     }
-    const Point end = i + 1 < pieces.size() ? pieces[i + 1].first : kFlowEnd;
+    const Point end = i + 1 < pieces.size() ? pieces[i + 1].first : kFlowPointCount;
     for (Point at = pieces[i].first; at < end;) {
       const Point protocol = at / kPortCount;
       const Point stop = std::min(end, (protocol + 1) * kPortCount);
@@ -55,43 +53,44 @@ Flows TrueFlows(const TruthMap& map, uint8_t actions) {
 
 }  // namespace
 
-Territory TerritoryOf(uint32_t policy, const Predicate& predicate, uint8_t actions) {
+Territory TerritoryOf(uint32_t policy, const EndpointTruth& truth, uint8_t actions) {
   Territory territory{.policy = policy, .pieces = {}, .flow_sets = {Flows{}}};
   std::map<Flows, uint32_t> known = {{Flows{}, 0}};
-  for (const Point first : AddressBreaks(predicate)) {
-    const Flows flows = TrueFlows(AtAddress(predicate, first), actions);
+  for (const EndpointTruth::Piece& piece : truth.pieces()) {
+    Flows flows = TrueFlows(piece.value.map(), actions);
     const auto [entry, is_new] =
         known.try_emplace(flows, static_cast<uint32_t>(territory.flow_sets.size()));
     if (is_new) {
-      territory.flow_sets.push_back(flows);
+      territory.flow_sets.push_back(std::move(flows));
     }
     if (territory.pieces.empty() || territory.pieces.back().flows != entry->second) {
-      territory.pieces.push_back({.first = first, .flows = entry->second});
+      territory.pieces.push_back({.first = piece.first, .flows = entry->second});
     }
   }
   return territory;
 }
 
-std::optional<NetEvent> FindError(const Predicate& predicate, NetAction action) {
-  std::vector<Point> points = AddressBreaks(predicate);
-  points.insert(points.begin(), kFirstIpv4Point);  // People read IPv4 more easily.
+std::optional<NetEvent> FindError(const EndpointTruth& truth, NetAction action) {
   std::optional<NetEvent> found;
-  for (const Point point : points) {
-    ForEachRun(AtAddress(predicate, point), Truth::kError,
-               [&](Protocol protocol, uint16_t first, uint16_t /*last*/) {
-                 const bool is_icmp = protocol == Protocol::kIcmp || protocol == Protocol::kIcmpv6;
-                 if (!found && (first == 0 || !is_icmp)) {
-                   const IpAddress address = AddressAt(point);
-                   found = NetEvent{.action = action,
-                                    .protocol = protocol,
-                                    .is_ipv6 = address.is_ipv6(),
-                                    .address = address.bytes(),
-                                    .port = first};
-                 }
-               });
+  const auto look = [&](Point point, const FlowTruth& flows) {
+    ForEachRun(flows.map(), Truth::kError, [&](Protocol protocol, uint16_t first, uint16_t) {
+      const bool is_icmp = protocol == Protocol::kIcmp || protocol == Protocol::kIcmpv6;
+      if (!found && (first == 0 || !is_icmp)) {
+        const IpAddress address = AddressAt(point);
+        found = NetEvent{.action = action,
+                         .protocol = protocol,
+                         .is_ipv6 = address.is_ipv6(),
+                         .address = address.bytes(),
+                         .port = first};
+      }
+    });
+  };
+  look(kFirstIpv4Point, truth.At(kFirstIpv4Point));  // People read IPv4 more easily.
+  for (const EndpointTruth::Piece& piece : truth.pieces()) {
     if (found) {
       break;
     }
+    look(piece.first, piece.value);
   }
   return found;
 }

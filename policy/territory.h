@@ -7,7 +7,6 @@
 #include <optional>
 #include <vector>
 
-#include "policy/lowering.h"
 #include "policy/rule_set.h"
 #include "policy/truth_map.h"
 
@@ -37,11 +36,11 @@ struct Territory {
   std::vector<Flows> flow_sets;  // flow_sets[0] is empty.
 };
 
-// Where `predicate` is true, for the actions of a bit set over NetAction.
-Territory TerritoryOf(uint32_t policy, const Predicate& predicate, uint8_t actions);
+// Where `truth` is true, for the actions of a bit set over NetAction.
+Territory TerritoryOf(uint32_t policy, const EndpointTruth& truth, uint8_t actions);
 
-// An event at which `predicate` fails; nothing where it never does. ICMP has port 0 only.
-std::optional<NetEvent> FindError(const Predicate& predicate, NetAction action);
+// An event at which `truth` fails; nothing where it never does. ICMP has port 0 only.
+std::optional<NetEvent> FindError(const EndpointTruth& truth, NetAction action);
 
 }  // namespace palyra::policy
 

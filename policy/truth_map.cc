@@ -1,55 +1,55 @@
 #include "policy/truth_map.h"
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <utility>
 
 namespace palyra::policy {
 namespace {
 
-Truth AndValues(Truth left, Truth right) { return left == Truth::kTrue ? right : left; }
-Truth OrValues(Truth left, Truth right) { return left == Truth::kFalse ? right : left; }
+Truth AndOf(Truth left, Truth right) { return left == Truth::kTrue ? right : left; }
+Truth OrOf(Truth left, Truth right) { return left == Truth::kFalse ? right : left; }
+Truth UnlessOf(Truth left, Truth right) { return left == Truth::kFalse ? right : Truth::kFalse; }
 
-// Steps through both maps at once.
-template <typename Combine>
-TruthMap Merge(const TruthMap& a, const TruthMap& b, Combine combine) {
-  std::vector<TruthMap::Piece> pieces;
-  pieces.reserve(a.pieces().size() + b.pieces().size());
-  size_t i = 0;
-  size_t j = 0;
-  Point at = 0;
-  for (;;) {
-    pieces.push_back({.first = at, .value = combine(a.pieces()[i].value, b.pieces()[j].value)});
-    const bool a_ends = i + 1 == a.pieces().size();
-    const bool b_ends = j + 1 == b.pieces().size();
-    if (a_ends && b_ends) {
-      return TruthMap(pieces);
-    }
-    const Point next_a = a_ends ? kLastAddressPoint : a.pieces()[i + 1].first;
-    const Point next_b = b_ends ? kLastAddressPoint : b.pieces()[j + 1].first;
-    at = std::min(next_a, next_b);
-    i += !a_ends && next_a == at ? 1 : 0;
-    j += !b_ends && next_b == at ? 1 : 0;
+FlowTruth AndOf(const FlowTruth& left, const FlowTruth& right) {
+  if (left.map().is_constant()) {
+    return left.is(Truth::kTrue) ? right : left;
   }
+  return right.is(Truth::kTrue) ? left
+                                : FlowTruth(Merge(left.map(), right.map(),
+                                                  [](Truth a, Truth b) { return AndOf(a, b); }));
 }
 
-// Both connectives are associative, so neighbours are merged pairwise: a chain of n small maps
-// costs n log n.
-template <typename Combine>
-TruthMap MergeChain(std::vector<TruthMap> operands, Combine combine) {
-  while (operands.size() > 1) {
-    std::vector<TruthMap> merged;
-    merged.reserve((operands.size() + 1) / 2);
-    for (size_t i = 0; i + 1 < operands.size(); i += 2) {
-      merged.push_back(Merge(operands[i], operands[i + 1], combine));
-    }
-    if (operands.size() % 2 == 1) {
-      merged.push_back(std::move(operands.back()));
-    }
-    operands = std::move(merged);
+FlowTruth OrOf(const FlowTruth& left, const FlowTruth& right) {
+  if (left.map().is_constant()) {
+    return left.is(Truth::kFalse) ? right : left;
   }
-  return std::move(operands.front());
+  return right.is(Truth::kFalse) ? left
+                                 : FlowTruth(Merge(left.map(), right.map(),
+                                                   [](Truth a, Truth b) { return OrOf(a, b); }));
 }
+
+// `right` where `left` is false, and false elsewhere.
+FlowTruth UnlessOf(const FlowTruth& left, const FlowTruth& right) {
+  if (left.map().is_constant()) {
+    return left.is(Truth::kFalse) ? right : FlowTruth(Truth::kFalse);
+  }
+  return FlowTruth(Merge(left.map(), right.map(), [](Truth a, Truth b) { return UnlessOf(a, b); }));
+}
+
+FlowTruth NotOf(const FlowTruth& operand) {
+  std::vector<TruthMap::Piece> pieces = operand.map().pieces();
+  for (TruthMap::Piece& piece : pieces) {
+    if (piece.value != Truth::kError) {
+      piece.value = piece.value == Truth::kTrue ? Truth::kFalse : Truth::kTrue;
+    }
+  }
+  return FlowTruth(TruthMap(std::move(pieces)));
+}
+
+constexpr auto kAnd = [](const FlowTruth& a, const FlowTruth& b) { return AndOf(a, b); };
+constexpr auto kOr = [](const FlowTruth& a, const FlowTruth& b) { return OrOf(a, b); };
+constexpr auto kUnless = [](const FlowTruth& a, const FlowTruth& b) { return UnlessOf(a, b); };
 
 }  // namespace
 
@@ -71,46 +71,47 @@ IpAddress AddressAt(Point point) {
   return *IpAddress::Create(is_ipv6, bytes, is_ipv6 ? 128 : 32);
 }
 
-TruthMap::TruthMap(const std::vector<Piece>& pieces) {
-  for (const Piece& piece : pieces) {
-    if (pieces_.empty() || pieces_.back().value != piece.value) {
-      pieces_.push_back(piece);
-    }
+FlowTruth::FlowTruth(Truth value) {
+  static const std::array<std::shared_ptr<const TruthMap>, 3> kConstants = {
+      std::make_shared<const TruthMap>(Truth::kFalse),
+      std::make_shared<const TruthMap>(Truth::kTrue),
+      std::make_shared<const TruthMap>(Truth::kError)};
+  map_ = kConstants.at(static_cast<size_t>(value));
+}
+
+EndpointTruth OfAddresses(const TruthMap& addresses) {
+  std::vector<EndpointTruth::Piece> pieces;
+  pieces.reserve(addresses.pieces().size());
+  for (const TruthMap::Piece& piece : addresses.pieces()) {
+    pieces.push_back({.first = piece.first, .value = FlowTruth(piece.value)});
   }
+  return EndpointTruth(std::move(pieces));
 }
 
-Truth TruthMap::At(Point point) const {
-  const auto after = std::ranges::upper_bound(pieces_, point, {}, &Piece::first);
-  return std::prev(after)->value;
-}
+EndpointTruth OfFlows(TruthMap flows) { return EndpointTruth(FlowTruth(std::move(flows))); }
 
-TruthMap Negation(const TruthMap& operand) {
-  std::vector<TruthMap::Piece> pieces = operand.pieces();
-  for (TruthMap::Piece& piece : pieces) {
-    if (piece.value != Truth::kError) {
-      piece.value = piece.value == Truth::kTrue ? Truth::kFalse : Truth::kTrue;
-    }
+EndpointTruth Negation(const EndpointTruth& operand) {
+  std::vector<EndpointTruth::Piece> pieces = operand.pieces();
+  for (EndpointTruth::Piece& piece : pieces) {
+    piece.value = NotOf(piece.value);
   }
-  return TruthMap(pieces);
+  return EndpointTruth(std::move(pieces));
 }
 
-TruthMap Conjunction(std::vector<TruthMap> operands) {
-  return operands.empty() ? TruthMap(Truth::kTrue) : MergeChain(std::move(operands), AndValues);
+EndpointTruth Conjunction(std::vector<EndpointTruth> operands) {
+  return operands.empty() ? EndpointTruth(FlowTruth(Truth::kTrue))
+                          : MergeAll(std::move(operands), kAnd);
 }
 
-TruthMap Disjunction(std::vector<TruthMap> operands) {
-  return operands.empty() ? TruthMap(Truth::kFalse) : MergeChain(std::move(operands), OrValues);
+EndpointTruth Disjunction(std::vector<EndpointTruth> operands) {
+  return operands.empty() ? EndpointTruth(FlowTruth(Truth::kFalse))
+                          : MergeAll(std::move(operands), kOr);
 }
 
-TruthMap Choice(const TruthMap& condition, const TruthMap& then_branch,
-                const TruthMap& else_branch) {
-  // Where the condition holds, the second operand is false; where it does not, the first is; where
-  // it fails, the first does.
-  const TruthMap taken = Merge(condition, then_branch, AndValues);
-  const TruthMap other = Merge(condition, else_branch, [](Truth c, Truth branch) {
-    return c == Truth::kFalse ? branch : Truth::kFalse;
-  });
-  return Merge(taken, other, OrValues);
+EndpointTruth Choice(const EndpointTruth& condition, const EndpointTruth& then_branch,
+                     const EndpointTruth& else_branch) {
+  // Where the condition fails, so does the first part, and the disjunction with it.
+  return Merge(Merge(condition, then_branch, kAnd), Merge(condition, else_branch, kUnless), kOr);
 }
 
 }  // namespace palyra::policy

@@ -1,0 +1,225 @@
+#include "tests/unit/policy/random_policies.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "policy/ip.h"
+#include "policy/truth_map.h"
+
+namespace palyra::policy {
+namespace {
+
+const std::vector<std::string> kRanges = {"0.0.0.0/0",
+                                          "10.0.0.0/8",
+                                          "10.1.2.3/8",
+                                          "10.20.0.0/16",
+                                          "10.20.30.0/24",
+                                          "10.20.30.40",
+                                          "10.20.30.41",
+                                          "127.0.0.1",
+                                          "127.0.0.0/7",
+                                          "192.0.2.7",
+                                          "224.0.0.0/4",
+                                          "224.0.0.1",
+                                          "255.255.255.255",
+                                          "0.0.0.0",
+                                          "::/0",
+                                          "::",
+                                          "::1",
+                                          "2001:db8::/32",
+                                          "2001:db8::/33",
+                                          "2001:db8:8000::/33",
+                                          "2001:db8::7",
+                                          "ff00::/8",
+                                          "ff02::1",
+                                          "::ffff:a00:1",
+                                          "::ffff:0:0/96",
+                                          "::/64",
+                                          "::fffe:0:0/95",
+                                          "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                                          "169.254.169.254"};
+
+const std::vector<std::string> kPorts = {"0",    "1",     "22",    "80",    "443",   "1023", "1024",
+                                         "8080", "32767", "65534", "65535", "65536", "-1"};
+
+}  // namespace
+
+std::string RandomPolicies::Policies(int max_count, bool any) {
+  std::string text;
+  for (size_t i = 0, count = 1 + Below(static_cast<size_t>(max_count)); i < count; ++i) {
+    text += Policy(any) + '\n';
+  }
+  return text;
+}
+
+std::string RandomPolicies::Policy(bool any) {
+  std::string text;
+  if (Chance(25)) {
+    text += "@ask(\"really?\") ";
+  }
+  text += (Chance(70) ? "permit (" : "forbid (") + Head() + ")";
+  for (int conditions = Chance(10) ? 0 : Chance(75) ? 1 : 2; conditions > 0; --conditions) {
+    text += (Chance(75) ? " when { " : " unless { ") + Condition(3, any) + " }";
+  }
+  return text + ";";
+}
+
+std::string RandomPolicies::Head() {
+  const std::string principal =
+      Chance(80)
+          ? "principal"
+          : Pick({"principal == Palyra::Agent::\"bot\"", "principal == Palyra::Agent::\"other\"",
+                  "principal is Palyra::Agent", "principal in Palyra::AgentGroup::\"ci\"",
+                  "principal is Palyra::Agent in Palyra::AgentGroup::\"dev\""});
+  const std::string action =
+      Chance(40) ? "action"
+                 : Pick({"action == Palyra::Action::\"net.connect\"",
+                         "action == Palyra::Action::\"net.accept\"",
+                         "action in [Palyra::Action::\"net.connect\", "
+                         "Palyra::Action::\"net.send\"]",
+                         "action in [Palyra::Action::\"net.send\"]", "action in []"});
+  return principal + ", " + action + ", " +
+         (Chance(85) ? "resource" : "resource is Palyra::Endpoint");
+}
+
+std::string RandomPolicies::Condition(int depth, bool any) {
+  if (depth == 0 || Chance(25)) {
+    if (any && Chance(8)) {
+      return OddAtom();
+    }
+    switch (Below(7)) {
+      case 0:
+      case 1:
+        return AddressAtom();
+      case 2:
+      case 3:
+        return PortAtom();
+      case 4:
+      case 5:
+        return ProtocolAtom();
+      default:
+        return KnownAtom();
+    }
+  }
+  const auto part = [&] { return '(' + Condition(depth - 1, any) + ')'; };
+  switch (Below(6)) {
+    case 0:
+    case 1:
+      return part() + " && " + part() + (Chance(30) ? " && " + part() : "");
+    case 2:
+    case 3:
+      return part() + " || " + part() + (Chance(30) ? " || " + part() : "");
+    case 4:
+      return '!' + part();
+    default:
+      return "if " + part() + " then " + part() + " else " + part();
+  }
+}
+
+std::string RandomPolicies::AddressAtom() {
+  const std::string ip = "ip(\"" + Pick(kRanges) + "\")";
+  const std::string other = "ip(\"" + Pick(kRanges) + "\")";
+  return Pick(
+      {"resource.address == " + ip, ip + " != resource.address",
+       "resource.address.isInRange(" + ip + ")", ip + ".isInRange(resource.address)",
+       "resource.address.isInRange(" + ip + ") == resource.address.isInRange(" + other + ")",
+       "[" + ip + ", " + other + "].contains(resource.address)",
+       "[resource.address, " + ip + "].containsAll([" + other + "])",
+       "{\"a\": [resource.address]} == {\"a\": [" + ip + "]}",
+       "(if resource.address.isIpv4() then " + ip + " else " + other + ") == resource.address",
+       "resource.address.isLoopback()", "resource.address.isMulticast()",
+       "resource.address.isIpv4()", "resource.address.isIpv6()",
+       "resource.address.isInRange(principal.net)", "principal.hosts.contains(resource.address)",
+       "principal.getTag(\"home\") == resource.address",
+       "(if " + ip + ".isInRange(resource.address) then resource.address else " + other +
+           ").isInRange(" + ip + ")"});
+}
+
+std::string RandomPolicies::PortNumber() {
+  if (Chance(20)) {
+    return Pick({"resource.port + 1", "resource.port * 2", "resource.port * resource.port",
+                 "resource.port - 65535", "-resource.port", "resource.port * 200000000000000",
+                 "(if resource.port > 80 then resource.port else 9)"});
+  }
+  return "resource.port";
+}
+
+std::string RandomPolicies::PortAtom() {
+  const std::string number = Pick(kPorts);
+  const std::string op = Pick({"==", "!=", "<", "<=", ">", ">="});
+  return Pick({PortNumber() + ' ' + op + ' ' + number, number + ' ' + op + ' ' + PortNumber(),
+               "resource.port >= " + number + " && resource.port <= " + Pick(kPorts),
+               "[" + number + ", " + Pick(kPorts) + ", 443].contains(resource.port)",
+               "[resource.port, 80].containsAny([" + number + ", 22])",
+               "resource.port " + op + " principal.limit", "resource.port == principal.port",
+               "{\"p\": resource.port}.p == " + number,
+               "(resource.port < 1024) == (resource.port != " + number + ")"});
+}
+
+std::string RandomPolicies::ProtocolAtom() {
+  const std::string name = '"' + Pick({"tcp", "udp", "udplite", "icmp", "icmpv6", "sctp"}) + '"';
+  return Pick({"resource.protocol == " + name, "resource.protocol != " + name,
+               "[\"tcp\", " + name + "].contains(resource.protocol)",
+               "resource.protocol like \"udp*\"", "resource.protocol like \"*cmp*\"",
+               "resource.protocol == principal.name"});
+}
+
+std::string RandomPolicies::KnownAtom() {
+  return Pick({"true", "false", "principal.port > 8000", "principal has nothing",
+               "principal.nothing", "9223372036854775807 + 1 > 0", "resource has port",
+               "resource has domain", "resource has domain && resource.domain like \"*.test\"",
+               "resource is Palyra::Endpoint", "resource is Palyra::Path",
+               "resource in Palyra::AgentGroup::\"ci\"", "principal in Palyra::AgentGroup::\"ci\"",
+               "1", "context.missing == 1", "action == Palyra::Action::\"net.send\"",
+               "action in [Palyra::Action::\"net.send\", Palyra::Action::\"net.connect\"]",
+               "resource has color", "resource != Palyra::Agent::\"bot\""});
+}
+
+// What cannot be lowered, unless something before it decides.
+std::string RandomPolicies::OddAtom() {
+  return Pick({"resource.port == (if resource.protocol == \"tcp\" then 80 else 53)",
+               "resource == Palyra::Endpoint::\"x\"", "resource.domain == \"example.com\"",
+               "resource in Palyra::Domain::\"example.com\"", "resource.color == 1",
+               "resource.hasTag(\"x\")", "ip(resource.protocol).isIpv4()",
+               "principal.peer.port == 1", "[resource].contains(principal)",
+               "principal in resource",
+               "(if resource.port == 22 then principal else Palyra::Agent::\"other\").port == 22",
+               "(resource.port == 1) == resource.address.isIpv4()"});
+}
+
+NetEvent RandomPolicies::Event() {
+  NetEvent event{.action = static_cast<NetAction>(Below(kNetActionCount)),
+                 .protocol = static_cast<Protocol>(Below(kProtocolCount)),
+                 .is_ipv6 = false,
+                 .address = {},
+                 .port = 0};
+  const IpAddress near = IpAddress::Parse(Pick(kRanges)).value();
+  Point point = AddressPoint(near.is_ipv6(), near.bytes());
+  const unsigned host_bits = near.max_prefix_length() - near.prefix_length();
+  const Point host_mask = host_bits == 128 ? ~Point{0} : (Point{1} << host_bits) - 1;
+  const Point host = (Point{random_()} << 64U | random_()) & host_mask;
+  switch (Below(4)) {
+    case 0:
+      point += host;  // Anywhere above the constant; mostly within its range.
+      break;
+    case 1:
+      point += 1;
+      break;
+    case 2:
+      point -= 1;
+      break;
+    default:
+      break;
+  }
+  const IpAddress address = AddressAt(point);
+  event.is_ipv6 = address.is_ipv6();
+  event.address = address.bytes();
+  if (event.protocol != Protocol::kIcmp && event.protocol != Protocol::kIcmpv6) {
+    event.port = static_cast<uint16_t>(
+        Chance(50) ? Below(65536) : static_cast<size_t>(std::stoi(Pick(kPorts)) + 1) - Below(3));
+  }
+  return event;
+}
+
+}  // namespace palyra::policy
