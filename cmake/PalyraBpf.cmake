@@ -17,8 +17,7 @@
 # The skeleton is a system header: its warnings are not ours. The object is stripped of debug
 # information and keeps its BTF.
 
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
+palyra_static_package(palyra_libbpf libbpf)
 
 find_program(PALYRA_BPF_CLANG clang-19 REQUIRED)
 find_program(PALYRA_BPFTOOL bpftool PATHS /usr/sbin /usr/local/sbin REQUIRED)
@@ -67,5 +66,5 @@ function(palyra_bpf_object name source)
 
   add_library(${name} INTERFACE "${output}.skel.h")
   target_include_directories(${name} SYSTEM INTERFACE "${include_dir}")
-  target_link_libraries(${name} INTERFACE PkgConfig::LIBBPF)
+  target_link_libraries(${name} INTERFACE palyra_libbpf)
 endfunction()

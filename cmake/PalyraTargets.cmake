@@ -6,6 +6,7 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
@@ -36,11 +37,30 @@ function(palyra_library name)
     ${ARG_PRIVATE_DEPENDS})
 endfunction()
 
+# palyra_static_package(TARGET name): the pkg-config package `name` with its own dependencies, linked
+# into the program from their .a files. A program that is started for every tool call must not spend
+# a third of its time in the dynamic linker.
+function(palyra_static_package target name)
+  if(TARGET ${target})
+    return()
+  endif()
+  pkg_check_modules(${target} REQUIRED ${name})
+  add_library(${target} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(${target} SYSTEM INTERFACE ${${target}_STATIC_INCLUDE_DIRS})
+  foreach(library IN LISTS ${target}_STATIC_LIBRARIES)
+    find_library(${target}_${library} NAMES lib${library}.a REQUIRED)
+    target_link_libraries(${target} INTERFACE "${${target}_${library}}")
+  endforeach()
+endfunction()
+
 # palyra_binary(NAME SOURCES a.cc … DEPENDS targets…): a program in build/<preset>/bin.
 function(palyra_binary name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE palyra_compile_options ${ARG_DEPENDS})
+  if(NOT PALYRA_SANITIZE)
+    target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc)
+  endif()
 endfunction()
 
 # palyra_test(NAME SOURCES a_test.cc … DEPENDS targets… [LABELS l…]): a GoogleTest binary.

@@ -55,9 +55,11 @@ Result<Guardian> Guardian::Start(const std::function<void()>& end_run) {
 Guardian::Guardian(Guardian&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)), alive_(std::move(other.alive_)) {}
 
+void Guardian::Dismiss() { kill(pid_, SIGKILL); }
+
 Guardian::~Guardian() {
   if (pid_ < 0) return;
-  kill(pid_, SIGKILL);
+  Dismiss();
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }

@@ -24,7 +24,10 @@ class Guardian {
   Guardian& operator=(Guardian&&) = delete;
   Guardian(const Guardian&) = delete;
   Guardian& operator=(const Guardian&) = delete;
-  ~Guardian();  // Ends the guardian: the supervisor has ended the run itself.
+  ~Guardian();  // Dismisses it and waits for its end.
+
+  // Ends the guardian without waiting: the supervisor has ended the run itself.
+  void Dismiss();
 
  private:
   Guardian(pid_t pid, UniqueFd alive) : pid_(pid), alive_(std::move(alive)) {}

@@ -105,6 +105,8 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   Result<void> killed = run.Kill(kill_method);
   if (!waited) return std::unexpected(waited.error());
   if (!killed) return std::unexpected(killed.error());
+  // Its exit goes on beside what follows; a run that is dead and not yet removed is swept.
+  guardian->Dismiss();
   RunOutcome outcome = Reap(spawned->child);
   if (*waited == WaitEnd::kDeadline) outcome.end = RunEnd::kTimedOut;
   run.events().Drain(on_event, kEventsAtEnd);

@@ -31,11 +31,11 @@ class RuleList {
  public:
   explicit RuleList(scmp_filter_ctx context) : context_(context) {}
 
-  void Deny(int system_errno, int call, std::initializer_list<scmp_arg_cmp> conditions = {}) {
+  void Deny(int system_errno, int call, const std::vector<scmp_arg_cmp>& conditions = {}) {
     if (failure_ != 0) return;
     failure_ = seccomp_rule_add_array(context_, SCMP_ACT_ERRNO(static_cast<uint16_t>(system_errno)),
                                       call, static_cast<unsigned>(conditions.size()),
-                                      conditions.begin());
+                                      conditions.data());
   }
 
   [[nodiscard]] int failure() const { return failure_; }
@@ -49,17 +49,26 @@ scmp_arg_cmp Argument(unsigned index, MaskedValue masked) {
   return SCMP_CMP64(index, SCMP_CMP_MASKED_EQ, masked.mask, masked.value);
 }
 
+// Denies `call` where argument `index` is none of `allowed`, and `also` holds.
+void DenyAllBut(RuleList& rules, int call, unsigned index, const std::vector<uint64_t>& allowed,
+                std::initializer_list<scmp_arg_cmp> also = {}) {
+  // Families and netlink protocols are far fewer.
+  constexpr unsigned kBits = 6;
+  std::vector<scmp_arg_cmp> conditions(also);
+  conditions.emplace_back();
+  for (const MaskedValue masked : ComplementOf(allowed, kBits)) {
+    conditions.back() = Argument(index, masked);
+    rules.Deny(EAFNOSUPPORT, call, conditions);
+  }
+  conditions.back() = SCMP_CMP64(index, SCMP_CMP_GE, uint64_t{1} << kBits);
+  rules.Deny(EAFNOSUPPORT, call, conditions);
+}
+
 void DenySocketFamilies(RuleList& rules) {
-  for (const MaskedValue family : ComplementOf({AF_UNIX, AF_INET, AF_INET6, AF_NETLINK})) {
-    rules.Deny(EAFNOSUPPORT, SCMP_SYS(socket), {Argument(0, family)});
-  }
-  for (const MaskedValue protocol : ComplementOf({NETLINK_ROUTE})) {
-    rules.Deny(EAFNOSUPPORT, SCMP_SYS(socket),
-               {SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK), Argument(2, protocol)});
-  }
-  for (const MaskedValue family : ComplementOf({AF_UNIX})) {
-    rules.Deny(EAFNOSUPPORT, SCMP_SYS(socketpair), {Argument(0, family)});
-  }
+  DenyAllBut(rules, SCMP_SYS(socket), 0, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK});
+  DenyAllBut(rules, SCMP_SYS(socket), 2, {NETLINK_ROUTE},
+             {SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK)});
+  DenyAllBut(rules, SCMP_SYS(socketpair), 0, {AF_UNIX});
 }
 
 void DenyUserNamespaces(RuleList& rules) {
@@ -100,29 +109,23 @@ Result<std::vector<sock_filter>> Export(const Context& context) {
 
 }  // namespace
 
-std::vector<MaskedValue> ComplementOf(const std::vector<uint64_t>& allowed) {
+std::vector<MaskedValue> ComplementOf(const std::vector<uint64_t>& allowed, unsigned bits) {
   std::vector<MaskedValue> complement;
   uint64_t start = 0;
-  // Blocks of values that share all high bits, from `first` up to and including `last`.
-  const auto cover = [&complement](uint64_t first, uint64_t last) {
-    while (true) {
-      uint64_t size_mask = 0;  // Block size minus one.
-      while (size_mask != UINT64_MAX) {
-        const uint64_t next = size_mask * 2 + 1;
-        if ((first & next) != 0 || last - first < next) break;
-        size_mask = next;
-      }
-      complement.push_back({.mask = ~size_mask, .value = first});
-      if (last - first == size_mask) return;
-      first += size_mask + 1;
+  // [start, end) in blocks of a power of two, each aligned to its size.
+  const auto cover_until = [&](uint64_t end) {
+    while (start < end) {
+      uint64_t size = 1;
+      while (start % (size * 2) == 0 && start + size * 2 <= end) size *= 2;
+      complement.push_back({.mask = ~(size - 1), .value = start});
+      start += size;
     }
   };
   for (const uint64_t value : allowed) {
-    if (value > start) cover(start, value - 1);
-    if (value == UINT64_MAX) return complement;
+    cover_until(value);
     start = value + 1;
   }
-  cover(start, UINT64_MAX);
+  cover_until(uint64_t{1} << bits);
   return complement;
 }
 
