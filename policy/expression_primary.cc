@@ -202,7 +202,9 @@ ExprPtr ExpressionParser::ParseRecord() {
   if (!tokens_.Expect(TokenKind::kCloseBrace, " after the fields of the record")) {
     return nullptr;
   }
-  std::ranges::stable_sort(keys, {}, &std::pair<std::string, Span>::first);
+  std::ranges::sort(keys, {}, [](const auto& key) {
+    return std::pair(std::string_view(key.first), key.second.offset);
+  });
   const auto twice = std::ranges::adjacent_find(keys, {}, &std::pair<std::string, Span>::first);
   if (twice != keys.end()) {
     tokens_.Report("parse-duplicate", (twice + 1)->second,

@@ -46,8 +46,8 @@ class TreeBuilder {
   }
   bool end_object() {
     std::vector<std::string_view> keys;
-    for (const auto& [key, value] : std::get<JsonNode::Object>(open_.back().node.data)) {
-      keys.push_back(key);
+    for (const JsonNode& member : std::get<JsonNode::Object>(open_.back().node.data).members) {
+      keys.push_back(member.key);
     }
     std::ranges::sort(keys);
     const auto twice = std::ranges::adjacent_find(keys);
@@ -99,8 +99,8 @@ class TreeBuilder {
     } else if (auto* array = std::get_if<JsonNode::Array>(&open_.back().node.data)) {
       array->push_back(std::move(node));
     } else {
-      std::get<JsonNode::Object>(open_.back().node.data)
-          .emplace_back(open_.back().key, std::move(node));
+      node.key = open_.back().key;
+      std::get<JsonNode::Object>(open_.back().node.data).members.push_back(std::move(node));
     }
     return true;
   }
@@ -126,13 +126,13 @@ class TreeBuilder {
 
 }  // namespace
 
-const JsonNode* JsonNode::Find(std::string_view key) const {
+const JsonNode* JsonNode::Find(std::string_view name) const {
   const Object* object = AsObject();
   if (object == nullptr) {
     return nullptr;
   }
-  const auto found = std::ranges::find(*object, key, &Object::value_type::first);
-  return found == object->end() ? nullptr : &found->second;
+  const auto found = std::ranges::find(object->members, name, &JsonNode::key);
+  return found == object->members.end() ? nullptr : &*found;
 }
 
 Result<JsonNode> ParseJson(const SourceFile& source) {

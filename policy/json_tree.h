@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,8 +17,11 @@ namespace palyra::policy {
 // One JSON value. Keys of an object are unique and in the order of the text.
 struct JsonNode {
   using Array = std::vector<JsonNode>;
-  using Object = std::vector<std::pair<std::string, JsonNode>>;
+  struct Object {
+    std::vector<JsonNode> members;
+  };
   std::variant<std::monostate, bool, int64_t, std::string, Array, Object> data;  // monostate: null
+  std::string key = {};  // Of a member of an object.
 
   [[nodiscard]] const bool* AsBool() const { return std::get_if<bool>(&data); }
   [[nodiscard]] const int64_t* AsLong() const { return std::get_if<int64_t>(&data); }
@@ -28,7 +30,7 @@ struct JsonNode {
   [[nodiscard]] const Object* AsObject() const { return std::get_if<Object>(&data); }
 
   // The member of an object; null where there is none, or this is no object.
-  [[nodiscard]] const JsonNode* Find(std::string_view key) const;
+  [[nodiscard]] const JsonNode* Find(std::string_view name) const;
 };
 
 // The whole text as one value. Refused: numbers that are not 64-bit signed integers, duplicate

@@ -19,7 +19,7 @@ std::unexpected<Error> FailAt(const std::string& place, const std::string& why) 
 // The value behind the only key of an object, where that is `key`.
 const JsonNode* FindEscape(const JsonNode& node, std::string_view key) {
   const JsonNode::Object* object = node.AsObject();
-  return object != nullptr && object->size() == 1 ? node.Find(key) : nullptr;
+  return object != nullptr && object->members.size() == 1 ? node.Find(key) : nullptr;
 }
 
 Result<EntityUid> TypeAndIdFromJson(const JsonNode& node, const std::string& place) {
@@ -112,14 +112,14 @@ Result<RecordValue> RecordFromJson(const JsonNode& node, const std::string& plac
     return FailAt(place, "expected an object");
   }
   std::vector<RecordValue::Field> fields;
-  fields.reserve(object->size());
-  for (const auto& [key, member] : *object) {
+  fields.reserve(object->members.size());
+  for (const JsonNode& member : object->members) {
     Result<Value> value =
-        ValueFromJson(member, place + ": " + member_word + ' ' + QuoteString(key));
+        ValueFromJson(member, place + ": " + member_word + ' ' + QuoteString(member.key));
     if (!value) {
       return std::unexpected(std::move(value).error());
     }
-    fields.emplace_back(key, *std::move(value));
+    fields.emplace_back(member.key, *std::move(value));
   }
   return RecordValue(std::move(fields));
 }

@@ -128,7 +128,7 @@ bool SetValue::ContainsAny(const SetValue& other) const {
 }
 
 RecordValue::RecordValue(std::vector<Field> fields) : fields_(std::move(fields)) {
-  std::ranges::stable_sort(fields_, {}, &Field::first);
+  std::ranges::sort(fields_, {}, &Field::first);
   const auto duplicates = std::ranges::unique(fields_, {}, &Field::first);
   fields_.erase(duplicates.begin(), duplicates.end());
   for (const Field& field : fields_) {

@@ -55,7 +55,7 @@ class Value {
   static Value Ip(const IpAddress& ip);
   // Elements in any order, equal ones once.
   static Value Set(std::vector<Value> elements);
-  // Fields in any order. Of equal keys the first stays: callers refuse duplicates before.
+  // Fields in any order. Callers see to it that keys are unique.
   static Value Record(std::vector<std::pair<std::string, Value>> fields);
 
   [[nodiscard]] ValueKind kind() const { return static_cast<ValueKind>(data_.index()); }
