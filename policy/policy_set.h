@@ -20,7 +20,7 @@ struct PlacedPolicy {
   Policy policy;
 
   // For people: `policy0 ("git-only", net.cedar:3)`; without an @id `policy0 (net.cedar:3)`. The
-  // line is that of `permit` or `forbid`'s first annotation.
+  // line is where the policy begins, its annotations included.
   [[nodiscard]] std::string Label() const;
 };
 
