@@ -119,6 +119,8 @@ def _add_build(archive: Archive, build: Path, cache: Path) -> None:
     for program in programs:
         relative = program.relative_to(build)
         archive.add_file(f"palyra/{relative}", _stripped(program, cache), 0o755)
+    # Programs that were told their place at build time find it there.
+    archive.add_symlink(str(build.resolve()).lstrip("/"), "/palyra")
     _add_libraries(archive, programs)
 
 
