@@ -50,15 +50,16 @@ TEST_F(EgressPolicy, AProtocolConditionHoldsForThatProtocolOnly) {
 TEST_F(EgressPolicy, PermissionToConnectIsNotPermissionToSend) {
   const std::string policy =
       "permit (principal, action == Palyra::Action::\"net.connect\", resource);\n";
-  EXPECT_EQ(PalyraRun()
-                .Policy(policy)
-                .Probe({"udp-connect-send", std::string(kDeniedV4), kUdp})
-                .Summary(),
-            "allowed none");
-  Observer().Start();
-  const ProbeResult probe = Udp(policy, kDeniedV4);
-  EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
-  ExpectUntouched(kDeniedV4);
+  for (const Family family : {Family::kV4, Family::kV6, Family::kV4Mapped}) {
+    const std::string host = DeniedHost(family);
+    const ProbeResult connected =
+        PalyraRun().Policy(policy).Probe({"udp-connect-send", host, kUdp});
+    EXPECT_EQ(connected.Summary(), "allowed none") << connected;
+    Observer().Start();
+    const ProbeResult sent = Udp(policy, host);
+    EXPECT_EQ(sent.Summary(), "denied EPERM") << sent;
+    ExpectUntouched(CanonicalDeniedHost(family));
+  }
 }
 
 TEST_F(EgressPolicy, ARangeEndsWhereItEnds) {

@@ -12,7 +12,7 @@
 namespace palyra::probes {
 namespace {
 
-constexpr int kTimeoutSeconds = 10;
+constexpr int kTimeoutSeconds = 5;
 
 }  // namespace
 

@@ -1,15 +1,18 @@
 #include "tests/support/palyra_run.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 #include <sstream>
 
 namespace palyra::tests {
 namespace {
 
-AuditEntry ParseAuditLine(const std::string& line) {
+// Nothing for a line about something else than a denial.
+std::optional<AuditEntry> ParseAuditLine(const std::string& line) {
   try {
     const auto json = nlohmann::json::parse(line);
+    if (json.at("event").get<std::string>() != "denial") return std::nullopt;
     AuditEntry entry;
     entry.verdict = json.at("verdict").get<std::string>();
     entry.action = json.at("action").get<std::string>();
@@ -51,7 +54,9 @@ std::vector<std::string> ProbeCommand(const std::vector<std::string>& arguments)
 std::vector<AuditEntry> ReadAudit(const std::string& path) {
   std::vector<AuditEntry> entries;
   std::istringstream lines(ReadText(path));
-  for (std::string line; std::getline(lines, line);) entries.push_back(ParseAuditLine(line));
+  for (std::string line; std::getline(lines, line);) {
+    if (auto entry = ParseAuditLine(line)) entries.push_back(std::move(*entry));
+  }
   return entries;
 }
 
@@ -66,10 +71,8 @@ std::ostream& operator<<(std::ostream& stream, const ProbeResult& result) {
 }
 
 ProbeResult ProbeBare(const std::vector<std::string>& arguments) {
-  return ParseProbe(Run(ProbeCommand(arguments)));
+  return ParseProbe(RunProgram(ProbeCommand(arguments)));
 }
-
-PalyraRun::PalyraRun() = default;
 
 PalyraRun& PalyraRun::Policy(std::string_view text) {
   const std::string name = "policy" + std::to_string(policies_++) + ".cedar";
@@ -100,7 +103,7 @@ std::vector<std::string> PalyraRun::CommandLine(const std::vector<std::string>& 
 }
 
 Ended PalyraRun::Run(const std::vector<std::string>& command, SpawnOptions options) const {
-  return tests::Run(CommandLine(command), std::move(options));
+  return RunProgram(CommandLine(command), std::move(options));
 }
 
 ProbeResult PalyraRun::Probe(const std::vector<std::string>& arguments,

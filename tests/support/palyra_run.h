@@ -17,7 +17,7 @@ namespace palyra::tests {
 // The unprivileged user of every run that does not ask for another.
 inline constexpr std::string_view kToolUser = "1000";
 
-// One line of the audit log.
+// One denial of the audit log.
 struct AuditEntry {
   std::string verdict;
   std::string action;
@@ -29,7 +29,7 @@ struct AuditEntry {
   std::string layer;
 };
 
-// The audit log in that file, in order. A line that is no JSON object with these members is an
+// The denials in that file, in order. A line that is no JSON object with these members is an
 // entry whose verdict is "malformed: " and the line.
 std::vector<AuditEntry> ReadAudit(const std::string& path);
 
@@ -54,8 +54,6 @@ ProbeResult ProbeBare(const std::vector<std::string>& arguments);
 // One palyra-run command line. Calls chain; files that it needs live as long as it does.
 class PalyraRun {
  public:
-  PalyraRun();
-
   // Adds a policy file with that text. Without any call: no --policy at all.
   PalyraRun& Policy(std::string_view text);
   PalyraRun& Option(std::string option);

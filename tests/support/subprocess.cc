@@ -185,7 +185,7 @@ Ended Subprocess::Wait(milliseconds limit) {
   return ended_;
 }
 
-Ended Run(const std::vector<std::string>& arguments, SpawnOptions options) {
+Ended RunProgram(const std::vector<std::string>& arguments, SpawnOptions options) {
   return Subprocess(arguments, std::move(options)).Wait();
 }
 

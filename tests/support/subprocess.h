@@ -86,7 +86,7 @@ class Subprocess {
 };
 
 // Runs a program to its end.
-Ended Run(const std::vector<std::string>& arguments, SpawnOptions options = {});
+Ended RunProgram(const std::vector<std::string>& arguments, SpawnOptions options = {});
 
 }  // namespace palyra::tests
 

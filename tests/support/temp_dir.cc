@@ -18,6 +18,7 @@ TempDir::TempDir() : path_("/tmp/palyra-test-XXXXXX") {
 }
 
 TempDir::~TempDir() {
+  if (path_.empty()) return;
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }

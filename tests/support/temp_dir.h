@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace palyra::tests {
 
@@ -12,8 +13,8 @@ namespace palyra::tests {
 class TempDir {
  public:
   TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
+  TempDir(TempDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TempDir& operator=(TempDir&&) = delete;
   ~TempDir();
 
   [[nodiscard]] const std::string& path() const { return path_; }

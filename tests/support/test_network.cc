@@ -47,7 +47,7 @@ void RunIp(std::string commands, int network) {
   options.environment = {{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}};
   options.in_child = [network] { return setns(network, CLONE_NEWNET) == 0 ? 0 : 126; };
   const char* program = access("/usr/sbin/ip", X_OK) == 0 ? "/usr/sbin/ip" : "/sbin/ip";
-  const Ended ended = Run({program, "-batch", "-"}, options);
+  const Ended ended = RunProgram({program, "-batch", "-"}, options);
   if (ended.status != 0) throw std::runtime_error("ip failed: " + Describe(ended));
 }
 
