@@ -1,0 +1,88 @@
+#include "policy/rule_set.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "policy/ip.h"
+#include "tests/unit/policy/compile_fixture.h"
+
+namespace palyra::policy {
+namespace {
+
+AddressPrefix Prefix(std::string_view text, uint32_t address_class) {
+  const IpAddress ip = IpAddress::Parse(text).value();
+  return {.is_ipv6 = ip.is_ipv6(),
+          .length = ip.prefix_length(),
+          .bytes = ip.bytes(),
+          .address_class = address_class};
+}
+
+AddressClass OneSpan(uint16_t first, uint16_t last, Verdict verdict) {
+  return {.spans = {{.first = first,
+                     .last = last,
+                     .actions = 0b011,
+                     .protocols = 0b00011,
+                     .verdict = verdict,
+                     .reason = 1}}};
+}
+
+RuleSet Sample() {
+  return {.prefixes = {Prefix("10.0.0.0/8", 1), Prefix("10.0.0.0/24", 0), Prefix("10.0.0.1/32", 2),
+                       Prefix("::/0", 2), Prefix("2001:db8::/32", 1)},
+          .classes = {AddressClass{}, OneSpan(80, 443, Verdict::kAllow),
+                      OneSpan(0, 65535, Verdict::kAsk)},
+          .reasons = {{.layers = {{Layer::kCaller, {}}}},
+                      {.layers = {{Layer::kOperator, {"policy1"}},
+                                  {Layer::kCaller, {"policy0", "policy2"}}}}}};
+}
+
+Verdict VerdictAt(std::string_view address, uint16_t port) {
+  return Decide(Sample(), Event(address, port)).verdict;
+}
+
+TEST(RuleSetTest, TheLongestPrefixDecides) {
+  EXPECT_EQ(VerdictAt("10.1.0.0", 80), Verdict::kAllow);
+  EXPECT_EQ(VerdictAt("10.0.0.2", 80), Verdict::kDeny);
+  EXPECT_EQ(VerdictAt("10.0.0.1", 80), Verdict::kAsk);
+  EXPECT_EQ(VerdictAt("2001:db8::1", 80), Verdict::kAllow);
+  EXPECT_EQ(VerdictAt("2001:db9::1", 80), Verdict::kAsk);
+}
+
+TEST(RuleSetTest, PrefixesOfOneFamilySayNothingOfTheOther) {
+  EXPECT_EQ(VerdictAt("0.0.0.0", 80), Verdict::kDeny);
+  EXPECT_EQ(VerdictAt("a00::", 80), Verdict::kAsk);
+}
+
+TEST(RuleSetTest, SpansHoldTheirPortsActionsAndProtocolsOnly) {
+  EXPECT_EQ(VerdictAt("10.1.0.0", 79), Verdict::kDeny);
+  EXPECT_EQ(VerdictAt("10.1.0.0", 443), Verdict::kAllow);
+  EXPECT_EQ(VerdictAt("10.1.0.0", 444), Verdict::kDeny);
+  EXPECT_EQ(Decide(Sample(), Event("10.1.0.0", 80, Protocol::kUdplite)).verdict, Verdict::kDeny);
+  EXPECT_EQ(Decide(Sample(), Event("10.1.0.0", 80, Protocol::kUdp, NetAction::kAccept)).verdict,
+            Verdict::kDeny);
+  EXPECT_EQ(Decide(Sample(), Event("10.1.0.0", 80, Protocol::kUdp, NetAction::kSend)).verdict,
+            Verdict::kAllow);
+}
+
+TEST(RuleSetTest, WithoutASpanTheReasonIsTheDefault) {
+  EXPECT_EQ(Decide(Sample(), Event("10.1.0.0", 79)),
+            (NetDecision{.verdict = Verdict::kDeny, .reason = kReasonDefaultDeny}));
+}
+
+TEST(RuleSetTest, DumpNamesEverything) {
+  EXPECT_EQ(DumpText(Sample()),
+            "palyra-ruleset 1\n"
+            "prefix 10.0.0.0/8 class 1\n"
+            "prefix 10.0.0.0/24 class 0\n"
+            "prefix 10.0.0.1/32 class 2\n"
+            "prefix ::/0 class 2\n"
+            "prefix 2001:db8::/32 class 1\n"
+            "class 1 ports 80-443 net.connect,net.send tcp,udp allow reason 1\n"
+            "class 2 ports 0-65535 net.connect,net.send tcp,udp ask reason 1\n"
+            "reason 0 no policy permits it (caller)\n"
+            "reason 1 policy1 (operator); policy0, policy2 (caller)\n");
+}
+
+}  // namespace
+}  // namespace palyra::policy
