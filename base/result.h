@@ -39,7 +39,8 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
 std::unexpected<Error> Fail(ErrorCode code, std::string message);
 
 // An error from errno value `system_errno`: "<what>: <strerror>". EPERM and EACCES become
-// kPermissionDenied, ENOENT kNotFound, ENOSPC/ENOMEM/E2BIG kExhausted, the rest kInternal.
+// kPermissionDenied; ENOENT and ENOTDIR kNotFound; ENOSPC, ENOMEM, E2BIG, EMFILE and ENFILE
+// kExhausted; EAGAIN and EBUSY kUnavailable; the rest kInternal.
 std::unexpected<Error> FailErrno(int system_errno, std::string_view what);
 
 }  // namespace palyra::base
