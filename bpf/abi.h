@@ -16,14 +16,16 @@
 /* Grows with every change of meaning below; objects of two versions never share a map. */
 #define PALYRA_ABI_VERSION 1
 
-/* Port spans in one row. A class with more of them is split by port range, see palyra_row_key. */
+/* Port spans beside an address prefix, and in one row. See palyra_address_class. */
+#define PALYRA_INLINE_SPANS 4
 #define PALYRA_ROW_SPANS 16
 
 #define PALYRA_COMM_LENGTH 16
 #define PALYRA_REASON_LENGTH 120
 
 /* Bounds of the tables, over all runs of the machine. */
-#define PALYRA_MAX_RUNS 16384
+#define PALYRA_RUN_SLOT_BITS 14
+#define PALYRA_MAX_RUNS (1 << PALYRA_RUN_SLOT_BITS)
 #define PALYRA_MAX_PREFIXES (1 << 20)
 #define PALYRA_MAX_ROWS (1 << 18)
 #define PALYRA_MAX_REASONS (1 << 18)
@@ -65,13 +67,25 @@ enum palyra_hook : __u8 {
 	PALYRA_HOOK_LSM_SOCKET_CREATE = 7,
 };
 
-/* Map `runs`: cgroup id of a run -> what holds there. No entry: every call is denied. */
+/*
+ * Array `runs`, directly mapped: a run's entry is the one at palyra_run_slot(its cgroup id), and only
+ * there; a new run whose slot is taken gets another cgroup. `cgroup` is claimed and freed atomically
+ * (0 is free); the rest is written while nothing runs in the cgroup. A task below Palyra's cgroup
+ * whose run has no entry is denied every call.
+ */
 struct palyra_run {
+	__u64 cgroup;   /* id of the run's cgroup */
 	__u32 profile;  /* first part of the keys of the rule tables */
 	__u32 ring;     /* index into `rings` for events of this run */
 	__u64 denied;   /* decisions that were deny */
 	__u64 lost;     /* of those, events that found no room in the ring */
 };
+
+/* Fibonacci hashing (Knuth, TAOCP volume 3, section 6.4): cgroup ids come in even strides. */
+static inline __u32 palyra_run_slot(__u64 cgroup)
+{
+	return (__u32)((cgroup * 0x9E3779B97F4A7C15ULL) >> (64 - PALYRA_RUN_SLOT_BITS));
+}
 
 /* Map `profiles`: which run owns the rules stored under a profile id. */
 struct palyra_profile {
@@ -94,18 +108,6 @@ struct palyra_address6_key {
 	__u8 address[16];
 };
 
-struct palyra_address_class {
-	__u32 address_class;
-	__u32 port_shift; /* 0..16: the row of a port is the one with part = port >> port_shift */
-};
-
-/* Map `rows`: what an address class decides about a range of ports. No entry: deny, reason 0. */
-struct palyra_row_key {
-	__u32 profile;
-	__u32 address_class;
-	__u32 part;
-};
-
 struct palyra_span {
 	__u16 port_first; /* inclusive */
 	__u16 port_last;  /* inclusive */
@@ -116,9 +118,30 @@ struct palyra_span {
 	__u32 reason; /* key into `reasons` */
 };
 
+/*
+ * What an address class decides: by its spans, which are disjoint; what none of them holds is denied
+ * with reason 0. A class with few spans has them here. One with more has them in `rows`, cut into
+ * port ranges: those of a port are in the row with part = port >> port_shift.
+ */
+struct palyra_address_class {
+	__u32 address_class;
+	__u8 in_rows;    /* 0: spans are here, port_shift means nothing. 1: in `rows` */
+	__u8 port_shift; /* 0..16 */
+	__u8 span_count;
+	__u8 padding;
+	struct palyra_span spans[PALYRA_INLINE_SPANS];
+};
+
+/* Map `rows`. No entry: deny with reason 0. */
+struct palyra_row_key {
+	__u32 profile;
+	__u32 address_class;
+	__u32 part;
+};
+
 struct palyra_row {
 	__u32 span_count;
-	struct palyra_span spans[PALYRA_ROW_SPANS]; /* disjoint */
+	struct palyra_span spans[PALYRA_ROW_SPANS];
 };
 
 /* Map `reasons`: the policies behind a verdict, as text for people. No program reads it. */
@@ -151,8 +174,8 @@ struct palyra_event {
 	enum palyra_action action;
 	enum palyra_protocol protocol;
 	__u8 is_ipv6;
-	__u8 padding[2];
 	__u16 socket_family; /* AF_*, only for PALYRA_SOCKET_CREATE */
+	__u8 padding[6];
 	char comm[PALYRA_COMM_LENGTH];
 };
 

@@ -78,7 +78,7 @@ lost:
 
 static __always_inline int judge(__u64 run_id, const struct question *q, int in_task)
 {
-	struct palyra_run *run = bpf_map_lookup_elem(&runs, &run_id);
+	struct palyra_run *run = find_run(run_id);
 	__u32 reason;
 
 	if (!run)
@@ -315,7 +315,7 @@ SEC("cgroup/sock_create")
 int palyra_sock_create(struct bpf_sock *sk)
 {
 	__u64 run_id = bpf_get_current_ancestor_cgroup_id(run_level);
-	struct palyra_run *run = bpf_map_lookup_elem(&runs, &run_id);
+	struct palyra_run *run = find_run(run_id);
 
 	if (!run)
 		return SOCK_PROGRAM_DENY;
@@ -361,7 +361,7 @@ int BPF_PROG(palyra_socket_create, int family, int type, int protocol, int kern,
 		return 0;
 
 	__u64 run_id = bpf_get_current_ancestor_cgroup_id(run_level);
-	struct palyra_run *run = bpf_map_lookup_elem(&runs, &run_id);
+	struct palyra_run *run = find_run(run_id);
 
 	if (!run)
 		return -EPERM;

@@ -12,11 +12,12 @@
 
 #include "bpf/abi.h"
 
+/* An array, because looking into one is a load, and into a hash table several calls. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PALYRA_MAX_RUNS);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
 	__type(value, struct palyra_run);
 } runs SEC(".maps");
 
@@ -142,38 +143,58 @@ static __always_inline struct palyra_address_class *class_of(__u32 profile,
 	return bpf_map_lookup_elem(&addresses4, &key);
 }
 
+/* NULL: whoever asks is denied. */
+static __always_inline struct palyra_run *find_run(__u64 cgroup)
+{
+	__u32 slot = palyra_run_slot(cgroup);
+	struct palyra_run *run = bpf_map_lookup_elem(&runs, &slot);
+
+	return run && cgroup && run->cgroup == cgroup ? run : NULL;
+}
+
+static __always_inline int holds(const struct palyra_span *span, const struct question *q)
+{
+	return q->port >= span->port_first && q->port <= span->port_last &&
+	       (span->actions & q->action) && (span->protocols & q->protocol);
+}
+
 /* Anything that is not found is a deny with reason 0: no policy permits it. */
 static __always_inline enum palyra_verdict decide(__u32 profile, const struct question *q,
 						  __u32 *reason)
 {
 	struct palyra_address_class *address_class = class_of(profile, q);
+	struct palyra_span *found = NULL;
 
 	*reason = 0;
 	if (!address_class)
 		return PALYRA_DENY;
 
-	struct palyra_row_key key = {
-		.profile = profile,
-		.address_class = address_class->address_class,
-		.part = q->port >> (address_class->port_shift & 31),
-	};
-	struct palyra_row *row = bpf_map_lookup_elem(&rows, &key);
+	if (!address_class->in_rows) {
+		for (__u32 i = 0; i < PALYRA_INLINE_SPANS && i < address_class->span_count; i++) {
+			if (holds(&address_class->spans[i], q)) {
+				found = &address_class->spans[i];
+				break;
+			}
+		}
+	} else {
+		struct palyra_row_key key = {
+			.profile = profile,
+			.address_class = address_class->address_class,
+			.part = q->port >> (address_class->port_shift & 31),
+		};
+		struct palyra_row *row = bpf_map_lookup_elem(&rows, &key);
 
-	if (!row)
-		return PALYRA_DENY;
-	for (__u32 i = 0; i < PALYRA_ROW_SPANS; i++) {
-		struct palyra_span *span = &row->spans[i];
-
-		if (i >= row->span_count)
-			break;
-		if (q->port < span->port_first || q->port > span->port_last)
-			continue;
-		if (!(span->actions & q->action) || !(span->protocols & q->protocol))
-			continue;
-		*reason = span->reason;
-		return span->verdict;
+		for (__u32 i = 0; row && i < PALYRA_ROW_SPANS && i < row->span_count; i++) {
+			if (holds(&row->spans[i], q)) {
+				found = &row->spans[i];
+				break;
+			}
+		}
 	}
-	return PALYRA_DENY;
+	if (!found)
+		return PALYRA_DENY;
+	*reason = found->reason;
+	return found->verdict;
 }
 
 #endif /* PALYRA_BPF_EGRESS_TABLES_H_ */

@@ -164,6 +164,9 @@ Result<KernelObjects> KernelObjects::Open(const Host& host, Features& features) 
       return FailErrno(errno, "cannot open the pinned map \"" + path + '"');
     }
   }
+  Result<RunTable> runs = RunTable::Map(objects.fd(Table::kRuns));
+  if (!runs) return std::unexpected(runs.error());
+  objects.runs_.emplace(*std::move(runs));
   const std::string lsm_link = objects.pin_path_ + "/link_" + kSocketFamilyProgram;
   objects.lsm_attached_ = UniqueFd(bpf_obj_get(lsm_link.c_str())).valid();
   return objects;

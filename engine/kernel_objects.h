@@ -8,12 +8,14 @@
 #define PALYRA_ENGINE_KERNEL_OBJECTS_H_
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "engine/features.h"
 #include "engine/host.h"
+#include "engine/run_table.h"
 
 namespace palyra::engine {
 
@@ -41,6 +43,8 @@ class KernelObjects {
 
   [[nodiscard]] int fd(Table table) const { return tables_[static_cast<size_t>(table)].get(); }
 
+  [[nodiscard]] const RunTable& runs() const { return *runs_; }
+
   // The cgroup that the programs are attached to; runs are its children.
   [[nodiscard]] const std::string& cgroup_path() const { return cgroup_path_; }
   // A BPF LSM program holds the socket families: for io_uring too, which seccomp does not see.
@@ -54,6 +58,7 @@ class KernelObjects {
   std::string cgroup_path_;
   std::string pin_path_;
   std::array<UniqueFd, kTableCount> tables_;
+  std::optional<RunTable> runs_;
   bool lsm_attached_ = false;
 };
 

@@ -1,8 +1,5 @@
 #include "engine/live_run.h"
 
-#include <bpf/bpf.h>
-
-#include <cerrno>
 #include <utility>
 
 namespace palyra::engine {
@@ -22,15 +19,27 @@ LiveRun::~LiveRun() {
   if (!removed_ && cgroup_.fd() >= 0) (void)Remove(KillMethod::kCgroupKill);
 }
 
+// With a table half full every second cgroup finds its slot free; 64 in a row mean that it is full.
+constexpr int kMostTries = 64;
+
 Result<LiveRun> LiveRun::Create(const Host& host, const KernelObjects& objects,
                                 const policy::RuleSet& rules) {
-  Result<RunLock> lock = RunLock::CreateUnique(host.runtime_directory);
-  if (!lock) return std::unexpected(lock.error());
-  Result<Cgroup> cgroup = Cgroup::Create(objects.cgroup_path() + '/' + lock->id());
-  if (!cgroup) return std::unexpected(cgroup.error());
-  LiveRun run(objects, *std::move(lock), *std::move(cgroup));
-  if (Result<void> ready = run.PutInForce(rules); !ready) return std::unexpected(ready.error());
-  return run;
+  for (int i = 0; i < kMostTries; ++i) {
+    Result<RunLock> lock = RunLock::CreateUnique(host.runtime_directory);
+    if (!lock) return std::unexpected(lock.error());
+    Result<Cgroup> cgroup = Cgroup::Create(objects.cgroup_path() + '/' + lock->id());
+    if (!cgroup) return std::unexpected(cgroup.error());
+    if (!objects.runs().Claim(cgroup->id())) {
+      if (Result<void> removed = RemoveCgroup(cgroup->path()); !removed) {
+        return std::unexpected(removed.error());
+      }
+      continue;
+    }
+    LiveRun run(objects, *std::move(lock), *std::move(cgroup));
+    if (Result<void> ready = run.PutInForce(rules); !ready) return std::unexpected(ready.error());
+    return run;
+  }
+  return Fail(ErrorCode::kExhausted, "the table of runs is full; end some runs");
 }
 
 Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
@@ -40,30 +49,18 @@ Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
   Result<EventRing> ring = EventRing::Claim(*objects_, cgroup_.id());
   if (!ring) return std::unexpected(ring.error());
   ring_.emplace(*std::move(ring));
-
-  const uint64_t key = cgroup_.id();
-  const palyra_run entry = {
-      .profile = profile_->id(), .ring = ring_->index(), .denied = 0, .lost = 0};
-  if (bpf_map_update_elem(objects_->fd(Table::kRuns), &key, &entry, BPF_NOEXIST) != 0) {
-    return FailErrno(errno, "cannot write the kernel table \"runs\"");
-  }
+  objects_->runs().PutInForce(cgroup_.id(), profile_->id(), ring_->index());
   return {};
 }
 
-RunCounters LiveRun::ReadCounters() const {
-  const uint64_t key = cgroup_.id();
-  palyra_run entry = {};
-  if (bpf_map_lookup_elem(objects_->fd(Table::kRuns), &key, &entry) != 0) return {};
-  return {.denied = entry.denied, .lost = entry.lost};
-}
+RunCounters LiveRun::ReadCounters() const { return objects_->runs().Counters(cgroup_.id()); }
 
 Result<void> LiveRun::Kill(KillMethod method) { return KillCgroup(cgroup_, method, kKillLimit); }
 
 Result<void> LiveRun::Remove(KillMethod method) {
   removed_ = true;
   Result<void> killed = Kill(method);
-  const uint64_t key = cgroup_.id();
-  bpf_map_delete_elem(objects_->fd(Table::kRuns), &key);
+  objects_->runs().Free(cgroup_.id());
   ring_.reset();
   profile_.reset();
   // Last: as long as the cgroup is there, a sweep knows that something may be left of this run.

@@ -15,15 +15,10 @@
 #include "engine/kernel_objects.h"
 #include "engine/profile.h"
 #include "engine/run_lock.h"
+#include "engine/run_table.h"
 #include "policy/rule_set.h"
 
 namespace palyra::engine {
-
-// What the kernel counted for a run.
-struct RunCounters {
-  uint64_t denied = 0;  // Decisions that were deny.
-  uint64_t lost = 0;    // Of those, without an event because the ring was full.
-};
 
 class LiveRun {
  public:

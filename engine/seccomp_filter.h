@@ -38,9 +38,10 @@ struct MaskedValue {
   bool operator==(const MaskedValue&) const = default;
 };
 
-// The fewest masked comparisons that match exactly the values below 2^bits (bits < 64) that are not in
-// `allowed`, which is ascending and below 2^bits. A filter can only compare, so an allowlist of
-// arguments is written as the denial of its complement, together with everything from 2^bits up.
+// The fewest comparisons of leading bits that match exactly the values below 2^bits (bits < 64) that
+// are not in `allowed`, which is ascending and below 2^bits. A filter can only compare, so an
+// allowlist of arguments is written as the denial of its complement, together with everything from
+// 2^bits up.
 std::vector<MaskedValue> ComplementOf(const std::vector<uint64_t>& allowed, unsigned bits);
 
 }  // namespace palyra::engine

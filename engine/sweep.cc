@@ -48,12 +48,12 @@ std::vector<std::pair<Key, Value>> ReadAllEntries(int fd) {
 // What the tables say before the cgroups are listed: an owner that is missing from the later list is
 // dead, and not merely younger than the list.
 struct TableOwners {
-  std::vector<std::pair<uint64_t, palyra_run>> runs;
+  std::vector<uint64_t> runs;
   std::vector<std::pair<uint32_t, palyra_profile>> profiles;
   std::vector<std::pair<uint32_t, palyra_ring_owner>> rings;
 
   static TableOwners Read(const KernelObjects& objects) {
-    return {.runs = ReadAllEntries<uint64_t, palyra_run>(objects.fd(Table::kRuns)),
+    return {.runs = objects.runs().Cgroups(),
             .profiles = ReadAllEntries<uint32_t, palyra_profile>(objects.fd(Table::kProfiles)),
             .rings = ReadAllEntries<uint32_t, palyra_ring_owner>(objects.fd(Table::kRingOwners))};
   }
@@ -71,8 +71,8 @@ std::set<uint64_t> LiveCgroupIds(const std::string& generation_path) {
 void RemoveDeadEntries(const KernelObjects& objects) {
   const TableOwners owners = TableOwners::Read(objects);
   const std::set<uint64_t> live = LiveCgroupIds(objects.cgroup_path());
-  for (const auto& [run, entry] : owners.runs) {
-    if (!live.contains(run)) bpf_map_delete_elem(objects.fd(Table::kRuns), &run);
+  for (const uint64_t run : owners.runs) {
+    if (!live.contains(run)) objects.runs().Free(run);
   }
   for (const auto& [index, owner] : owners.rings) {
     if (!live.contains(owner.run)) bpf_map_delete_elem(objects.fd(Table::kRingOwners), &index);

@@ -84,6 +84,25 @@ void AddRows(const AddressClass& address_class, uint32_t index, uint32_t shift, 
   }
 }
 
+// The value that every prefix of the class gets; its rows, where it has any, go into `rows`.
+Result<palyra_address_class> AddClass(const AddressClass& address_class, uint32_t index,
+                                      uint32_t profile, Entries<palyra_row_key, palyra_row>& rows) {
+  palyra_address_class value = {};
+  value.address_class = index;
+  if (address_class.spans.size() <= PALYRA_INLINE_SPANS) {
+    for (const PortSpan& span : address_class.spans) {
+      value.spans[value.span_count++] = SpanOf(span, span.first, span.last);
+    }
+    return value;
+  }
+  Result<uint32_t> shift = PortShift(address_class);
+  if (!shift) return std::unexpected(shift.error());
+  value.in_rows = 1;
+  value.port_shift = static_cast<uint8_t>(*shift);
+  AddRows(address_class, index, *shift, profile, rows);
+  return value;
+}
+
 template <typename Key>
 Key AddressKey(const policy::AddressPrefix& prefix, uint32_t profile) {
   Key key = {};
@@ -136,11 +155,10 @@ Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profil
   TableImage image;
   std::vector<palyra_address_class> classes;
   for (const AddressClass& address_class : rules.classes) {
-    Result<uint32_t> shift = PortShift(address_class);
-    if (!shift) return std::unexpected(shift.error());
     const auto index = static_cast<uint32_t>(classes.size());
-    classes.push_back({.address_class = index, .port_shift = *shift});
-    AddRows(address_class, index, *shift, profile, image.rows);
+    Result<palyra_address_class> value = AddClass(address_class, index, profile, image.rows);
+    if (!value) return std::unexpected(value.error());
+    classes.push_back(*value);
   }
 
   image.addresses4.Add({.prefix_length = kProfileBits, .profile = profile, .address = {}},

@@ -1,0 +1,193 @@
+// What a decision costs: connect() on a UDP socket, by the same process in turn
+//   Bare       with no connect program attached anywhere on the machine,
+//   Empty      in a cgroup with a program that only allows,
+//   Outside    in the root cgroup, while Palyra is attached to its own,
+//   Rules/N    in a run whose policy has N rules.
+// Destinations are 10 loopback addresses that every policy permits; nothing is sent. Run as root;
+// Bare needs a machine without live runs.
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <benchmark/benchmark.h>
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <linux/bpf.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/unique_fd.h"
+#include "engine/features.h"
+#include "engine/host.h"
+#include "engine/kernel_objects.h"
+#include "engine/live_run.h"
+#include "engine/sweep.h"
+#include "policy/compiler.h"
+#include "policy/mandatory.h"
+
+namespace {
+
+using palyra::Result;
+using palyra::UniqueFd;
+namespace engine = palyra::engine;
+namespace policy = palyra::policy;
+
+constexpr uint32_t kDestinations = 10;
+constexpr uint16_t kPort = 9;
+
+template <typename T>
+T OrDie(Result<T> result) {
+  if (!result) {
+    fmt::print(stderr, "connect_bench: {}\n", result.error().message);
+    std::exit(1);
+  }
+  return *std::move(result);
+}
+
+// 127.0.0.1 and on.
+uint32_t Destination(uint32_t index) { return (uint32_t{127} << 24) + 1 + index; }
+
+policy::RuleSet RulesFor(int count) {
+  std::string text;
+  for (uint32_t i = 0; i < static_cast<uint32_t>(count); ++i) {
+    const uint32_t address = Destination(i);
+    text += fmt::format(
+        "permit (principal, action == Palyra::Action::\"net.connect\", resource) when {{ "
+        "resource.address == ip(\"{}.{}.{}.{}\") && resource.port == {} }};\n",
+        address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255, kPort);
+  }
+  const auto source = std::make_shared<const policy::SourceFile>("bench", text);
+  const auto policies = policy::PolicySet::Parse({source});
+  const policy::EntityStore entities;
+  const auto compiled = policy::CompileNetRules(
+      {.principal = policy::EntityUid("Palyra::Agent", "bench"),
+       .context = policy::Value::Record({}),
+       .layers = {{policy::Layer::kMandatory, &policy::MandatoryPolicies(), &entities},
+                  {policy::Layer::kCaller, &policies.value(), &entities}}});
+  return compiled.value().rules;
+}
+
+void MoveTo(const std::string& cgroup) {
+  const UniqueFd fd = OrDie(palyra::base::OpenFile(cgroup + "/cgroup.procs", O_WRONLY));
+  const std::string pid = std::to_string(getpid());
+  if (write(fd.get(), pid.data(), pid.size()) < 0) std::perror("connect_bench: cgroup.procs");
+}
+
+// A cgroup of this process's own with a program that returns 1.
+class EmptyProgram {
+ public:
+  explicit EmptyProgram(const engine::Host& host)
+      : cgroup_(OrDie(engine::Cgroup::Create(
+            fmt::format("{}/palyra-bench-{}", host.cgroup2.mount_point, getpid())))) {
+    const std::array<bpf_insn, 2> program = {{
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 1},
+        {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+    }};
+    LIBBPF_OPTS(bpf_prog_load_opts, options);
+    options.expected_attach_type = BPF_CGROUP_INET4_CONNECT;
+    program_.Reset(bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "empty", "GPL", program.data(),
+                                 program.size(), &options));
+    link_.Reset(bpf_link_create(program_.get(), cgroup_.fd(), BPF_CGROUP_INET4_CONNECT, nullptr));
+    MoveTo(cgroup_.path());
+  }
+  EmptyProgram(const EmptyProgram&) = delete;
+  EmptyProgram& operator=(const EmptyProgram&) = delete;
+  ~EmptyProgram() { (void)engine::RemoveCgroup(cgroup_.path()); }
+
+  [[nodiscard]] bool attached() const { return link_.valid(); }
+
+ private:
+  engine::Cgroup cgroup_;
+  UniqueFd program_;
+  UniqueFd link_;
+};
+
+const engine::Host& TheHost() {
+  static const engine::Host host = OrDie(engine::PrepareHost());
+  return host;
+}
+
+engine::KernelObjects Install() {
+  engine::Features features;
+  return OrDie(engine::KernelObjects::Open(TheHost(), features));
+}
+
+void Connect(benchmark::State& state) {
+  const UniqueFd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  std::array<sockaddr_in, kDestinations> addresses = {};
+  for (uint32_t i = 0; i < kDestinations; ++i) {
+    addresses[i].sin_family = AF_INET;
+    addresses[i].sin_port = htons(kPort);
+    addresses[i].sin_addr.s_addr = htonl(Destination(i));
+  }
+  size_t next = 0;
+  for (auto _ : state) {
+    const sockaddr_in& address = addresses[next];
+    next = next + 1 < addresses.size() ? next + 1 : 0;
+    if (connect(socket_fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
+        0) {
+      state.SkipWithError("connect failed");
+      return;
+    }
+  }
+}
+
+void Bare(benchmark::State& state) {
+  MoveTo(TheHost().cgroup2.mount_point);
+  if (OrDie(engine::Uninstall(TheHost())) != 0) {
+    state.SkipWithError("runs are alive");
+    return;
+  }
+  Connect(state);
+}
+
+void Empty(benchmark::State& state) {
+  (void)OrDie(engine::Uninstall(TheHost()));
+  {
+    const EmptyProgram program(TheHost());
+    if (program.attached()) {
+      Connect(state);
+    } else {
+      state.SkipWithError("cannot attach an empty program");
+    }
+    MoveTo(TheHost().cgroup2.mount_point);
+  }
+}
+
+void Outside(benchmark::State& state) {
+  MoveTo(TheHost().cgroup2.mount_point);
+  const engine::KernelObjects objects = Install();
+  Connect(state);
+}
+
+void Rules(benchmark::State& state) {
+  static std::map<int64_t, policy::RuleSet> compiled;
+  if (!compiled.contains(state.range(0))) {
+    compiled.emplace(state.range(0), RulesFor(static_cast<int>(state.range(0))));
+  }
+  const engine::KernelObjects objects = Install();
+  engine::LiveRun run =
+      OrDie(engine::LiveRun::Create(TheHost(), objects, compiled.at(state.range(0))));
+  MoveTo(run.cgroup().path());
+  Connect(state);
+  MoveTo(TheHost().cgroup2.mount_point);
+}
+
+BENCHMARK(Bare);
+BENCHMARK(Empty);
+BENCHMARK(Outside);
+BENCHMARK(Rules)->Arg(10)->Arg(10000);
+
+}  // namespace
+
+BENCHMARK_MAIN();
