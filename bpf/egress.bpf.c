@@ -34,6 +34,9 @@ const volatile __u32 run_level = 0;
 /* Id of the cgroup above all runs: who is not below it is none of the LSM program's business. */
 const volatile __u64 palyra_cgroup = 0;
 
+/* Points nowhere: it only brings the layout of events into the BTF of the object. */
+const struct palyra_event *const volatile event_layout = 0;
+
 struct socket_kind {
 	__u16 family;
 	__u32 type;

@@ -1,0 +1,242 @@
+// bpf/abi.h as C++ sees it and as the compiled programs do: one layout, or denials are misread.
+
+#include "bpf/abi.h"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "bpf/egress.skel.h"
+
+namespace palyra::engine {
+namespace {
+
+template <typename... Structs>
+inline constexpr bool kNoHiddenPadding =
+    (std::has_unique_object_representations_v<Structs> && ...) &&
+    (std::is_trivially_copyable_v<Structs> && ...);
+
+static_assert(kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+                               palyra_address_class, palyra_row_key, palyra_span, palyra_row,
+                               palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event>);
+
+struct Member {
+  std::string name;
+  size_t offset;
+  size_t size;
+};
+
+struct Struct {
+  std::string name;
+  size_t size;
+  std::vector<Member> members;
+};
+
+#define MEMBER(type, member) \
+  Member { #member, offsetof(type, member), sizeof(type::member) }
+
+// Every struct of the header, with every member.
+const std::vector<Struct>& StructsInCpp() {
+  static const std::vector<Struct> kStructs = {
+      {"palyra_run",
+       sizeof(palyra_run),
+       {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, profile), MEMBER(palyra_run, ring),
+        MEMBER(palyra_run, denied), MEMBER(palyra_run, lost)}},
+      {"palyra_profile", sizeof(palyra_profile), {MEMBER(palyra_profile, owner)}},
+      {"palyra_address4_key",
+       sizeof(palyra_address4_key),
+       {MEMBER(palyra_address4_key, prefix_length), MEMBER(palyra_address4_key, profile),
+        MEMBER(palyra_address4_key, address)}},
+      {"palyra_address6_key",
+       sizeof(palyra_address6_key),
+       {MEMBER(palyra_address6_key, prefix_length), MEMBER(palyra_address6_key, profile),
+        MEMBER(palyra_address6_key, address)}},
+      {"palyra_address_class",
+       sizeof(palyra_address_class),
+       {MEMBER(palyra_address_class, address_class), MEMBER(palyra_address_class, in_rows),
+        MEMBER(palyra_address_class, port_shift), MEMBER(palyra_address_class, span_count),
+        MEMBER(palyra_address_class, padding), MEMBER(palyra_address_class, spans)}},
+      {"palyra_row_key",
+       sizeof(palyra_row_key),
+       {MEMBER(palyra_row_key, profile), MEMBER(palyra_row_key, address_class),
+        MEMBER(palyra_row_key, part)}},
+      {"palyra_span",
+       sizeof(palyra_span),
+       {MEMBER(palyra_span, port_first), MEMBER(palyra_span, port_last),
+        MEMBER(palyra_span, actions), MEMBER(palyra_span, protocols), MEMBER(palyra_span, verdict),
+        MEMBER(palyra_span, padding), MEMBER(palyra_span, reason)}},
+      {"palyra_row",
+       sizeof(palyra_row),
+       {MEMBER(palyra_row, span_count), MEMBER(palyra_row, spans)}},
+      {"palyra_reason_key",
+       sizeof(palyra_reason_key),
+       {MEMBER(palyra_reason_key, profile), MEMBER(palyra_reason_key, reason)}},
+      {"palyra_reason", sizeof(palyra_reason), {MEMBER(palyra_reason, policies)}},
+      {"palyra_ring_owner", sizeof(palyra_ring_owner), {MEMBER(palyra_ring_owner, run)}},
+      {"palyra_event",
+       sizeof(palyra_event),
+       {MEMBER(palyra_event, time_ns), MEMBER(palyra_event, run), MEMBER(palyra_event, profile),
+        MEMBER(palyra_event, reason), MEMBER(palyra_event, pid), MEMBER(palyra_event, socket_type),
+        MEMBER(palyra_event, ip_protocol), MEMBER(palyra_event, port),
+        MEMBER(palyra_event, address), MEMBER(palyra_event, hook), MEMBER(palyra_event, action),
+        MEMBER(palyra_event, protocol), MEMBER(palyra_event, is_ipv6),
+        MEMBER(palyra_event, socket_family), MEMBER(palyra_event, padding),
+        MEMBER(palyra_event, comm)}},
+  };
+  return kStructs;
+}
+
+#undef MEMBER
+
+struct MapShape {
+  size_t key;
+  size_t value;
+};
+
+class AbiTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(skeleton_, nullptr) << "the object does not open";
+    btf_ = bpf_object__btf(skeleton_->obj);
+    ASSERT_NE(btf_, nullptr) << "the object has no BTF";
+  }
+
+  // A type of the object, or null; the test fails where it is missing.
+  [[nodiscard]] const btf_type* Find(const std::string& name, unsigned kind) const {
+    const int id = btf__find_by_name_kind(btf_, name.c_str(), kind);
+    EXPECT_GT(id, 0) << name << " is not in the object";
+    return id > 0 ? btf__type_by_id(btf_, static_cast<__u32>(id)) : nullptr;
+  }
+
+  [[nodiscard]] Struct InObject(const std::string& name) const {
+    Struct found = {.name = name, .size = 0, .members = {}};
+    const btf_type* type = Find(name, BTF_KIND_STRUCT);
+    if (type == nullptr) return found;
+    found.size = type->size;
+    for (__u32 i = 0; i < btf_vlen(type); ++i) {
+      const btf_member& member = btf_members(type)[i];
+      EXPECT_EQ(btf_member_bitfield_size(type, i), 0U) << name;
+      const auto size = btf__resolve_size(btf_, member.type);
+      found.members.push_back({.name = btf__name_by_offset(btf_, member.name_off),
+                               .offset = btf_member_bit_offset(type, i) / 8,
+                               .size = static_cast<size_t>(size)});
+    }
+    return found;
+  }
+
+  [[nodiscard]] std::map<std::string, int> EnumInObject(const std::string& name) const {
+    std::map<std::string, int> values;
+    const btf_type* type = Find(name, BTF_KIND_ENUM);
+    if (type == nullptr) return values;
+    EXPECT_EQ(type->size, 1U) << name << " is one byte";
+    for (__u32 i = 0; i < btf_vlen(type); ++i) {
+      const auto& value = btf_enum(type)[i];
+      values[btf__name_by_offset(btf_, value.name_off)] = value.val;
+    }
+    return values;
+  }
+
+  const std::unique_ptr<egress_bpf, decltype(&egress_bpf__destroy)> skeleton_{egress_bpf__open(),
+                                                                              &egress_bpf__destroy};
+  const btf* btf_ = nullptr;
+};
+
+TEST_F(AbiTest, EveryStructHasTheLayoutOfTheCompiledObject) {
+  for (const Struct& in_cpp : StructsInCpp()) {
+    const Struct in_object = InObject(in_cpp.name);
+    EXPECT_EQ(in_cpp.size, in_object.size) << in_cpp.name;
+    ASSERT_EQ(in_cpp.members.size(), in_object.members.size()) << in_cpp.name;
+    for (size_t i = 0; i < in_cpp.members.size(); ++i) {
+      const std::string label = in_cpp.name + "." + in_cpp.members[i].name;
+      EXPECT_EQ(in_cpp.members[i].name, in_object.members[i].name) << label;
+      EXPECT_EQ(in_cpp.members[i].offset, in_object.members[i].offset) << label;
+      EXPECT_EQ(in_cpp.members[i].size, in_object.members[i].size) << label;
+    }
+  }
+}
+
+// A struct that the table above forgets would never be compared.
+TEST_F(AbiTest, TheTableHasEveryStructOfTheObject) {
+  std::map<std::string, size_t> known = {{"palyra_flow", 0}, {"palyra_ring", 0}};  // Kernel only.
+  for (const Struct& in_cpp : StructsInCpp()) known[in_cpp.name] = in_cpp.size;
+  for (__u32 id = 1; id < btf__type_cnt(btf_); ++id) {
+    const btf_type* type = btf__type_by_id(btf_, id);
+    const std::string name = btf__name_by_offset(btf_, type->name_off);
+    if (btf_is_struct(type) && name.starts_with("palyra_")) {
+      EXPECT_TRUE(known.contains(name)) << name;
+    }
+  }
+}
+
+TEST_F(AbiTest, MembersLeaveNoGap) {
+  for (const Struct& in_cpp : StructsInCpp()) {
+    size_t end = 0;
+    for (const Member& member : in_cpp.members) {
+      EXPECT_EQ(member.offset, end) << in_cpp.name << "." << member.name;
+      end = member.offset + member.size;
+    }
+    EXPECT_EQ(end, in_cpp.size) << in_cpp.name;
+  }
+}
+
+TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
+  using Values = std::map<std::string, int>;
+  EXPECT_EQ(EnumInObject("palyra_verdict"), (Values{{"PALYRA_DENY", PALYRA_DENY},
+                                                    {"PALYRA_ASK", PALYRA_ASK},
+                                                    {"PALYRA_ALLOW", PALYRA_ALLOW}}));
+  EXPECT_EQ(EnumInObject("palyra_action"),
+            (Values{{"PALYRA_NET_CONNECT", PALYRA_NET_CONNECT},
+                    {"PALYRA_NET_SEND", PALYRA_NET_SEND},
+                    {"PALYRA_NET_ACCEPT", PALYRA_NET_ACCEPT},
+                    {"PALYRA_SOCKET_CREATE", PALYRA_SOCKET_CREATE}}));
+  EXPECT_EQ(EnumInObject("palyra_protocol"),
+            (Values{{"PALYRA_TCP", PALYRA_TCP},
+                    {"PALYRA_UDP", PALYRA_UDP},
+                    {"PALYRA_UDPLITE", PALYRA_UDPLITE},
+                    {"PALYRA_ICMP", PALYRA_ICMP},
+                    {"PALYRA_ICMPV6", PALYRA_ICMPV6},
+                    {"PALYRA_PROTOCOL_OTHER", PALYRA_PROTOCOL_OTHER}}));
+  EXPECT_EQ(EnumInObject("palyra_hook"),
+            (Values{{"PALYRA_HOOK_CONNECT4", PALYRA_HOOK_CONNECT4},
+                    {"PALYRA_HOOK_CONNECT6", PALYRA_HOOK_CONNECT6},
+                    {"PALYRA_HOOK_SENDMSG4", PALYRA_HOOK_SENDMSG4},
+                    {"PALYRA_HOOK_SENDMSG6", PALYRA_HOOK_SENDMSG6},
+                    {"PALYRA_HOOK_EGRESS", PALYRA_HOOK_EGRESS},
+                    {"PALYRA_HOOK_SOCK_CREATE", PALYRA_HOOK_SOCK_CREATE},
+                    {"PALYRA_HOOK_LSM_SOCKET_CREATE", PALYRA_HOOK_LSM_SOCKET_CREATE}}));
+}
+
+TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
+  const std::map<std::string, MapShape> expected = {
+      {"runs", {sizeof(__u32), sizeof(palyra_run)}},
+      {"profiles", {sizeof(__u32), sizeof(palyra_profile)}},
+      {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},
+      {"addresses6", {sizeof(palyra_address6_key), sizeof(palyra_address_class)}},
+      {"rows", {sizeof(palyra_row_key), sizeof(palyra_row)}},
+      {"reasons", {sizeof(palyra_reason_key), sizeof(palyra_reason)}},
+      {"ring_owners", {sizeof(__u32), sizeof(palyra_ring_owner)}},
+      {"rings", {sizeof(__u32), sizeof(__u32)}},
+      {"flows", {sizeof(int), sizeof(__u32)}},  // Kernel only.
+  };
+  size_t compared = 0;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    if (bpf_map__is_internal(map)) continue;
+    const auto found = expected.find(bpf_map__name(map));
+    ASSERT_NE(found, expected.end()) << bpf_map__name(map);
+    EXPECT_EQ(bpf_map__key_size(map), found->second.key) << found->first;
+    EXPECT_EQ(bpf_map__value_size(map), found->second.value) << found->first;
+    ++compared;
+  }
+  EXPECT_EQ(compared, expected.size());
+}
+
+}  // namespace
+}  // namespace palyra::engine

@@ -1,0 +1,155 @@
+#include "tests/unit/engine/random_rules.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <tuple>
+
+namespace palyra::engine {
+namespace {
+
+using policy::AddressClass;
+using policy::AddressPrefix;
+using policy::NetAction;
+using policy::NetEvent;
+using policy::PortSpan;
+using policy::Protocol;
+using policy::RuleSet;
+using policy::Verdict;
+using Bytes = std::array<uint8_t, 16>;
+
+size_t Bits(bool is_ipv6) { return is_ipv6 ? 128 : 32; }
+
+void FlipBit(Bytes& bytes, size_t bit) {
+  bytes[bit / 8] = static_cast<uint8_t>(bytes[bit / 8] ^ (0x80U >> (bit % 8)));
+}
+
+void ClearFrom(Bytes& bytes, size_t length) {
+  for (size_t bit = length; bit < 8 * bytes.size(); ++bit) {
+    bytes[bit / 8] = static_cast<uint8_t>(bytes[bit / 8] & ~(0x80U >> (bit % 8)));
+  }
+}
+
+bool Overlap(const PortSpan& a, const PortSpan& b) {
+  return a.first <= b.last && b.first <= a.last && (a.actions & b.actions) != 0 &&
+         (a.protocols & b.protocols) != 0;
+}
+
+auto PrefixOrder(const AddressPrefix& p) { return std::tie(p.is_ipv6, p.bytes, p.length); }
+
+// A prefix of mapped addresses matches nothing: those are IPv4 by the time they are looked up.
+constexpr Bytes kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+
+}  // namespace
+
+uint16_t RandomRules::Port() {
+  static constexpr std::array<uint16_t, 10> kUsual = {0,   1,   22,    53,    80,
+                                                      443, 444, 32767, 65534, 65535};
+  if (Below(2) == 0) return kUsual.at(Below(kUsual.size()));
+  return static_cast<uint16_t>(Below(65536));
+}
+
+AddressClass RandomRules::Class(uint32_t reason_count) {
+  AddressClass made;
+  const size_t wanted = Below(3) == 0 ? Below(61) : Below(6);
+  for (size_t i = 0; i < wanted; ++i) {
+    uint16_t first = Port();
+    uint16_t last = Below(2) == 0 ? first : Port();
+    if (first > last) std::swap(first, last);
+    const PortSpan span = {.first = first,
+                           .last = last,
+                           .actions = static_cast<uint8_t>(1 + Below(7)),
+                           .protocols = static_cast<uint8_t>(1 + Below(31)),
+                           .verdict = static_cast<Verdict>(Below(3)),
+                           .reason = static_cast<uint32_t>(1 + Below(reason_count - 1))};
+    const auto overlaps = [&span](const PortSpan& other) { return Overlap(span, other); };
+    if (std::ranges::none_of(made.spans, overlaps)) made.spans.push_back(span);
+  }
+  std::ranges::sort(made.spans, {}, [](const PortSpan& span) {
+    return std::tie(span.first, span.actions, span.protocols);
+  });
+  return made;
+}
+
+AddressPrefix RandomRules::Prefix(const std::vector<AddressPrefix>& others, size_t class_count) {
+  AddressPrefix prefix = {.is_ipv6 = Below(2) == 0, .length = 0, .bytes = {}, .address_class = 0};
+  const size_t bits = Bits(prefix.is_ipv6);
+  for (size_t i = 0; i < bits / 8; ++i) prefix.bytes[i] = static_cast<uint8_t>(Below(256));
+  // Half of them inside, around or beside another one.
+  if (!others.empty() && Below(2) == 0) {
+    const AddressPrefix& other = others[Below(others.size())];
+    prefix.is_ipv6 = other.is_ipv6;
+    prefix.bytes = other.bytes;
+    if (Below(2) == 0) FlipBit(prefix.bytes, Below(Bits(other.is_ipv6)));
+  }
+  prefix.length = static_cast<uint8_t>(Below(Bits(prefix.is_ipv6) + 1));
+  ClearFrom(prefix.bytes, prefix.length);
+  prefix.address_class = static_cast<uint32_t>(Below(class_count));
+  return prefix;
+}
+
+RuleSet RandomRules::Rules() {
+  RuleSet rules;
+  rules.reasons.push_back({.layers = {{policy::Layer::kCaller, {}}}});
+  const size_t reason_count = 2 + Below(20);
+  while (rules.reasons.size() < reason_count) {
+    const std::string id = "policy" + std::to_string(rules.reasons.size());
+    rules.reasons.push_back({.layers = {{policy::Layer::kOperator, {id}}}});
+  }
+  const size_t class_count = 1 + Below(12);
+  while (rules.classes.size() < class_count) {
+    rules.classes.push_back(Class(static_cast<uint32_t>(reason_count)));
+  }
+  const size_t prefix_count = Below(41);
+  for (size_t i = 0; i < prefix_count; ++i) {
+    rules.prefixes.push_back(Prefix(rules.prefixes, class_count));
+  }
+  std::ranges::sort(rules.prefixes, {}, PrefixOrder);
+  const auto doubled = std::ranges::unique(rules.prefixes, {}, PrefixOrder);
+  rules.prefixes.erase(doubled.begin(), doubled.end());
+  return rules;
+}
+
+NetEvent RandomRules::Event(const RuleSet& rules) {
+  NetEvent event = {.action = static_cast<NetAction>(Below(policy::kNetActionCount)),
+                    .protocol = static_cast<Protocol>(Below(policy::kProtocolCount)),
+                    .is_ipv6 = Below(2) == 0,
+                    .address = {},
+                    .port = Port()};
+  const size_t own_bits = Bits(event.is_ipv6);
+  for (size_t i = 0; i < own_bits / 8; ++i) event.address[i] = static_cast<uint8_t>(Below(256));
+  if (!rules.prefixes.empty() && Below(8) != 0) {
+    const AddressPrefix& prefix = rules.prefixes[Below(rules.prefixes.size())];
+    const size_t bits = Bits(prefix.is_ipv6);
+    event.is_ipv6 = prefix.is_ipv6;
+    // Its first or last address, then perhaps the other side of one of its edges.
+    event.address = prefix.bytes;
+    if (Below(2) == 0) {
+      for (size_t bit = prefix.length; bit < bits; ++bit) FlipBit(event.address, bit);
+    }
+    if (prefix.length > 0 && Below(3) == 0) FlipBit(event.address, prefix.length - 1U);
+  }
+  const AddressClass& some = rules.classes[Below(rules.classes.size())];
+  if (!some.spans.empty() && Below(4) != 0) {
+    const PortSpan& span = some.spans[Below(some.spans.size())];
+    const int edge = Below(2) == 0 ? span.first : span.last;
+    event.port = static_cast<uint16_t>(edge + static_cast<int>(Below(3)) - 1);
+  }
+  return event;
+}
+
+NetEvent Canonical(NetEvent event) {
+  if (event.is_ipv6 && std::equal(kMapped.begin(), kMapped.begin() + 12, event.address.begin())) {
+    Bytes v4 = {};
+    std::copy_n(event.address.begin() + 12, 4, v4.begin());
+    event.is_ipv6 = false;
+    event.address = v4;
+  }
+  if (event.address == Bytes{}) {
+    if (!event.is_ipv6) event.address[0] = 127;
+    event.address[event.is_ipv6 ? 15 : 3] = 1;
+  }
+  return event;
+}
+
+}  // namespace palyra::engine
