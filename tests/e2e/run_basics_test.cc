@@ -65,8 +65,10 @@ TEST_F(RunTest, ExitsWith126WhenTheCommandIsNotExecutable) {
 }
 
 TEST_F(RunTest, ExitsWith127WhenTheCommandIsNotThere) {
+  SpawnOptions options;
+  options.environment = {{"PATH=/usr/bin:/bin"}};
   for (const std::string command : {"/no/such/program", "no-such-program-anywhere"}) {
-    const Ended ended = PalyraRun().Run({command});
+    const Ended ended = PalyraRun().Run({command}, options);
     EXPECT_EQ(ended.status, 127) << Describe(ended);
     EXPECT_NE(ended.error_output.find(command), std::string::npos) << Describe(ended);
   }

@@ -114,8 +114,8 @@ Subprocess::~Subprocess() {
 void Subprocess::StartChild(const std::vector<std::string>& arguments, const SpawnOptions& options,
                             int input, int output, int error) {
   std::vector<char*> argument_pointers = Pointers(arguments);
-  std::vector<char*> environment_pointers =
-      Pointers(options.environment.value_or(std::vector<std::string>{}));
+  std::vector<char*> environment_pointers;
+  if (options.environment) environment_pointers = Pointers(*options.environment);
   pid_ = fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ == 0) {
