@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "policy/endpoint.h"
+#include "policy/printer.h"
 
 namespace palyra::policy {
 namespace {
@@ -51,6 +53,21 @@ class AddressCells {
   }
 };
 
+// The first ports of cells on which no comparison with these constants changes its answer.
+std::vector<Point> PortStarts(const std::vector<int64_t>& constants) {
+  std::vector<Point> starts = {0};
+  for (const int64_t constant : constants) {
+    for (const int64_t start : {constant, constant < INT64_MAX ? constant + 1 : constant}) {
+      if (start > 0 && start < static_cast<int64_t>(kPortCount)) {
+        starts.push_back(static_cast<Point>(start));
+      }
+    }
+  }
+  std::ranges::sort(starts);
+  starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
+  return starts;
+}
+
 // The same for every protocol.
 TruthMap ForEveryProtocol(const std::vector<TruthMap::Piece>& ports) {
   if (ports.size() == 1) {
@@ -73,7 +90,11 @@ EndpointTruth AtomProbe::Try(const Expr& residual, const Footprint& footprint) {
   if (footprint.address) {
     return OfAddresses(OverAddresses(residual, footprint.addresses));
   }
-  return OfFlows(footprint.port ? OverPorts(residual, footprint) : OverProtocols(residual));
+  if (!footprint.port) {
+    return OfFlows(OverProtocols(residual));
+  }
+  return OfFlows(footprint.calculates ? OverAllPorts(residual)
+                                      : OverPorts(residual, PortStarts(footprint.numbers)));
 }
 
 // The probe's endpoint has only the attribute that the atom depends on; it cannot read another.
@@ -104,32 +125,24 @@ TruthMap AtomProbe::OverAddresses(const Expr& residual, const std::vector<IpAddr
   return TruthMap(std::move(pieces));
 }
 
-TruthMap AtomProbe::OverPorts(const Expr& residual, const Footprint& footprint) {
-  std::vector<int64_t> starts = {0};
-  if (footprint.calculates) {
-    for (int64_t port = 1; port < static_cast<int64_t>(kPortCount); ++port) {
-      starts.push_back(port);
-    }
-  } else {
-    for (const int64_t number : footprint.numbers) {
-      if (number >= 0 && number < static_cast<int64_t>(kPortCount)) {
-        starts.push_back(number);
-        starts.push_back(number + 1);
-      }
-    }
-    std::ranges::sort(starts);
-    starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
-    if (starts.back() == static_cast<int64_t>(kPortCount)) {
-      starts.pop_back();
-    }
-  }
+TruthMap AtomProbe::OverPorts(const Expr& residual, const std::vector<Point>& starts) {
   std::vector<TruthMap::Piece> pieces;
   pieces.reserve(starts.size());
-  for (const int64_t port : starts) {
-    pieces.push_back(
-        {.first = static_cast<Point>(port), .value = Ask(residual, kPortAttr, Value::Long(port))});
+  for (const Point port : starts) {
+    pieces.push_back({.first = port,
+                      .value = Ask(residual, kPortAttr, Value::Long(static_cast<int64_t>(port)))});
   }
   return ForEveryProtocol(TruthMap(std::move(pieces)).pieces());
+}
+
+TruthMap AtomProbe::OverAllPorts(const Expr& residual) {
+  std::string text = ToCedar(residual);
+  if (const auto known = calculated_.find(text); known != calculated_.end()) {
+    return known->second;
+  }
+  std::vector<Point> starts(static_cast<size_t>(kPortCount));
+  std::iota(starts.begin(), starts.end(), Point{0});
+  return calculated_.emplace(std::move(text), OverPorts(residual, starts)).first->second;
 }
 
 TruthMap AtomProbe::OverProtocols(const Expr& residual) {

@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "policy/ast.h"
@@ -47,9 +50,12 @@ std::string Quoted(const Expr& residual);
 // all 65,536 values are tried. Protocols are five. Addresses: every operation of ipaddr on an
 // address compares it with a constant, or with a constant's range, or with the fixed ranges of
 // isLoopback, isMulticast, isIpv4 and isIpv6.
+//
+// Principal, action and context are no longer in residuals, so that one probe serves all policies
+// of a layer. It remembers arithmetic that it has tried.
 class AtomProbe {
  public:
-  // Borrows `entities`. `request` as in PartialEvaluator.
+  // Borrows `entities`. `request` as in PartialEvaluator, for any action.
   AtomProbe(Request request, const EntityStore& entities)
       : request_(std::move(request)), entities_(entities) {}
 
@@ -59,10 +65,12 @@ class AtomProbe {
  private:
   Request request_;
   const EntityStore& entities_;
+  std::unordered_map<std::string, TruthMap> calculated_;  // By Cedar text.
 
   Truth Ask(const Expr& residual, std::string_view attr, Value value);
   TruthMap OverAddresses(const Expr& residual, const std::vector<IpAddress>& constants);
-  TruthMap OverPorts(const Expr& residual, const Footprint& footprint);
+  TruthMap OverPorts(const Expr& residual, const std::vector<Point>& starts);
+  TruthMap OverAllPorts(const Expr& residual);
   TruthMap OverProtocols(const Expr& residual);
 };
 

@@ -48,6 +48,7 @@ class Compilation {
   explicit Compilation(const CompileInput& input) : input_(input) {
     for (const LayerInput& layer : input.layers) {
       layers_.push_back(layer.layer);
+      probes_.emplace_back(RequestFor(input, NetAction::kConnect), *layer.entities);
     }
   }
 
@@ -78,6 +79,7 @@ class Compilation {
   std::vector<Layer> layers_;
   std::vector<PolicyFacts> facts_;
   std::vector<const PlacedPolicy*> placed_;
+  std::vector<AtomProbe> probes_;  // One for each layer.
   std::vector<Territory> territories_;
   std::vector<Diagnostic> errors_;
   std::vector<Diagnostic> warnings_;
@@ -155,9 +157,9 @@ class Compilation {
   // False where the policy is refused.
   bool AddTruth(uint32_t number, const ResidualOfActions& residual) {
     const PlacedPolicy& policy = *placed_[number];
-    AtomProbe probe(RequestFor(input_, residual.first), EntitiesOf(number));
     std::vector<Finding> oddities;
-    const std::expected<EndpointTruth, Finding> truth = Lower(*residual.residual, probe, oddities);
+    const std::expected<EndpointTruth, Finding> truth =
+        Lower(*residual.residual, probes_[facts_[number].layer], oddities);
     Warn(policy, oddities);
     if (!truth) {
       Report(errors_, Severity::kError, policy, truth.error());

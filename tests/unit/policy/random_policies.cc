@@ -46,6 +46,7 @@ const std::vector<std::string> kPorts = {"0",    "1",     "22",    "80",    "443
 }  // namespace
 
 std::string RandomPolicies::Policies(int max_count, bool any) {
+  calculates_ = Below(8) == 0;
   std::string text;
   for (size_t i = 0, count = 1 + Below(static_cast<size_t>(max_count)); i < count; ++i) {
     text += Policy(any) + '\n';
@@ -137,7 +138,7 @@ std::string RandomPolicies::AddressAtom() {
 }
 
 std::string RandomPolicies::PortNumber() {
-  if (Chance(20)) {
+  if (calculates_ && Chance(30)) {
     return Pick({"resource.port + 1", "resource.port * 2", "resource.port * resource.port",
                  "resource.port - 65535", "-resource.port", "resource.port * 200000000000000",
                  "(if resource.port > 80 then resource.port else 9)"});

@@ -16,7 +16,8 @@ class RandomPolicies {
  public:
   explicit RandomPolicies(uint64_t seed) : random_(seed) {}
 
-  // 1 to `max_count` policies. Most of what they say can be lowered; with `any`, some cannot.
+  // 1 to `max_count` policies. Most of what they say can be lowered; with `any`, some cannot. Ports
+  // go through arithmetic in one text of eight, because all of them are tried then.
   std::string Policies(int max_count, bool any);
 
   // Half of the time at, or just beside, a constant that policies draw from.
@@ -28,6 +29,7 @@ class RandomPolicies {
 
  private:
   std::mt19937_64 random_;
+  bool calculates_ = false;
 
   bool Chance(int percent) { return Below(100) < static_cast<size_t>(percent); }
   std::string Pick(const std::vector<std::string>& choices) {
