@@ -21,6 +21,7 @@ from checks.report import Case, Outcome, Report
 
 LABEL = "kernel-lane"
 BOOT_SECONDS = 300
+TIME_IS_UP = 143  # What busybox's timeout gives, and a test that ends itself by SIGTERM.
 GUEST_SCRIPT = "/lane/tests"
 # Directories of data that tests open by their place in the tree; below the top unless absolute.
 DATA = ("examples",)
@@ -55,9 +56,9 @@ def run(top: Path, build: Path, kernel: str, tests: list[Test], report: Report) 
             process.wait()
             errors.seek(0)
             message = errors.read().decode(errors="replace").strip()
-    for name in waiting:
-        said = f"{cut_off}\n{message or 'the machine ended before this test did'}"
-        report.add(Case(name, Outcome.FAILED, said))
+    for number, name in enumerate(waiting):
+        said = "the machine was gone before its turn" if number else cut_off
+        report.add(Case(name, Outcome.FAILED, f"{said}\n{message}"))
 
 
 def _collect(stream: IO[bytes], word: str, waiting: dict[str, Test], report: Report) -> str:
@@ -70,6 +71,8 @@ def _collect(stream: IO[bytes], word: str, waiting: dict[str, Test], report: Rep
         if number is None:
             return answer.output
         name = numbered[number]
+        if answer.status == TIME_IS_UP:
+            answer.output += f"\nits time was {waiting[name].timeout:g} s"
         del waiting[name]
         report.add_group(name, cases_of(name, answer.status, answer.output, answer.results))
     return ""

@@ -63,7 +63,8 @@ class Tidy:
     def _kept(self, name: str) -> Path | None:
         """The file that says that this very content passed; None if its includes are unknown."""
         unit = self._units[name]
-        included = self._dependencies.get(unit["output"])
+        output = re.search(r" -o (\S+)", unit["command"])
+        included = self._dependencies.get(output[1], []) if output else []
         if not included:
             return None
         identities = "\n".join(sorted(_identity(self._build / path) for path in included))
