@@ -50,11 +50,13 @@ bool HasOption(std::string_view options, std::string_view wanted) {
 std::optional<MountEntry> ParseMountLine(std::string_view line) {
   const std::vector<std::string_view> fields = Split(line, ' ');
   const auto separator = std::ranges::find(fields, "-");
-  if (separator - fields.begin() < 6 || fields.end() - separator < 2) return std::nullopt;
+  if (separator - fields.begin() < 6 || fields.end() - separator < 3) return std::nullopt;
+  // Of this mount, or of the file system behind all of its mounts.
+  const bool read_only = HasOption(fields[5], "ro") || HasOption(fields.back(), "ro");
   return MountEntry{.root = DecodeOctal(fields[3]),
                     .mount_point = DecodeOctal(fields[4]),
                     .type = std::string(separator[1]),
-                    .read_only = HasOption(fields[5], "ro")};
+                    .read_only = read_only};
 }
 
 bool IsBpffs(const std::string& path) {

@@ -63,8 +63,10 @@ Result<RunLock> RunLock::CreateUnique(const std::string& runtime_directory) {
     const std::string path = RunLockDirectory(runtime_directory) + '/' + *id;
     Result<UniqueFd> fd = OpenLock(runtime_directory, path);
     if (!fd) return std::unexpected(fd.error());
+    const bool locked = flock(fd->get(), LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK) return FailErrno(errno, "cannot lock \"" + path + '"');
     // A sweep may have seen the file before it was locked, and have removed it: then once more.
-    if (flock(fd->get(), LOCK_EX | LOCK_NB) == 0 && IsStillNamed(fd->get())) {
+    if (locked && IsStillNamed(fd->get())) {
       return RunLock(*std::move(id), path, *std::move(fd));
     }
   }
