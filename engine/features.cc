@@ -128,7 +128,11 @@ FeatureState ProbeSeccompAction(uint32_t action) {
 FeatureState ProbeCgroupKill() {
   Result<MountEntry> mount = Cgroup2Mount();
   if (!mount) return Absent("no cgroup2");
-  // Absent in the root; any cgroup will do.
+  // Absent in the root; any other cgroup will do, and Palyra's own is there after the first run.
+  const std::string palyra = mount->mount_point + "/palyra";
+  if (access(palyra.c_str(), F_OK) == 0) {
+    return HasCgroupKill(palyra) ? Present() : Absent("not in this kernel");
+  }
   const std::string path =
       mount->mount_point + "/palyra-probe-" + std::to_string(static_cast<long>(getpid()));
   Result<Cgroup> cgroup = Cgroup::Create(path);

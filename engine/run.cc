@@ -82,8 +82,6 @@ RunOutcome Reap(const Child& child) {
 // Spawns, waits and kills. The run's objects stay for the caller to remove.
 Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest& request,
                              KillMethod kill_method) {
-  Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(kill_method); });
-  if (!guardian) return std::unexpected(guardian.error());
   Result<ForwardedSignals> signals = ForwardedSignals::Block();
   if (!signals) return std::unexpected(signals.error());
   spawn.cgroup_fd = run.cgroup().fd();
@@ -93,6 +91,13 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   if (!spawned) return std::unexpected(spawned.error());
   if (spawned->failure) return OutcomeOfFailedStart(*spawned->failure, request.argv[0]);
 
+  // Beside the command's own start; until then its parent-death signal is what ends it.
+  Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(kill_method); });
+  if (!guardian) {
+    (void)run.Kill(kill_method);
+    (void)Reap(spawned->child);
+    return std::unexpected(guardian.error());
+  }
   const EventRing::Handler on_event = [&request](const palyra_event& event) {
     if (request.on_denial) request.on_denial(event);
   };

@@ -106,7 +106,10 @@ int DropBoundingSet(cap_value_t count) {
 int BecomeUser(const ToolUser& user) {
   if (syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0) return errno;
   if (syscall(SYS_setresgid, user.gid, user.gid, user.gid) != 0) return errno;
-  return ErrnoUnless(syscall(SYS_setresuid, user.uid, user.uid, user.uid) == 0);
+  if (syscall(SYS_setresuid, user.uid, user.uid, user.uid) != 0) return errno;
+  // Memory is the supervisor's until exec: other processes of this user must not get at it, whatever
+  // fs.suid_dumpable says.
+  return ErrnoUnless(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
 }
 
 int ClearCapabilities() {
@@ -191,13 +194,33 @@ int Take(SpawnStep step, ChildPlan& plan) {
 
 // ---- In the parent. ----
 
-pid_t CloneInto(int cgroup_fd, int& pidfd) {
+// clone3 as vfork does it: the child borrows memory and stack until it execs or exits, and the
+// parent waits; copying page tables would cost as much as the rest of the start. The call must not
+// go through libc's wrapper, whose return address the child would overwrite: it returns twice into
+// this frame, and the child leaves it never. Returns the pid, or a negative errno.
+[[gnu::noinline]] pid_t CloneAndRun(clone_args& arguments, ChildPlan& plan) {
+#if defined(__x86_64__)
+  long result = SYS_clone3;
+  asm volatile("syscall"
+               : "+a"(result)
+               : "D"(&arguments), "S"(sizeof(arguments))
+               : "rcx", "r11", "memory");
+#else
+  arguments.flags &= ~static_cast<__u64>(CLONE_VM | CLONE_VFORK);
+  long result = syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (result < 0) result = -errno;
+#endif
+  if (result == 0) RunChild(plan);
+  return static_cast<pid_t>(result);
+}
+
+pid_t CloneInto(int cgroup_fd, int& pidfd, ChildPlan& plan) {
   clone_args arguments = {};
-  arguments.flags = CLONE_INTO_CGROUP | CLONE_PIDFD;
+  arguments.flags = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_VM | CLONE_VFORK;
   arguments.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = static_cast<__u64>(cgroup_fd);
-  return static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof(arguments)));
+  return CloneAndRun(arguments, plan);
 }
 
 // End of file means that exec has closed the pipe.
@@ -262,9 +285,8 @@ Result<SpawnResult> Spawn(const SpawnRequest& request) {
                     .supervisor = getpid(),
                     .failure_fd = write_end.get()};
   int pidfd = -1;
-  const pid_t pid = CloneInto(request.cgroup_fd, pidfd);
-  if (pid == 0) RunChild(plan);
-  if (pid < 0) return FailErrno(errno, "cannot clone a child into the run's cgroup");
+  const pid_t pid = CloneInto(request.cgroup_fd, pidfd, plan);
+  if (pid < 0) return FailErrno(-pid, "cannot clone a child into the run's cgroup");
 
   SpawnResult result = {.child = {.pid = pid, .pidfd = UniqueFd(pidfd)}, .failure = std::nullopt};
   write_end.Reset();

@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -25,7 +26,14 @@ std::optional<uint32_t> ParseId(std::string_view text) {
   return id;
 }
 
-std::vector<gid_t> GroupsOf(const std::string& name, gid_t gid) {
+std::vector<gid_t> OwnGroups() {
+  std::vector<gid_t> groups(static_cast<size_t>(std::max(getgroups(0, nullptr), 0)));
+  const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<size_t>(std::max(count, 0)));
+  return groups;
+}
+
+std::vector<gid_t> GroupsInDatabase(const std::string& name, gid_t gid) {
   int count = 64;
   std::vector<gid_t> groups(static_cast<size_t>(count));
   if (getgrouplist(name.c_str(), gid, groups.data(), &count) < 0) {
@@ -33,20 +41,34 @@ std::vector<gid_t> GroupsOf(const std::string& name, gid_t gid) {
     if (getgrouplist(name.c_str(), gid, groups.data(), &count) < 0) return {};
   }
   groups.resize(static_cast<size_t>(count));
-  if (const group* callers = getgrnam(kCallerGroup); callers != nullptr) {
-    std::erase(groups, callers->gr_gid);
-  }
+  return groups;
+}
+
+// The caller's own groups where it runs the tool as itself. They are also the cheap answer: asking
+// the user database may mean asking a daemon.
+std::vector<gid_t> GroupsOf(const passwd& entry) {
+  const std::string name = entry.pw_name;
+  const gid_t gid = entry.pw_gid;
+  std::vector<gid_t> groups =
+      entry.pw_uid == getuid() ? OwnGroups() : GroupsInDatabase(name, gid);
+  std::erase_if(groups, [gid](gid_t each) {
+    if (each == gid) return false;
+    const group* known = getgrgid(each);
+    return known != nullptr && std::string_view(known->gr_name) == kCallerGroup;
+  });
   return groups;
 }
 
 ToolUser FromPasswd(const passwd& entry) {
-  return {.uid = entry.pw_uid,
-          .gid = entry.pw_gid,
-          .groups = GroupsOf(entry.pw_name, entry.pw_gid),
-          .name = entry.pw_name,
-          .home = entry.pw_dir,
-          .shell = entry.pw_shell[0] != '\0' ? entry.pw_shell : "/bin/sh",
-          .chosen_by = {}};
+  ToolUser user = {.uid = entry.pw_uid,
+                   .gid = entry.pw_gid,
+                   .groups = {},
+                   .name = entry.pw_name,
+                   .home = entry.pw_dir,
+                   .shell = entry.pw_shell[0] != '\0' ? entry.pw_shell : "/bin/sh",
+                   .chosen_by = {}};
+  user.groups = GroupsOf(entry);
+  return user;
 }
 
 ToolUser FromUid(uid_t uid, gid_t fallback_gid) {
