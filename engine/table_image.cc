@@ -103,13 +103,19 @@ Result<palyra_address_class> AddClass(const AddressClass& address_class, uint32_
   return value;
 }
 
+// `entries` begin with the one for every address, which is that of a prefix of length 0 too.
 template <typename Key>
-Key AddressKey(const policy::AddressPrefix& prefix, uint32_t profile) {
+void AddPrefix(const policy::AddressPrefix& prefix, const palyra_address_class& value,
+               uint32_t profile, Entries<Key, palyra_address_class>& entries) {
+  if (prefix.length == 0) {
+    entries.values[0] = value;
+    return;
+  }
   Key key = {};
   key.prefix_length = kProfileBits + prefix.length;
   key.profile = profile;
   std::memcpy(key.address, prefix.bytes.data(), sizeof(key.address));
-  return key;
+  entries.Add(key, value);
 }
 
 palyra_reason ReasonOf(const policy::Reason& reason) {
@@ -168,9 +174,9 @@ Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profil
   for (const policy::AddressPrefix& prefix : rules.prefixes) {
     const palyra_address_class& value = classes[prefix.address_class];
     if (prefix.is_ipv6) {
-      image.addresses6.Add(AddressKey<palyra_address6_key>(prefix, profile), value);
+      AddPrefix(prefix, value, profile, image.addresses6);
     } else {
-      image.addresses4.Add(AddressKey<palyra_address4_key>(prefix, profile), value);
+      AddPrefix(prefix, value, profile, image.addresses4);
     }
   }
   for (uint32_t i = 0; i < rules.reasons.size(); ++i) {

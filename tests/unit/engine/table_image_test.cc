@@ -160,6 +160,18 @@ void ExpectSameForEveryPort(const RuleSet& rules) {
   }
 }
 
+TEST(TableImage, HasOneEntryForEveryAddress) {
+  RuleSet rules = Empty();
+  rules.classes.push_back({.spans = {TcpSpan(443, 443)}});
+  for (const bool is_ipv6 : {false, true}) {
+    rules.prefixes.push_back({.is_ipv6 = is_ipv6, .length = 0, .bytes = {}, .address_class = 1});
+  }
+  const TableImage image = ImageOf(rules);
+  EXPECT_EQ(image.addresses4.keys.size(), 1U) << "a key must not be there twice";
+  EXPECT_EQ(image.addresses6.keys.size(), 1U);
+  EXPECT_EQ(ImageReader(image).Decide(TcpConnect(443)).verdict, Verdict::kAllow);
+}
+
 TEST(TableImage, KeepsFewSpansBesideTheAddress) {
   const RuleSet rules = Spread(PALYRA_INLINE_SPANS);
   const TableImage image = ImageOf(rules);

@@ -1,0 +1,153 @@
+#include "tests/unit/engine/own_kernel.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "base/file.h"
+#include "base/unique_fd.h"
+#include "engine/cgroup.h"
+#include "engine/sweep.h"
+
+namespace palyra::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <typename T>
+T OrThrow(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  return *std::move(result);
+}
+
+void MakeDirectory(const std::string& path) {
+  if (mkdir(path.c_str(), 0755) != 0) throw std::runtime_error("cannot make " + path);
+}
+
+// Every key of these tables is a multiple of four bytes and at most this long.
+constexpr size_t kMostKeyWords = 8;
+
+size_t CountEntries(int map) {
+  std::array<uint32_t, kMostKeyWords> key = {};
+  const void* previous = nullptr;
+  size_t count = 0;
+  while (bpf_map_get_next_key(map, previous, key.data()) == 0) {
+    ++count;
+    previous = key.data();
+  }
+  return count;
+}
+
+bool JoinCgroup(const std::string& path) {
+  const Result<UniqueFd> members = base::OpenFile(path + "/cgroup.procs", O_WRONLY);
+  return members && base::WriteAll(members->get(), "0", path);
+}
+
+void KeepOnly(int kept) {
+  constexpr unsigned kFirst = STDERR_FILENO + 1;
+  if (kept < 0) {
+    syscall(SYS_close_range, kFirst, ~0U, 0);
+    return;
+  }
+  const auto own = static_cast<unsigned>(kept);
+  if (own > kFirst) syscall(SYS_close_range, kFirst, own - 1, 0);
+  syscall(SYS_close_range, own + 1, ~0U, 0);
+}
+
+}  // namespace
+
+OwnKernel& OwnKernel::Get() {
+  static OwnKernel kernel("palyra-test-" + std::to_string(getpid()));
+  return kernel;
+}
+
+OwnKernel::OwnKernel(const std::string& name) : host_(OrThrow(PrepareHost())) {
+  host_.cgroup2.mount_point += '/' + name;
+  host_.cgroup2.root += '/' + name;
+  host_.bpffs += '/' + name;
+  host_.runtime_directory = runtime_.path();
+  MakeDirectory(host_.cgroup2.mount_point);
+  MakeDirectory(host_.bpffs);
+  objects_.emplace(OrThrow(KernelObjects::Open(host_, features_)));
+}
+
+OwnKernel::~OwnKernel() {
+  (void)Uninstall(host_);
+  (void)RemoveCgroup(host_.cgroup2.mount_point);
+  rmdir(host_.bpffs.c_str());
+}
+
+std::vector<std::string> OwnKernel::Runs() const {
+  std::vector<std::string> runs;
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator(objects_->cgroup_path(), failure)) {
+    if (entry.is_directory(failure)) runs.push_back(entry.path().filename());
+  }
+  return runs;
+}
+
+std::map<std::string, size_t> OwnKernel::Entries() const {
+  std::map<std::string, size_t> counts = {{"runs", objects_->runs().Cgroups().size()}};
+  for (const Table table : {Table::kProfiles, Table::kAddresses4, Table::kAddresses6, Table::kRows,
+                            Table::kReasons, Table::kRingOwners}) {
+    counts[TableName(table)] = CountEntries(objects_->fd(table));
+  }
+  return counts;
+}
+
+pid_t StartInCgroup(const std::string& path, const std::function<void()>& body, int kept) {
+  std::array<int, 2> ends = {-1, -1};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  const UniqueFd joined(ends[0]);
+  UniqueFd join(ends[1]);
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool inside = JoinCgroup(path);
+    if (inside) (void)!write(join.get(), "j", 1);
+    KeepOnly(kept);
+    if (inside) body();
+    _exit(inside ? 0 : 1);
+  }
+  join.Reset();
+  char byte = 0;
+  if (read(joined.get(), &byte, 1) != 1) throw std::runtime_error("cannot join " + path);
+  return child;
+}
+
+void End(pid_t child) {
+  if (child <= 0) return;
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+}
+
+bool Eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+bool IsEmptyCgroup(const std::string& path) {
+  const Result<std::string> events = base::ReadFile(path + "/cgroup.events");
+  return !events || events->find("populated 0") != std::string::npos;
+}
+
+void SleepForever() {
+  while (true) pause();
+}
+
+}  // namespace palyra::engine

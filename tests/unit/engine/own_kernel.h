@@ -1,0 +1,77 @@
+// Palyra's kernel objects for one test program alone: a cgroup, a directory of pins and a directory
+// of locks that no other run of the machine shares, so that what is left can be counted.
+
+#ifndef PALYRA_TESTS_UNIT_ENGINE_OWN_KERNEL_H_
+#define PALYRA_TESTS_UNIT_ENGINE_OWN_KERNEL_H_
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/features.h"
+#include "engine/host.h"
+#include "engine/kernel_objects.h"
+#include "tests/support/temp_dir.h"
+
+namespace palyra::engine {
+
+// Longer than anything that works takes, on an emulated processor too.
+inline constexpr std::chrono::seconds kPatience{30};
+
+class OwnKernel {
+ public:
+  // The one that most tests share; made at the first call, removed at the end of the program.
+  static OwnKernel& Get();
+
+  // One more, beside it. Throws std::runtime_error where the kernel or the rights are missing.
+  explicit OwnKernel(const std::string& name);
+  OwnKernel(const OwnKernel&) = delete;
+  OwnKernel& operator=(const OwnKernel&) = delete;
+  ~OwnKernel();
+
+  [[nodiscard]] const Host& host() const { return host_; }
+  [[nodiscard]] const KernelObjects& objects() const { return *objects_; }
+  [[nodiscard]] Features& features() { return features_; }
+
+  // A cgroup directory for what a test does without the engine; not made yet.
+  [[nodiscard]] std::string CgroupPath(const std::string& name) const {
+    return host_.cgroup2.mount_point + '/' + name;
+  }
+
+  // Names of the runs' cgroups.
+  [[nodiscard]] std::vector<std::string> Runs() const;
+
+  // How many entries each table has.
+  [[nodiscard]] std::map<std::string, size_t> Entries() const;
+
+ private:
+  Features features_;
+  Host host_;
+  tests::TempDir runtime_;
+  std::optional<KernelObjects> objects_;
+};
+
+// Forks a process into the cgroup directory `path`; there it runs `body` and exits with 0. It has
+// no descriptors above 2 but `kept`, so it holds no lock of its parent. Returns once it is inside.
+pid_t StartInCgroup(const std::string& path, const std::function<void()>& body, int kept = -1);
+
+// Kills and reaps a child.
+void End(pid_t child);
+
+// Polls until `condition` holds; false when patience ends.
+bool Eventually(const std::function<bool()>& condition);
+
+// No process is in the cgroup directory or below it.
+bool IsEmptyCgroup(const std::string& path);
+
+[[noreturn]] void SleepForever();
+
+}  // namespace palyra::engine
+
+#endif  // PALYRA_TESTS_UNIT_ENGINE_OWN_KERNEL_H_
