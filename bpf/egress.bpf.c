@@ -92,23 +92,30 @@ static __always_inline int judge(__u64 run_id, const struct question *q, int in_
 	return SOCK_PROGRAM_DENY;
 }
 
-/* 0.0.0.0 means this host to the kernel's routing. */
-static __always_inline void canonical_ipv4(struct question *q)
+/*
+ * To the kernel's routing 0.0.0.0 means this host: the address that the socket is bound to, else
+ * 127.0.0.1.
+ */
+static __always_inline void canonical_ipv4(struct question *q, const struct bpf_sock *sk)
 {
+	__u32 source = sk ? sk->src_ip4 : 0;
+
 	if (q->address[0] | q->address[1] | q->address[2] | q->address[3])
 		return;
-	q->address[0] = 127;
-	q->address[3] = 1;
+	if (!source)
+		source = bpf_htonl(0x7f000001);
+	__builtin_memcpy(q->address, &source, sizeof(source));
 }
 
 /* `words` is the address as four words in network byte order. */
-static __always_inline void set_ipv6(struct question *q, const __u32 *words)
+static __always_inline void set_ipv6(struct question *q, const __u32 *words,
+				     const struct bpf_sock *sk)
 {
 	__builtin_memset(q->address, 0, sizeof(q->address));
 	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) {
 		q->is_ipv6 = 0;
 		__builtin_memcpy(q->address, &words[3], 4);
-		canonical_ipv4(q);
+		canonical_ipv4(q, sk);
 		return;
 	}
 	q->is_ipv6 = 1;
@@ -117,10 +124,30 @@ static __always_inline void set_ipv6(struct question *q, const __u32 *words)
 		q->address[15] = 1;
 }
 
-static __always_inline void set_ipv4(struct question *q, __u32 word)
+static __always_inline void set_ipv4(struct question *q, __u32 word, const struct bpf_sock *sk)
 {
 	__builtin_memcpy(q->address, &word, 4);
-	canonical_ipv4(q);
+	canonical_ipv4(q, sk);
+}
+
+static __always_inline int is_peer(const struct bpf_sock *sk, const struct question *q)
+{
+	if (sk->state != BPF_TCP_ESTABLISHED)
+		return 0;
+	if (has_port(q->protocol) && bpf_ntohs(sk->dst_port) != q->port)
+		return 0;
+	if (!q->is_ipv6) {
+		__u32 word;
+
+		__builtin_memcpy(&word, q->address, sizeof(word));
+		return sk->dst_ip4 == word;
+	}
+
+	__u32 words[4];
+
+	__builtin_memcpy(words, q->address, sizeof(words));
+	return sk->dst_ip6[0] == words[0] && sk->dst_ip6[1] == words[1] &&
+	       sk->dst_ip6[2] == words[2] && sk->dst_ip6[3] == words[3];
 }
 
 static __always_inline struct question question_of_call(struct bpf_sock_addr *ctx,
@@ -165,12 +192,20 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, const struct
 	return SOCK_PROGRAM_ALLOW;
 }
 
+/* To where it is connected, a socket sends by the right to connect. */
+static __always_inline int judge_send(const struct bpf_sock *sk, struct question *q)
+{
+	if (sk && is_peer(sk, q))
+		q->action = PALYRA_NET_CONNECT;
+	return judge_call(q);
+}
+
 SEC("cgroup/connect4")
 int palyra_connect4(struct bpf_sock_addr *ctx)
 {
 	struct question q = question_of_call(ctx, PALYRA_NET_CONNECT, PALYRA_HOOK_CONNECT4);
 
-	set_ipv4(&q, ctx->user_ip4);
+	set_ipv4(&q, ctx->user_ip4, ctx->sk);
 	return judge_connect(ctx, &q);
 }
 
@@ -180,7 +215,7 @@ int palyra_connect6(struct bpf_sock_addr *ctx)
 	struct question q = question_of_call(ctx, PALYRA_NET_CONNECT, PALYRA_HOOK_CONNECT6);
 	__u32 words[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
-	set_ipv6(&q, words);
+	set_ipv6(&q, words, ctx->sk);
 	return judge_connect(ctx, &q);
 }
 
@@ -189,8 +224,8 @@ int palyra_sendmsg4(struct bpf_sock_addr *ctx)
 {
 	struct question q = question_of_call(ctx, PALYRA_NET_SEND, PALYRA_HOOK_SENDMSG4);
 
-	set_ipv4(&q, ctx->user_ip4);
-	return judge_call(&q);
+	set_ipv4(&q, ctx->user_ip4, ctx->sk);
+	return judge_send(ctx->sk, &q);
 }
 
 SEC("cgroup/sendmsg6")
@@ -199,8 +234,8 @@ int palyra_sendmsg6(struct bpf_sock_addr *ctx)
 	struct question q = question_of_call(ctx, PALYRA_NET_SEND, PALYRA_HOOK_SENDMSG6);
 	__u32 words[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
-	set_ipv6(&q, words);
-	return judge_call(&q);
+	set_ipv6(&q, words, ctx->sk);
+	return judge_send(ctx->sk, &q);
 }
 
 /* Offset of the transport header, or a negative value where the packet is denied unread. */
@@ -229,29 +264,9 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct question *q)
 	if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)) < 0)
 		return -1;
 	__builtin_memcpy(words, header.destination, sizeof(words));
-	set_ipv6(q, words);
+	set_ipv6(q, words, NULL);
 	q->ip_protocol = header.next_header;
 	return sizeof(header);
-}
-
-static __always_inline int is_peer(const struct bpf_sock *sk, const struct question *q)
-{
-	if (sk->state != BPF_TCP_ESTABLISHED)
-		return 0;
-	if (has_port(q->protocol) && bpf_ntohs(sk->dst_port) != q->port)
-		return 0;
-	if (!q->is_ipv6) {
-		__u32 word;
-
-		__builtin_memcpy(&word, q->address, sizeof(word));
-		return sk->dst_ip4 == word;
-	}
-
-	__u32 words[4];
-
-	__builtin_memcpy(words, q->address, sizeof(words));
-	return sk->dst_ip6[0] == words[0] && sk->dst_ip6[1] == words[1] &&
-	       sk->dst_ip6[2] == words[2] && sk->dst_ip6[3] == words[3];
 }
 
 /* How the flow of this packet began. */

@@ -58,8 +58,8 @@ int StatusOf(const engine::RunOutcome& outcome) {
 
 // Rendered diagnostics are blocks of their own; everything else is one line.
 int Report(const Error& error) {
-  if (error.message.ends_with('\n')) {
-    SayBlock(error.message);
+  if (error.message.find('\n') != std::string::npos) {
+    SayBlock(error.message + '\n');
   } else {
     Say(kProgram, error.message);
   }
