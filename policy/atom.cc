@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
-#include <numeric>
 #include <utility>
 
 #include "policy/endpoint.h"
@@ -11,6 +10,12 @@
 
 namespace palyra::policy {
 namespace {
+
+void SortUnique(std::vector<Point>& points) {
+  std::ranges::sort(points);
+  const auto repeated = std::ranges::unique(points);
+  points.erase(repeated.begin(), repeated.end());
+}
 
 // The first points of cells on which no ipaddr operation with these constants changes its answer.
 class AddressCells {
@@ -31,8 +36,7 @@ class AddressCells {
   }
 
   std::vector<Point> Take() {
-    std::ranges::sort(starts_);
-    starts_.erase(std::unique(starts_.begin(), starts_.end()), starts_.end());
+    SortUnique(starts_);
     return std::move(starts_);
   }
 
@@ -63,8 +67,7 @@ std::vector<Point> PortStarts(const std::vector<int64_t>& constants) {
       }
     }
   }
-  std::ranges::sort(starts);
-  starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
+  SortUnique(starts);
   return starts;
 }
 
@@ -140,8 +143,11 @@ TruthMap AtomProbe::OverAllPorts(const Expr& residual) {
   if (const auto known = calculated_.find(text); known != calculated_.end()) {
     return known->second;
   }
-  std::vector<Point> starts(static_cast<size_t>(kPortCount));
-  std::iota(starts.begin(), starts.end(), Point{0});
+  std::vector<Point> starts;
+  starts.reserve(static_cast<size_t>(kPortCount));
+  for (Point port = 0; port < kPortCount; ++port) {
+    starts.push_back(port);
+  }
   return calculated_.emplace(std::move(text), OverPorts(residual, starts)).first->second;
 }
 

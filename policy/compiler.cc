@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <utility>
@@ -94,11 +95,11 @@ class Compilation {
                           .policy_id = policy.Label(),
                           .hint = finding.hint};
     // Once for all actions: what was said of the same policy stands last.
-    for (auto other = out.rbegin(); other != out.rend(); ++other) {
-      if (other->policy_id != diagnostic.policy_id) {
+    for (const Diagnostic& other : out | std::views::reverse) {
+      if (other.policy_id != diagnostic.policy_id || other.source != diagnostic.source) {
         break;
       }
-      if (other->code == diagnostic.code && other->span == diagnostic.span) {
+      if (other.code == diagnostic.code && other.span == diagnostic.span) {
         return;
       }
     }

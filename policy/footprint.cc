@@ -46,6 +46,7 @@ std::vector<ExprPtr> ChildrenOf(const Expr& expr) {
     std::vector<ExprPtr> operator()(const SetLiteral& n) { return n.elements; }
     std::vector<ExprPtr> operator()(const RecordLiteral& n) {
       std::vector<ExprPtr> children;
+      children.reserve(n.fields.size());
       for (const auto& field : n.fields) {
         children.push_back(field.second);
       }

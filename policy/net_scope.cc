@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <numeric>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -32,7 +32,9 @@ bool IsOtherAction(const EntityUid& uid) {
 // The number of single-character changes between the two.
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t j = 0; j < row.size(); ++j) {
+    row[j] = j;
+  }
   for (size_t i = 0; i < a.size(); ++i) {
     size_t diagonal = std::exchange(row[0], i + 1);
     for (size_t j = 0; j < b.size(); ++j) {

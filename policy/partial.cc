@@ -69,6 +69,7 @@ bool IsNamedEndpoint(const Expr& expr) {
   return uid != nullptr && uid->type() == kEndpointType;
 }
 
+// NOLINTNEXTLINE(readability-convert-member-functions-to-static): most overloads of Reduce are not.
 ExprPtr PartialEvaluator::Residual(const ExprPtr& expr) {
   if (ConstantOf(*expr) != nullptr) {
     return expr;

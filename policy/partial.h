@@ -34,8 +34,8 @@ class PartialEvaluator {
   const EntityStore& entities_;
   std::vector<Span> domain_tests_;
 
-  ExprPtr Reduce(const ExprPtr& expr, const Literal& node);
-  ExprPtr Reduce(const ExprPtr& expr, const ErrorNode& node);
+  static ExprPtr Reduce(const ExprPtr& expr, const Literal& node);
+  static ExprPtr Reduce(const ExprPtr& expr, const ErrorNode& node);
   ExprPtr Reduce(const ExprPtr& expr, const VariableRef& node);
   ExprPtr Reduce(const ExprPtr& expr, const Unary& node);
   ExprPtr Reduce(const ExprPtr& expr, const Binary& node);

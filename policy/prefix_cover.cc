@@ -89,6 +89,8 @@ class FamilyTrie {
       node.left = BuildPart(block, inner_bits, begin, end);
       return Add(std::move(node));
     }
+    // A block of one address lies in one cell, so this one can be halved.
+    // NOLINTNEXTLINE(clang-analyzer-core.BitwiseShift): it cannot see that.
     const Point half = first + (Point{1} << (host_bits - 1));
     node.left = BuildPart(first, host_bits - 1, begin, end);
     node.right = BuildPart(half, host_bits - 1, begin, end);
@@ -110,11 +112,10 @@ class FamilyTrie {
     const Node& node = nodes_[index];
     if (!std::ranges::binary_search(node.classes, inherited)) {
       inherited = node.classes.front();
-      AddressPrefix prefix{.is_ipv6 = is_ipv6_,
-                           .length = static_cast<uint8_t>(width() - node.host_bits),
-                           .bytes = AddressAt(base_ + node.first).bytes(),
-                           .address_class = inherited};
-      prefixes.push_back(prefix);
+      prefixes.push_back({.is_ipv6 = is_ipv6_,
+                          .length = static_cast<uint8_t>(width() - node.host_bits),
+                          .bytes = AddressAt(base_ + node.first).bytes(),
+                          .address_class = inherited});
     }
     if (node.left != kNone) {
       EmitNode(node.left, inherited, prefixes);

@@ -11,7 +11,7 @@
 
 namespace palyra::policy {
 
-__extension__ typedef unsigned __int128 Point;
+__extension__ using Point = unsigned __int128;
 
 // Immutable. Points begin at 0; where they end is not its business.
 template <typename Value>

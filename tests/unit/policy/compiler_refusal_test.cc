@@ -44,7 +44,7 @@ TEST_P(RefusalTest, NamesPolicyPlaceAndReason) {
   EXPECT_TRUE(diagnostic.hint.has_value());
 }
 
-Refusal When(std::string condition, std::string code, std::string quoted, std::string said) {
+Refusal When(const std::string& condition, std::string code, std::string quoted, std::string said) {
   return {.policy = "permit (principal, action, resource) when { " + condition + " };",
           .code = std::move(code),
           .quoted = std::move(quoted),

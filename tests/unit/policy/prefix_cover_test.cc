@@ -24,6 +24,7 @@ Point At(std::string_view address) {
 
 std::vector<std::string> Texts(const PrefixCover& cover) {
   std::vector<std::string> texts;
+  texts.reserve(cover.prefixes.size());
   for (const AddressPrefix& prefix : cover.prefixes) {
     texts.push_back(IpAddress::Create(prefix.is_ipv6, prefix.bytes, prefix.length)->ToString() +
                     " " + std::to_string(prefix.address_class));
@@ -90,6 +91,7 @@ size_t FewestPrefixes(const std::array<uint32_t, 16>& hosts, size_t first, size_
 }
 
 TEST(PrefixCoverTest, RandomBlocksAreCoveredExactlyAndWithTheFewestPrefixes) {
+  // NOLINTNEXTLINE(cert-msc32-c,cert-msc51-cpp): the same rounds in every run.
   std::mt19937 random(4711);
   for (int round = 0; round < 100; ++round) {
     const bool is_ipv6 = round % 2 == 1;

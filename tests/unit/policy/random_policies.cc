@@ -46,7 +46,7 @@ const std::vector<std::string> kPorts = {"0",    "1",     "22",    "80",    "443
 }  // namespace
 
 std::string RandomPolicies::Policies(int max_count, bool any) {
-  calculates_ = Below(8) == 0;
+  calculates_ = Below(20) == 0;
   std::string text;
   for (size_t i = 0, count = 1 + Below(static_cast<size_t>(max_count)); i < count; ++i) {
     text += Policy(any) + '\n';
@@ -77,8 +77,7 @@ std::string RandomPolicies::Head() {
       Chance(40) ? "action"
                  : Pick({"action == Palyra::Action::\"net.connect\"",
                          "action == Palyra::Action::\"net.accept\"",
-                         "action in [Palyra::Action::\"net.connect\", "
-                         "Palyra::Action::\"net.send\"]",
+                         R"(action in [Palyra::Action::"net.connect", Palyra::Action::"net.send"])",
                          "action in [Palyra::Action::\"net.send\"]", "action in []"});
   return principal + ", " + action + ", " +
          (Chance(85) ? "resource" : "resource is Palyra::Endpoint");
@@ -127,7 +126,7 @@ std::string RandomPolicies::AddressAtom() {
        "resource.address.isInRange(" + ip + ") == resource.address.isInRange(" + other + ")",
        "[" + ip + ", " + other + "].contains(resource.address)",
        "[resource.address, " + ip + "].containsAll([" + other + "])",
-       "{\"a\": [resource.address]} == {\"a\": [" + ip + "]}",
+       R"({"a": [resource.address]} == {"a": [)" + ip + "]}",
        "(if resource.address.isIpv4() then " + ip + " else " + other + ") == resource.address",
        "resource.address.isLoopback()", "resource.address.isMulticast()",
        "resource.address.isIpv4()", "resource.address.isIpv6()",
@@ -173,7 +172,7 @@ std::string RandomPolicies::KnownAtom() {
                "resource is Palyra::Endpoint", "resource is Palyra::Path",
                "resource in Palyra::AgentGroup::\"ci\"", "principal in Palyra::AgentGroup::\"ci\"",
                "1", "context.missing == 1", "action == Palyra::Action::\"net.send\"",
-               "action in [Palyra::Action::\"net.send\", Palyra::Action::\"net.connect\"]",
+               R"(action in [Palyra::Action::"net.send", Palyra::Action::"net.connect"])",
                "resource has color", "resource != Palyra::Agent::\"bot\""});
 }
 

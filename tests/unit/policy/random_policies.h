@@ -17,7 +17,7 @@ class RandomPolicies {
   explicit RandomPolicies(uint64_t seed) : random_(seed) {}
 
   // 1 to `max_count` policies. Most of what they say can be lowered; with `any`, some cannot. Ports
-  // go through arithmetic in one text of eight, because all of them are tried then.
+  // go through arithmetic in one text of twenty, because all of them are tried then.
   std::string Policies(int max_count, bool any);
 
   // Half of the time at, or just beside, a constant that policies draw from.
