@@ -10,6 +10,8 @@
  *   egress                every packet of a run's sockets, judged by how its flow began: the
  *                         backstop for what no call shows (ping, replies of listeners, packets to
  *                         an address that the kernel chose) and for policies tightened meanwhile
+ *   ingress               what would begin a connection to a run's listener: net.accept, asked of the
+ *                         peer's address and port
  *   sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw sockets would forge packets
  *   lsm/socket_create     other address families, where BPF LSM is there: what seccomp refuses too,
  *                         but io_uring makes sockets that seccomp does not see
@@ -238,14 +240,20 @@ int palyra_sendmsg6(struct bpf_sock_addr *ctx)
 	return judge_send(ctx->sk, &q);
 }
 
+/* Whose address and port a packet is judged by: where it goes to, or where it comes from. */
+enum peer {
+	PEER_DESTINATION,
+	PEER_SOURCE,
+};
+
 /* Offset of the transport header, or a negative value where the packet is denied unread. */
-static __always_inline int parse_ipv4(struct __sk_buff *skb, struct question *q)
+static __always_inline int parse_ipv4(struct __sk_buff *skb, enum peer peer, struct question *q)
 {
 	struct ipv4_header header;
 
 	if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)) < 0)
 		return -1;
-	__builtin_memcpy(q->address, header.destination, sizeof(header.destination));
+	__builtin_memcpy(q->address, peer == PEER_SOURCE ? header.source : header.destination, 4);
 	q->ip_protocol = header.protocol;
 	if (header.fragment & bpf_htons(IPV4_FRAGMENT_OFFSET))
 		return -1;
@@ -256,17 +264,39 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct question *q)
  * Extension headers are not walked: no rule permits the protocol number of one, so a packet with a
  * routing header, which is not sent where its destination says, is denied with the others.
  */
-static __always_inline int parse_ipv6(struct __sk_buff *skb, struct question *q)
+static __always_inline int parse_ipv6(struct __sk_buff *skb, enum peer peer, struct question *q)
 {
 	struct ipv6_header header;
 	__u32 words[4];
 
 	if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)) < 0)
 		return -1;
-	__builtin_memcpy(words, header.destination, sizeof(words));
+	__builtin_memcpy(words, peer == PEER_SOURCE ? header.source : header.destination,
+			 sizeof(words));
 	set_ipv6(q, words, NULL);
 	q->ip_protocol = header.next_header;
 	return sizeof(header);
+}
+
+/* What cannot be read becomes PALYRA_PROTOCOL_OTHER, which nothing permits. */
+static __always_inline void parse_packet(struct __sk_buff *skb, enum peer peer, struct question *q)
+{
+	__be16 port;
+	int transport = -1;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		transport = parse_ipv4(skb, peer, q);
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		transport = parse_ipv6(skb, peer, q);
+
+	q->protocol = transport < 0 ? PALYRA_PROTOCOL_OTHER : protocol_of(q->ip_protocol);
+	if (q->protocol == PALYRA_PROTOCOL_OTHER || !has_port(q->protocol))
+		return;
+	if (bpf_skb_load_bytes(skb, peer == PEER_SOURCE ? transport : transport + 2, &port,
+			       sizeof(port)) < 0)
+		q->protocol = PALYRA_PROTOCOL_OTHER;
+	else
+		q->port = bpf_ntohs(port);
 }
 
 /* How the flow of this packet began. */
@@ -285,31 +315,35 @@ int palyra_egress(struct __sk_buff *skb)
 {
 	struct question q = { .hook = PALYRA_HOOK_EGRESS };
 	struct bpf_sock *sk = skb->sk;
-	__be16 destination_port;
-	int transport;
 
 	if (!sk)
 		return SOCK_PROGRAM_DENY;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return SOCK_PROGRAM_DENY;
-
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		transport = parse_ipv4(skb, &q);
-	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		transport = parse_ipv6(skb, &q);
-	else
-		return SOCK_PROGRAM_DENY;
-
-	q.protocol = transport < 0 ? PALYRA_PROTOCOL_OTHER : protocol_of(q.ip_protocol);
-	if (q.protocol != PALYRA_PROTOCOL_OTHER && has_port(q.protocol)) {
-		if (bpf_skb_load_bytes(skb, transport + 2, &destination_port,
-				       sizeof(destination_port)) < 0)
-			q.protocol = PALYRA_PROTOCOL_OTHER;
-		else
-			q.port = bpf_ntohs(destination_port);
-	}
+	parse_packet(skb, PEER_DESTINATION, &q);
 	q.action = action_of_packet(sk, &q);
+	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, 0);
+}
+
+/*
+ * Only the beginning of a connection: kernels before 6.8 do not show a listener's IPv6 SYN-ACK to the
+ * egress hook, and a peer must not be heard either.
+ */
+SEC("cgroup_skb/ingress")
+int palyra_ingress(struct __sk_buff *skb)
+{
+	struct question q = { .hook = PALYRA_HOOK_INGRESS, .action = PALYRA_NET_ACCEPT };
+	struct bpf_sock *sk = skb->sk;
+
+	if (!sk)
+		return SOCK_PROGRAM_DENY;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return SOCK_PROGRAM_DENY;
+	if (sk->state != BPF_TCP_LISTEN)
+		return SOCK_PROGRAM_ALLOW;
+	parse_packet(skb, PEER_SOURCE, &q);
 	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, 0);
 }
 

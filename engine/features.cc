@@ -103,6 +103,12 @@ FeatureState ProbeSocketPrograms() {
   return ProbeProgram(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_CREATE);
 }
 
+FeatureState ProbePacketPrograms() {
+  FeatureState state = ProbeProgram(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS);
+  if (!state.present) return state;
+  return ProbeProgram(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS);
+}
+
 FeatureState ProbeRingBuffer() {
   const UniqueFd fd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "palyra_probe", 0, 0,
                                    static_cast<__u32>(sysconf(_SC_PAGESIZE)), nullptr));
@@ -203,7 +209,7 @@ FeatureState ProbeKernel(Feature feature) {
     case Feature::kCgroupSocketPrograms:
       return ProbeSocketPrograms();
     case Feature::kCgroupPacketPrograms:
-      return ProbeProgram(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS);
+      return ProbePacketPrograms();
     case Feature::kBpfRingBuffer:
       return ProbeRingBuffer();
     case Feature::kBpffs:

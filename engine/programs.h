@@ -12,9 +12,9 @@
 namespace palyra::engine {
 
 // Programs of bpf/egress.bpf.c, each pinned as link_<name>.
-inline constexpr std::array<const char*, 6> kProgramNames = {
-    "palyra_connect4", "palyra_connect6", "palyra_sendmsg4",
-    "palyra_sendmsg6", "palyra_egress",   "palyra_sock_create"};
+inline constexpr std::array<const char*, 7> kProgramNames = {
+    "palyra_connect4", "palyra_connect6", "palyra_sendmsg4",   "palyra_sendmsg6",
+    "palyra_egress",   "palyra_ingress",  "palyra_sock_create"};
 
 // The BPF LSM program of the same file, pinned likewise where the kernel takes it.
 inline constexpr const char* kSocketFamilyProgram = "palyra_socket_create";

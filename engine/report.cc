@@ -17,7 +17,8 @@ Promise NotHeld(std::string name, std::string why) {
 void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
   promises.push_back(Held("net.connect: tcp, mptcp, connected udp", "BPF cgroup/connect4, connect6"));
   promises.push_back(Held("net.send: unconnected udp", "BPF cgroup/sendmsg4, sendmsg6"));
-  promises.push_back(Held("net.accept, icmp, every packet sent", "BPF cgroup_skb/egress"));
+  promises.push_back(Held("icmp, every packet sent", "BPF cgroup_skb/egress"));
+  promises.push_back(Held("net.accept: tcp", "BPF cgroup_skb/ingress, egress"));
   promises.push_back(Held("no raw or unusual inet sockets", "BPF cgroup/sock_create"));
   if (objects.lsm_holds_socket_families()) {
     promises.push_back(Held("no other socket families", "seccomp, BPF lsm/socket_create"));

@@ -89,7 +89,9 @@ TEST_F(EgressLoopback, UnspecifiedAddressesDoNotReachAForbiddenLoopback) {
 TEST_F(EgressLoopback, ABoundSourceDoesNotMakeAForbiddenOwnAddressReachable) {
   const std::string policy = std::string(kPermitAll) + ForbidWhen(AddressIsOneOf({kOwnV4, kOwnV6}));
   const std::string own(kOwnV4);
+  const uint64_t before = local_->At(kOwnV4, Transport::kTcp).bytes;
   EXPECT_EQ(ProbeBare({"tcp-bound-connect", own, "0.0.0.0", kTcp}).Summary(), "allowed none");
+  ASSERT_TRUE(local_->WaitForMore(kOwnV4, Transport::kTcp, before));
   ExpectUnheard(policy, {"tcp-bound-connect", own, "0.0.0.0", kTcp});
   ExpectUnheard(policy, {"tcp-connect", own, kTcp});
 }
