@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -70,8 +71,8 @@ struct ClassHash {
     uint64_t hash = 0;
     for (const PortSpan& span : address_class.spans) {
       hash = Mix(hash + (uint64_t{span.first} << 48U | uint64_t{span.last} << 32U | span.reason));
-      hash = Mix(hash + (static_cast<uint64_t>(span.verdict) << 16U | span.actions << 8U |
-                         span.protocols));
+      hash = Mix(hash + (uint64_t{span.actions} << 16U | uint64_t{span.protocols} << 8U |
+                         static_cast<uint64_t>(span.verdict)));
     }
     return hash;
   }
@@ -156,7 +157,9 @@ std::vector<Change> ChangesOf(std::span<const Territory> territories) {
       changes.push_back({.at = piece.first, .territory = i, .flows = piece.flows});
     }
   }
-  std::ranges::stable_sort(changes, {}, &Change::at);
+  std::ranges::sort(changes, [](const Change& a, const Change& b) {
+    return std::tie(a.at, a.territory) < std::tie(b.at, b.territory);
+  });
   return changes;
 }
 

@@ -148,9 +148,13 @@ AddressClass RowBuilder::Build(std::span<const Claim> claims) {
   const std::vector<Edge> edges = EdgesOf(claims);
   std::array<Run, kFlowPairCount> runs;
   Live live;
-  const Decisions without = DecideAll(live);
+  Decisions before;
+  before.fill(kDefault);
+  if (edges.empty() || edges[0].port != 0) {
+    before = DecideAll(live);
+  }
   for (size_t pair = 0; pair < runs.size(); ++pair) {
-    runs[pair] = {.first = 0, .decision = without[pair]};
+    runs[pair] = {.first = 0, .decision = before[pair]};
   }
   SpanCollector spans;
   for (size_t i = 0; i < edges.size();) {

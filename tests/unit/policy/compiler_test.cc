@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ostream>
 #include <stdexcept>
 #include <string>
@@ -280,6 +281,19 @@ TEST(CompilerTest, PermittingEverythingNeedsNoPrefix) {
   EXPECT_THAT(rules.prefixes, IsEmpty());
   ASSERT_THAT(rules.classes, SizeIs(1));
   EXPECT_THAT(rules.classes[0].spans, SizeIs(1));
+}
+
+TEST(CompilerTest, EveryReasonIsUsed) {
+  const RuleSet rules = Rules(CompileFixture(
+      {{Layer::kMandatory,
+        "permit (principal, action, resource);"
+        "forbid (principal, action, resource) when { resource.port == 25 };"},
+       {Layer::kCaller, "permit (principal, action, resource) when { resource.port < 99 };"}}));
+  for (uint32_t reason = 1; reason < rules.reasons.size(); ++reason) {
+    EXPECT_TRUE(std::ranges::any_of(rules.classes[0].spans, [&](const PortSpan& span) {
+      return span.reason == reason;
+    })) << ReasonText(rules.reasons[reason]);
+  }
 }
 
 TEST(CompilerTest, TooManySpansAreRefusedByName) {
