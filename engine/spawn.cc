@@ -27,9 +27,9 @@ namespace {
 
 constexpr int kFailureFd = 3;  // In the child, closed by exec.
 
-constexpr unsigned kLockedSecureBits =
-    SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
+constexpr unsigned kLockedSecureBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
+                                       SECBIT_NO_CAP_AMBIENT_RAISE |
+                                       SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
 
 // Everything that the child touches, in plain arrays: it allocates nothing.
 struct ChildPlan {
@@ -45,7 +45,8 @@ struct ChildPlan {
 
 std::vector<std::string> CandidatesFor(const std::string& command,
                                        const std::vector<std::string>& environment) {
-  if (command.find('/') != std::string::npos) return {command};
+  // No name is no file, and not the directories themselves.
+  if (command.empty() || command.find('/') != std::string::npos) return {command};
   std::string_view path;
   for (const std::string_view variable : environment) {
     if (variable.starts_with("PATH=")) path = variable.substr(5);
@@ -107,8 +108,8 @@ int BecomeUser(const ToolUser& user) {
   if (syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0) return errno;
   if (syscall(SYS_setresgid, user.gid, user.gid, user.gid) != 0) return errno;
   if (syscall(SYS_setresuid, user.uid, user.uid, user.uid) != 0) return errno;
-  // Memory is the supervisor's until exec: other processes of this user must not get at it, whatever
-  // fs.suid_dumpable says.
+  // Memory is the supervisor's until exec: other processes of this user must not get at it,
+  // whatever fs.suid_dumpable says.
   return ErrnoUnless(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
 }
 
