@@ -39,8 +39,8 @@ std::unexpected<Error> FailErrno(int system_errno, std::string_view what) {
   std::string message(what);
   message += ": ";
   message += std::generic_category().message(system_errno);
-  return std::unexpected(Error{
-      .code = CodeOfErrno(system_errno), .system_errno = system_errno, .message = message});
+  return std::unexpected(
+      Error{.code = CodeOfErrno(system_errno), .system_errno = system_errno, .message = message});
 }
 
 }  // namespace palyra::base

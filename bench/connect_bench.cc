@@ -7,9 +7,9 @@
 // Bare needs a machine without live runs.
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <benchmark/benchmark.h>
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>

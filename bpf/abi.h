@@ -69,10 +69,10 @@ enum palyra_hook : __u8 {
 };
 
 /*
- * Array `runs`, directly mapped: a run's entry is the one at palyra_run_slot(its cgroup id), and only
- * there; a new run whose slot is taken gets another cgroup. `cgroup` is claimed and freed atomically
- * (0 is free); the rest is written while nothing runs in the cgroup. A task below Palyra's cgroup
- * whose run has no entry is denied every call.
+ * Array `runs`, directly mapped: a run's entry is the one at palyra_run_slot(its cgroup id), and
+ * only there; a new run whose slot is taken gets another cgroup. `cgroup` is claimed and freed
+ * atomically (0 is free); the rest is written while nothing runs in the cgroup. A task below
+ * Palyra's cgroup whose run has no entry is denied every call.
  */
 struct palyra_run {
 	__u64 cgroup;   /* id of the run's cgroup */
@@ -120,9 +120,9 @@ struct palyra_span {
 };
 
 /*
- * What an address class decides: by its spans, which are disjoint; what none of them holds is denied
- * with reason 0. A class with few spans has them here. One with more has them in `rows`, cut into
- * port ranges: those of a port are in the row with part = port >> port_shift.
+ * What an address class decides: by its spans, which are disjoint; what none of them holds is
+ * denied with reason 0. A class with few spans has them here. One with more has them in `rows`, cut
+ * into port ranges: those of a port are in the row with part = port >> port_shift.
  */
 struct palyra_address_class {
 	__u32 address_class;

@@ -10,11 +10,10 @@
  *   egress                every packet of a run's sockets, judged by how its flow began: the
  *                         backstop for what no call shows (ping, replies of listeners, packets to
  *                         an address that the kernel chose) and for policies tightened meanwhile
- *   ingress               what would begin a connection to a run's listener: net.accept, asked of the
- *                         peer's address and port
- *   sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw sockets would forge packets
- *   lsm/socket_create     other address families, where BPF LSM is there: what seccomp refuses too,
- *                         but io_uring makes sockets that seccomp does not see
+ *   ingress               what would begin a connection to a run's listener: net.accept, asked of
+ * the peer's address and port sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw
+ * sockets would forge packets lsm/socket_create     other address families, where BPF LSM is there:
+ * what seccomp refuses too, but io_uring makes sockets that seccomp does not see
  *
  * One form before deciding: IPv4-mapped IPv6 is IPv4, and the unspecified address is loopback,
  * because that is where the kernel sends it. The egress hook sees the address that was really used.
@@ -152,9 +151,8 @@ static __always_inline int is_peer(const struct bpf_sock *sk, const struct quest
 	       sk->dst_ip6[2] == words[2] && sk->dst_ip6[3] == words[3];
 }
 
-static __always_inline struct question question_of_call(struct bpf_sock_addr *ctx,
-							enum palyra_action action,
-							enum palyra_hook hook)
+static __always_inline struct question
+question_of_call(struct bpf_sock_addr *ctx, enum palyra_action action, enum palyra_hook hook)
 {
 	struct question q = {
 		.action = action,
@@ -327,8 +325,8 @@ int palyra_egress(struct __sk_buff *skb)
 }
 
 /*
- * Only the beginning of a connection: kernels before 6.8 do not show a listener's IPv6 SYN-ACK to the
- * egress hook, and a peer must not be heard either.
+ * Only the beginning of a connection: kernels before 6.8 do not show a listener's IPv6 SYN-ACK to
+ * the egress hook, and a peer must not be heard either.
  */
 SEC("cgroup_skb/ingress")
 int palyra_ingress(struct __sk_buff *skb)

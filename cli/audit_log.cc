@@ -72,17 +72,13 @@ void AuditLog::WriteLine(const std::string& line) {
 
 void AuditLog::Write(const palyra_event& event, const Denial& denial) {
   const size_t length = strnlen(event.comm, sizeof(event.comm));
-  nlohmann::ordered_json record = {{"event", "denial"},
-                                   {"time", TimeOfEvent(event)},
-                                   {"cgroup", event.run},
-                                   {"verdict", "deny"},
-                                   {"action", denial.action},
-                                   {"protocol", denial.protocol},
-                                   {"address", denial.address},
-                                   {"port", denial.port},
-                                   {"pid", event.pid},
-                                   {"comm", std::string(event.comm, length)},
-                                   {"policies", denial.policies}};
+  nlohmann::ordered_json record = {
+      {"event", "denial"},          {"time", TimeOfEvent(event)},
+      {"cgroup", event.run},        {"verdict", "deny"},
+      {"action", denial.action},    {"protocol", denial.protocol},
+      {"address", denial.address},  {"port", denial.port},
+      {"pid", event.pid},           {"comm", std::string(event.comm, length)},
+      {"policies", denial.policies}};
   record["layer"] = denial.layer ? nlohmann::ordered_json(LayerName(*denial.layer)) : nullptr;
   WriteLine(Dump(record));
 }

@@ -18,12 +18,12 @@ namespace palyra::cli {
 
 // One denial as names instead of numbers.
 struct Denial {
-  std::string action;    // "net.connect"; "socket.create" for a kind of socket that no run may have.
+  std::string action;  // "net.connect"; "socket.create" for a kind of socket that no run may have.
   std::string protocol;  // "tcp"; for socket.create e.g. "raw ipv4 protocol 255", "family 40".
   std::string address;   // Empty for socket.create.
   uint16_t port = 0;
-  // The outermost layer that denies, and its forbids as labels; no labels: nothing permits it. Empty
-  // for what is denied without a policy: socket.create.
+  // The outermost layer that denies, and its forbids as labels; no labels: nothing permits it.
+  // Empty for what is denied without a policy: socket.create.
   std::optional<policy::Layer> layer;
   std::vector<std::string> policies;
 

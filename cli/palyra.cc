@@ -35,7 +35,8 @@ int Doctor() {
   for (const engine::FeatureInfo& info : engine::AllFeatures()) {
     const engine::FeatureState& state = features.Get(info.feature);
     const std::string_view mark = state.present ? "yes" : info.required ? "MISSING" : "no";
-    text += fmt::format("{:<8} {:<27} {}", mark, info.name, state.present ? info.purpose : info.lack);
+    text +=
+        fmt::format("{:<8} {:<27} {}", mark, info.name, state.present ? info.purpose : info.lack);
     if (!state.detail.empty()) text += fmt::format(" ({})", state.detail);
     text += '\n';
     if (!state.present && info.required) {
@@ -46,8 +47,9 @@ int Doctor() {
     text += "\nruns can be held on this kernel\n";
   } else {
     text += fmt::format("\nno run can be held on this kernel: {} missing{}\n", missing,
-                        geteuid() == 0 ? "" : "; as another user than root most probes fail, "
-                                              "try \"sudo palyra doctor\"");
+                        geteuid() == 0 ? ""
+                                       : "; as another user than root most probes fail, "
+                                         "try \"sudo palyra doctor\"");
   }
   Print(text);
   return missing.empty() ? 0 : 1;
@@ -85,8 +87,9 @@ int Main(int argc, char** argv) {
       "doctor", "what this kernel can enforce, and what each missing piece costs");
   const CLI::App* sweep =
       app.add_subcommand("sweep", "end runs whose supervisor is dead, and remove what they left");
-  app.add_subcommand("detach", "detach the BPF programs and unpin their maps; the next run "
-                               "installs them again");
+  app.add_subcommand("detach",
+                     "detach the BPF programs and unpin their maps; the next run "
+                     "installs them again");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -83,10 +83,10 @@ policy::CompileInput CompileInputFor(const RunOptions& options, const std::strin
   using policy::Value;
   policy::CompileInput input = {
       .principal = policy::EntityUid("Palyra::Agent", options.agent),
-      .context = Value::Record(
-          {{"tool", Value::Entity(policy::EntityUid("Palyra::Tool", options.tool))},
-           {"tier", Value::String("guard")},
-           {"workspace", Value::String(workspace)}}),
+      .context =
+          Value::Record({{"tool", Value::Entity(policy::EntityUid("Palyra::Tool", options.tool))},
+                         {"tier", Value::String("guard")},
+                         {"workspace", Value::String(workspace)}}),
       .layers = {}};
   for (const LayerPolicies& layer : layers) {
     input.layers.push_back({layer.layer, &layer.policies, &layer.entities});
@@ -141,12 +141,10 @@ Result<void> Prepare(Engine& engine) {
   Result<engine::Host> host = engine::PrepareHost();
   if (!host) return std::unexpected(host.error());
   engine.host = *std::move(host);
-  Result<engine::KernelObjects> objects =
-      engine::KernelObjects::Open(engine.host, engine.features);
+  Result<engine::KernelObjects> objects = engine::KernelObjects::Open(engine.host, engine.features);
   if (!objects) return std::unexpected(objects.error());
   engine.objects.emplace(*std::move(objects));
-  Result<engine::SweepResult> swept =
-      engine::SweepAbandonedRuns(engine.host, *engine.objects);
+  Result<engine::SweepResult> swept = engine::SweepAbandonedRuns(engine.host, *engine.objects);
   if (!swept) return std::unexpected(swept.error());
   for (const std::string& failure : swept->failures) {
     Say(kProgram, fmt::format("an abandoned run could not be swept: {}", failure));
@@ -218,8 +216,8 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
                                         denials.Add(denial);
                                         if (prepared.audit) prepared.audit->Write(event, denial);
                                       }};
-  Result<engine::RunOutcome> outcome = engine::RunConstrainedProcess(
-      engine.host, *engine.objects, engine.features, request);
+  Result<engine::RunOutcome> outcome =
+      engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);
   if (!outcome) return std::unexpected(outcome.error());
   const int status = StatusOf(*outcome);
   TellEnd(options, *outcome, denials);
@@ -241,8 +239,8 @@ Result<int> Run(const RunOptions& options) {
   Engine engine;
   if (Result<void> ready = Prepare(engine); !ready) return std::unexpected(ready.error());
   if (options.report) {
-    SayBlock(engine::ReportText(
-        engine::BuildReport(*engine.objects, engine.features, prepared->user)));
+    SayBlock(
+        engine::ReportText(engine::BuildReport(*engine.objects, engine.features, prepared->user)));
     if (options.command.empty()) return 0;
   }
   return RunCommand(options, *prepared, engine);

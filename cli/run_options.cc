@@ -27,7 +27,8 @@ struct RawOptions {
 
 void AddOptions(CLI::App& app, RawOptions& raw) {
   RunOptions& options = raw.options;
-  // The order among --allow-net and --deny-net is kept: the policy text shows them as they were given.
+  // The order among --allow-net and --deny-net is kept: the policy text shows them as they were
+  // given.
   const auto add_rule = [&options](policy::NetShorthand kind) {
     return [&options, kind](const std::string& argument) {
       options.net_rules.push_back({.kind = kind, .argument = argument});
@@ -74,8 +75,7 @@ Result<void> Check(RawOptions& raw) {
     options.timeout = *timeout;
   }
   if (options.command.empty() && !options.print_policy && !options.report) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("no command; write {}", kUsage));
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("no command; write {}", kUsage));
   }
   return {};
 }
@@ -93,8 +93,9 @@ Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
   constexpr double kYear = 366.0 * 24 * 3600;
   const double total = count * seconds;
   if (error != std::errc() || !(total >= 0.001) || total > kYear) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("\"{}\" is not a time; write seconds, or a number with s, m or h", text));
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("\"{}\" is not a time; write seconds, or a number with s, m or h", text));
   }
   return std::chrono::milliseconds(static_cast<int64_t>(std::llround(total * 1000)));
 }
@@ -106,9 +107,9 @@ Result<std::variant<RunOptions, HelpText>> ParseRunOptions(std::vector<std::stri
     raw.options.command.assign(separator + 1, arguments.end());
     arguments.erase(separator, arguments.end());
   }
-  CLI::App app(fmt::format("Runs one command in a sandbox whose rules are Cedar policies:\n  {}",
-                           kUsage),
-               "palyra-run");
+  CLI::App app(
+      fmt::format("Runs one command in a sandbox whose rules are Cedar policies:\n  {}", kUsage),
+      "palyra-run");
   app.footer(kFooter);
   app.set_version_flag("--version", fmt::format("palyra {}", kVersion));
   AddOptions(app, raw);

@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
-constexpr std::array<std::string_view, 12> kPassed = {
-    "PATH",    "TERM",        "COLORTERM", "NO_COLOR", "LANG",  "LANGUAGE",
-    "TZ",      "COLUMNS",     "LINES",     "PAGER",    "EDITOR", "PWD"};
+constexpr std::array<std::string_view, 12> kPassed = {"PATH",  "TERM",     "COLORTERM", "NO_COLOR",
+                                                      "LANG",  "LANGUAGE", "TZ",        "COLUMNS",
+                                                      "LINES", "PAGER",    "EDITOR",    "PWD"};
 
 std::string_view NameOf(std::string_view variable) {
   return variable.substr(0, variable.find('='));

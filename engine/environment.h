@@ -16,8 +16,8 @@ namespace palyra::engine {
 // Whether variable `name` passes without being asked for: PATH, TERM, the locale and the like.
 bool PassesByDefault(std::string_view name);
 
-// `caller`: NAME=VALUE strings. `requested`: NAME (the caller's value, nothing where it has none) or
-// NAME=VALUE; of equal names the last holds. HOME, USER, LOGNAME and SHELL are the tool user's.
+// `caller`: NAME=VALUE strings. `requested`: NAME (the caller's value, nothing where it has none)
+// or NAME=VALUE; of equal names the last holds. HOME, USER, LOGNAME and SHELL are the tool user's.
 // Sorted NAME=VALUE strings. kInvalidArgument for a request without a name.
 Result<std::vector<std::string>> BuildEnvironment(const std::vector<std::string>& caller,
                                                   const std::vector<std::string>& requested,

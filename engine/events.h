@@ -16,7 +16,8 @@ struct ring_buffer;
 namespace palyra::engine {
 
 // The ring buffer of one supervisor, taken from a pool that grows on demand and is kept: adding a
-// ring to the pool waits for an RCU grace period (8 ms and more), taking one that is there does not.
+// ring to the pool waits for an RCU grace period (8 ms and more), taking one that is there does
+// not.
 class EventRing {
  public:
   using Handler = std::function<void(const palyra_event&)>;

@@ -29,8 +29,8 @@ namespace {
 
 constexpr std::array<FeatureInfo, kFeatureCount> kInfos = {{
     {Feature::kCgroup2, "cgroup2", "one cgroup for each run", "no run can be held", true},
-    {Feature::kCgroupSocketPrograms, "cgroup BPF: sockets", "decides connect, send and socket calls",
-     "no run can be held", true},
+    {Feature::kCgroupSocketPrograms, "cgroup BPF: sockets",
+     "decides connect, send and socket calls", "no run can be held", true},
     {Feature::kCgroupPacketPrograms, "cgroup BPF: packets", "decides every packet that leaves",
      "no run can be held", true},
     {Feature::kBpfRingBuffer, "BPF ring buffer", "reports denials", "no run can be held", true},
@@ -248,6 +248,17 @@ const FeatureState& Features::Get(Feature feature) {
   std::optional<FeatureState>& known = known_[static_cast<size_t>(feature)];
   if (!known) known = prober_(feature);
   return *known;
+}
+
+Result<void> RequireFeatures(Features& features) {
+  for (const FeatureInfo& info : kInfos) {
+    if (!info.required || features.Has(info.feature)) continue;
+    return Fail(ErrorCode::kUnsupported, "this kernel lacks " + std::string(info.name) + " (" +
+                                             features.Get(info.feature).detail + "), so " +
+                                             std::string(info.lack) +
+                                             "; \"palyra doctor\" says what is there");
+  }
+  return {};
 }
 
 }  // namespace palyra::engine

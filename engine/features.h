@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace palyra::engine {
 
 enum class Feature {
@@ -46,7 +48,8 @@ const std::array<FeatureInfo, kFeatureCount>& AllFeatures();
 
 struct FeatureState {
   bool present = false;
-  std::string detail;  // "at /sys/fs/cgroup/unified", "ABI 7", or why not: "Operation not permitted".
+  std::string
+      detail;  // "at /sys/fs/cgroup/unified", "ABI 7", or why not: "Operation not permitted".
 };
 
 // Tries feature by feature on the running kernel. Leaves nothing behind.
@@ -65,6 +68,9 @@ class Features {
   Prober prober_;
   std::array<std::optional<FeatureState>, kFeatureCount> known_;
 };
+
+// kUnsupported, naming the first feature that every run needs and this kernel lacks.
+Result<void> RequireFeatures(Features& features);
 
 }  // namespace palyra::engine
 

@@ -15,9 +15,9 @@ namespace palyra::engine {
 
 class Guardian {
  public:
-  // Forks a process that sleeps until the calling process is gone, then calls `end_run` and exits. It
-  // holds copies of the caller's descriptors but the first three, is a session of its own and blocks
-  // all signals. The caller must be single-threaded.
+  // Forks a process that sleeps until the calling process is gone, then calls `end_run` and exits.
+  // It holds copies of the caller's descriptors but the first three, is a session of its own and
+  // blocks all signals. The caller must be single-threaded.
   static Result<Guardian> Start(const std::function<void()>& end_run);
 
   Guardian(Guardian&& other) noexcept;

@@ -102,10 +102,11 @@ Result<unsigned> RunLevel(const Host& host) {
   return *own_level - own_depth + DepthOf(host.cgroup2.root) + 3;
 }
 
-// Pinned under a temporary name first: a generation's directory is there whole or not at all. What an
-// earlier, damaged installation still holds is let go only when the new programs are attached.
+// Pinned under a temporary name first: a generation's directory is there whole or not at all. What
+// an earlier, damaged installation still holds is let go only when the new programs are attached.
 Result<void> Install(const Host& host, Features& features, const std::string& cgroup_path,
                      const std::string& pin_path) {
+  if (Result<void> able = RequireFeatures(features); !able) return able;
   if (Result<void> made = MakeDirectory(PalyraCgroup(host), 0755); !made) return made;
   if (Result<void> made = MakeDirectory(cgroup_path, 0755); !made) return made;
   if (Result<void> made = MakeDirectory(PalyraPins(host), 0700); !made) return made;

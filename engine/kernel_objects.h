@@ -1,8 +1,8 @@
 // The kernel side as it stands on this machine: programs attached once, above the cgroups of all
 // runs, with links and maps pinned below /sys/fs/bpf/palyra/<generation>/.
 //
-// A generation is one build's programs and ABI. Two generations share neither maps nor cgroups, so a
-// new version attaches beside the old until the old one's runs have ended.
+// A generation is one build's programs and ABI. Two generations share neither maps nor cgroups, so
+// a new version attaches beside the old until the old one's runs have ended.
 
 #ifndef PALYRA_ENGINE_KERNEL_OBJECTS_H_
 #define PALYRA_ENGINE_KERNEL_OBJECTS_H_

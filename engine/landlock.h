@@ -1,6 +1,6 @@
 // A Landlock domain around a run (landlock(7)). Being in one is what counts: its processes cannot
-// trace or inspect processes outside (every Landlock version), nor, where the kernel can scope them,
-// signal those (ABI 6) or connect to their abstract unix sockets (ABI 6).
+// trace or inspect processes outside (every Landlock version), nor, where the kernel can scope
+// them, signal those (ABI 6) or connect to their abstract unix sockets (ABI 6).
 
 #ifndef PALYRA_ENGINE_LANDLOCK_H_
 #define PALYRA_ENGINE_LANDLOCK_H_

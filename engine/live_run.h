@@ -41,8 +41,8 @@ class LiveRun {
   // Kills what still runs and waits until nothing is left. Rules and events stay.
   Result<void> Kill(KillMethod method);
 
-  // Gives everything back. Processes that could not be killed keep their cgroup, without an entry in
-  // the tables: all their calls are denied.
+  // Gives everything back. Processes that could not be killed keep their cgroup, without an entry
+  // in the tables: all their calls are denied.
   Result<void> Remove(KillMethod method);
 
  private:

@@ -9,9 +9,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "bpf/cgroup_level.skel.h"
 #include "bpf/egress.skel.h"
-#include "base/unique_fd.h"
 #include "engine/kernel_objects.h"
 
 namespace palyra::engine {
@@ -111,8 +111,7 @@ Result<void> LoadAttachAndPin(const AttachRequest& request) {
   std::vector<const char*> names(kProgramNames.begin(), kProgramNames.end());
   if (request.with_lsm) names.push_back(kSocketFamilyProgram);
   for (const char* name : names) {
-    Result<void> attached =
-        AttachAndPin(*skeleton, name, request.cgroup_fd, request.pin_directory);
+    Result<void> attached = AttachAndPin(*skeleton, name, request.cgroup_fd, request.pin_directory);
     if (!attached) return attached;
   }
   return {};

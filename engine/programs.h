@@ -20,9 +20,9 @@ inline constexpr std::array<const char*, 7> kProgramNames = {
 inline constexpr const char* kSocketFamilyProgram = "palyra_socket_create";
 
 struct AttachRequest {
-  unsigned run_level;   // Level of the runs' cgroups in the whole hierarchy.
-  int cgroup_fd;        // The cgroup above them.
-  uint64_t cgroup_id;   // Its id.
+  unsigned run_level;  // Level of the runs' cgroups in the whole hierarchy.
+  int cgroup_fd;       // The cgroup above them.
+  uint64_t cgroup_id;  // Its id.
   bool with_lsm;
   std::string pin_directory;  // Empty, on a BPF file system.
 };
@@ -31,8 +31,8 @@ struct AttachRequest {
 // the directory's pins; nothing else is left.
 Result<void> LoadAttachAndPin(const AttachRequest& request);
 
-// Whether the kernel loads BPF LSM programs; kPermissionDenied on a locked-down one. Whether they are
-// called is another question: "bpf" must be in /sys/kernel/security/lsm.
+// Whether the kernel loads BPF LSM programs; kPermissionDenied on a locked-down one. Whether they
+// are called is another question: "bpf" must be in /sys/kernel/security/lsm.
 Result<void> TryLoadLsmProgram();
 
 }  // namespace palyra::engine

@@ -15,7 +15,8 @@ Promise NotHeld(std::string name, std::string why) {
 }
 
 void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
-  promises.push_back(Held("net.connect: tcp, mptcp, connected udp", "BPF cgroup/connect4, connect6"));
+  promises.push_back(
+      Held("net.connect: tcp, mptcp, connected udp", "BPF cgroup/connect4, connect6"));
   promises.push_back(Held("net.send: unconnected udp", "BPF cgroup/sendmsg4, sendmsg6"));
   promises.push_back(Held("icmp, every packet sent", "BPF cgroup_skb/egress"));
   promises.push_back(Held("net.accept: tcp", "BPF cgroup_skb/ingress, egress"));
@@ -44,8 +45,8 @@ void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>
       features.Has(Feature::kLandlockScopes)
           ? Held("no signals or abstract unix sockets outside", "Landlock scopes")
           : NotHeld("no signals or abstract unix sockets outside", "Landlock before ABI 6"));
-  promises.push_back(Held("ends whole",
-                          features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill"));
+  promises.push_back(
+      Held("ends whole", features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill"));
   promises.push_back(Held("ends with its supervisor", "guardian process, parent-death signal"));
   if (user.uid == 0) {
     promises.push_back(NotHeld("file permissions restrain the tool",

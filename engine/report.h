@@ -13,7 +13,7 @@
 namespace palyra::engine {
 
 struct Promise {
-  std::string name;       // "tcp and connected udp".
+  std::string name;  // "tcp and connected udp".
   bool held = false;
   std::string mechanism;  // "cgroup/connect4, connect6"; why not, where it is not held.
 };

@@ -14,7 +14,8 @@
 namespace palyra::engine {
 namespace {
 
-// The ring holds far fewer; a bound, so that a run that is denied without end cannot hold up its end.
+// The ring holds far fewer; a bound, so that a run that is denied without end cannot hold up its
+// end.
 constexpr int kEventsAtEnd = 1 << 16;
 
 // A network socket was born outside the run: no policy would hold what is sent through it.
@@ -39,7 +40,7 @@ Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects
   spawn.environment = request.environment;
   spawn.user = request.user;
   spawn.control_mounts = host.control_mounts;
-  Result<std::vector<sock_filter>> filter = 
+  Result<std::vector<sock_filter>> filter =
       BuildSeccompFilter({.allow_io_uring = objects.lsm_holds_socket_families()});
   if (!filter) return std::unexpected(filter.error());
   spawn.seccomp = *std::move(filter);
@@ -59,8 +60,7 @@ Result<RunOutcome> OutcomeOfFailedStart(const SpawnFailure& failure, const std::
                                                " for \"" + command + '"');
   }
   RunOutcome outcome;
-  outcome.end =
-      failure.system_errno == ENOENT ? RunEnd::kNotFound : RunEnd::kNotExecutable;
+  outcome.end = failure.system_errno == ENOENT ? RunEnd::kNotFound : RunEnd::kNotExecutable;
   outcome.start_errno = failure.system_errno;
   return outcome;
 }

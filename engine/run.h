@@ -22,7 +22,7 @@
 namespace palyra::engine {
 
 struct RunRequest {
-  std::vector<std::string> argv;         // Not empty; argv[0] is looked up in the environment's PATH.
+  std::vector<std::string> argv;  // Not empty; argv[0] is looked up in the environment's PATH.
   std::vector<std::string> environment;  // NAME=VALUE, complete.
   ToolUser user;
   policy::RuleSet rules;
@@ -50,9 +50,9 @@ struct RunOutcome {
 
 // Runs `request` in the calling process's terminal, working directory and standard streams, and
 // returns when every process of the run is gone and nothing is left of it in the kernel. While it
-// runs, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1 and SIGUSR2 sent to this process go to the command;
-// those that the terminal sends reach the command by themselves. When this process is killed, so is
-// the run. An error means that the command did not start, or could not be ended.
+// runs, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1 and SIGUSR2 sent to this process go to the
+// command; those that the terminal sends reach the command by themselves. When this process is
+// killed, so is the run. An error means that the command did not start, or could not be ended.
 //
 // Single-threaded callers only, and one run at a time: signal masks are the process's.
 Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& objects,

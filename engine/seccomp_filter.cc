@@ -33,9 +33,9 @@ class RuleList {
 
   void Deny(int system_errno, int call, const std::vector<scmp_arg_cmp>& conditions = {}) {
     if (failure_ != 0) return;
-    failure_ = seccomp_rule_add_array(context_, SCMP_ACT_ERRNO(static_cast<uint16_t>(system_errno)),
-                                      call, static_cast<unsigned>(conditions.size()),
-                                      conditions.data());
+    failure_ =
+        seccomp_rule_add_array(context_, SCMP_ACT_ERRNO(static_cast<uint16_t>(system_errno)), call,
+                               static_cast<unsigned>(conditions.size()), conditions.data());
   }
 
   [[nodiscard]] int failure() const { return failure_; }
@@ -66,8 +66,7 @@ void DenyAllBut(RuleList& rules, int call, unsigned index, const std::vector<uin
 
 void DenySocketFamilies(RuleList& rules) {
   DenyAllBut(rules, SCMP_SYS(socket), 0, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK});
-  DenyAllBut(rules, SCMP_SYS(socket), 2, {NETLINK_ROUTE},
-             {SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK)});
+  DenyAllBut(rules, SCMP_SYS(socket), 2, {NETLINK_ROUTE}, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK)});
   DenyAllBut(rules, SCMP_SYS(socketpair), 0, {AF_UNIX});
 }
 
@@ -132,8 +131,7 @@ std::vector<MaskedValue> ComplementOf(const std::vector<uint64_t>& allowed, unsi
 Result<std::vector<sock_filter>> BuildSeccompFilter(const SeccompOptions& options) {
   const Context context(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
   if (context == nullptr) return Fail(ErrorCode::kInternal, "libseccomp cannot start");
-  int failure =
-      seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  int failure = seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   RuleList rules(context.get());
   DenySocketFamilies(rules);
   DenyUserNamespaces(rules);

@@ -1,11 +1,13 @@
 // The system calls that no run may make, as a filter program built by libseccomp.
 //
 // Everything is allowed but:
-//   socket families other than AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK with NETLINK_ROUTE, which no
+//   socket families other than AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK with NETLINK_ROUTE, which
+//   no
 //     cgroup program sees (EAFNOSUPPORT);
 //   io_uring, which makes sockets without the filter seeing the family, unless something behind it
 //     holds the families (ENOSYS, so that libraries fall back);
-//   new user namespaces, in which a run would hold capabilities (EPERM; clone3 gives ENOSYS, because
+//   new user namespaces, in which a run would hold capabilities (EPERM; clone3 gives ENOSYS,
+//   because
 //     its flags lie in memory, and libraries fall back to clone);
 //   bpf, perf_event_open, userfaultfd, key management (EPERM);
 //   pushing input into a terminal, TIOCSTI and TIOCLINUX (EPERM);
@@ -38,8 +40,8 @@ struct MaskedValue {
   bool operator==(const MaskedValue&) const = default;
 };
 
-// The fewest comparisons of leading bits that match exactly the values below 2^bits (bits < 64) that
-// are not in `allowed`, which is ascending and below 2^bits. A filter can only compare, so an
+// The fewest comparisons of leading bits that match exactly the values below 2^bits (bits < 64)
+// that are not in `allowed`, which is ascending and below 2^bits. A filter can only compare, so an
 // allowlist of arguments is written as the denial of its complement, together with everything from
 // 2^bits up.
 std::vector<MaskedValue> ComplementOf(const std::vector<uint64_t>& allowed, unsigned bits);

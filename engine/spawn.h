@@ -1,5 +1,5 @@
-// Starting the first process of a run: clone3 into its cgroup, then, in the child, every restriction
-// in a fixed order, then exec. Each step that fails ends the child; nothing is skipped.
+// Starting the first process of a run: clone3 into its cgroup, then, in the child, every
+// restriction in a fixed order, then exec. Each step that fails ends the child; nothing is skipped.
 
 #ifndef PALYRA_ENGINE_SPAWN_H_
 #define PALYRA_ENGINE_SPAWN_H_
@@ -21,17 +21,17 @@ namespace palyra::engine {
 
 // In the order in which the child takes them.
 enum class SpawnStep : int {
-  kSessionKeyring,      // A new one: the caller's keys are not inherited.
-  kMountNamespace,      // Private, so that the next step stays inside.
+  kSessionKeyring,        // A new one: the caller's keys are not inherited.
+  kMountNamespace,        // Private, so that the next step stays inside.
   kProtectControlMounts,  // cgroup and BPF file systems read-only.
-  kBoundingSet,         // Capabilities that no exec can give back.
-  kSecureBits,          // uid 0 means nothing to exec.
-  kUser,                // Groups, gid, uid.
-  kCapabilities,        // All sets empty.
-  kParentDeath,         // SIGKILL when the supervisor dies.
+  kBoundingSet,           // Capabilities that no exec can give back.
+  kSecureBits,            // uid 0 means nothing to exec.
+  kUser,                  // Groups, gid, uid.
+  kCapabilities,          // All sets empty.
+  kParentDeath,           // SIGKILL when the supervisor dies.
   kNoNewPrivileges,
   kLandlock,
-  kDescriptors,         // Everything above 2 is closed.
+  kDescriptors,  // Everything above 2 is closed.
   kSeccomp,
   kExec,
 };
@@ -41,13 +41,13 @@ std::string_view SpawnStepName(SpawnStep step);
 
 struct SpawnRequest {
   int cgroup_fd = -1;
-  std::vector<std::string> argv;          // Not empty.
-  std::vector<std::string> environment;   // NAME=VALUE; PATH in it resolves argv[0].
+  std::vector<std::string> argv;         // Not empty.
+  std::vector<std::string> environment;  // NAME=VALUE; PATH in it resolves argv[0].
   ToolUser user;
   std::vector<std::string> control_mounts;  // Host::control_mounts.
   std::vector<sock_filter> seccomp;
-  int landlock_fd = -1;                   // -1: the kernel has no Landlock.
-  sigset_t signal_mask = {};              // Of the child at exec.
+  int landlock_fd = -1;       // -1: the kernel has no Landlock.
+  sigset_t signal_mask = {};  // Of the child at exec.
 };
 
 struct Child {

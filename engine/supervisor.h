@@ -30,8 +30,8 @@ class ForwardedSignals {
   // The mask before, which the command is to have.
   [[nodiscard]] const sigset_t& previous_mask() const { return previous_; }
 
-  // Reads one signal and sends it to `pidfd`, unless the terminal sent it: then it reached the whole
-  // process group already.
+  // Reads one signal and sends it to `pidfd`, unless the terminal sent it: then it reached the
+  // whole process group already.
   void ForwardOne(int pidfd) const;
 
  private:

@@ -45,8 +45,8 @@ std::vector<std::pair<Key, Value>> ReadAllEntries(int fd) {
   return entries;
 }
 
-// What the tables say before the cgroups are listed: an owner that is missing from the later list is
-// dead, and not merely younger than the list.
+// What the tables say before the cgroups are listed: an owner that is missing from the later list
+// is dead, and not merely younger than the list.
 struct TableOwners {
   std::vector<uint64_t> runs;
   std::vector<std::pair<uint32_t, palyra_profile>> profiles;

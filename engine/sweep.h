@@ -13,17 +13,18 @@
 namespace palyra::engine {
 
 struct SweepResult {
-  std::vector<std::string> ended;     // Run ids.
-  std::vector<std::string> failures;  // Messages; what could not be removed stays for the next sweep.
+  std::vector<std::string> ended;  // Run ids.
+  std::vector<std::string>
+      failures;  // Messages; what could not be removed stays for the next sweep.
 };
 
-// Kills and removes every run, of any generation, whose supervisor's lock is free: processes, cgroup,
-// table entries. Runs with a live supervisor are not touched. Costs a few microseconds where there is
-// nothing to do. Old generations without runs are detached.
+// Kills and removes every run, of any generation, whose supervisor's lock is free: processes,
+// cgroup, table entries. Runs with a live supervisor are not touched. Costs a few microseconds
+// where there is nothing to do. Old generations without runs are detached.
 Result<SweepResult> SweepAbandonedRuns(const Host& host, const KernelObjects& objects);
 
-// Detaches and unpins every generation that has no live run, this build's too. Returns how many still
-// have one.
+// Detaches and unpins every generation that has no live run, this build's too. Returns how many
+// still have one.
 Result<int> Uninstall(const Host& host);
 
 }  // namespace palyra::engine

@@ -31,9 +31,9 @@ struct TableImage {
   Entries<palyra_reason_key, palyra_reason> reasons;
 };
 
-// Every entry carries `profile` in its key. A class with more than a few spans has them in rows, cut
-// into equal port ranges, as few as possible; a range without spans has no row, which means deny.
-// kExhausted if a table of bpf/abi.h cannot hold the entries even when empty.
+// Every entry carries `profile` in its key. A class with more than a few spans has them in rows,
+// cut into equal port ranges, as few as possible; a range without spans has no row, which means
+// deny. kExhausted if a table of bpf/abi.h cannot hold the entries even when empty.
 Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profile);
 
 }  // namespace palyra::engine

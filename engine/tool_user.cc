@@ -49,8 +49,7 @@ std::vector<gid_t> GroupsInDatabase(const std::string& name, gid_t gid) {
 std::vector<gid_t> GroupsOf(const passwd& entry) {
   const std::string name = entry.pw_name;
   const gid_t gid = entry.pw_gid;
-  std::vector<gid_t> groups =
-      entry.pw_uid == getuid() ? OwnGroups() : GroupsInDatabase(name, gid);
+  std::vector<gid_t> groups = entry.pw_uid == getuid() ? OwnGroups() : GroupsInDatabase(name, gid);
   std::erase_if(groups, [gid](gid_t each) {
     if (each == gid) return false;
     const group* known = getgrgid(each);

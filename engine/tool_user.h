@@ -29,8 +29,8 @@ struct ToolUserChoice {
   std::string working_directory;
 };
 
-// The option, else SUDO_UID, else the owner of the working directory, who may be root: then the tool
-// is uid 0 without capabilities. kNotFound for a name that the user database does not know.
+// The option, else SUDO_UID, else the owner of the working directory, who may be root: then the
+// tool is uid 0 without capabilities. kNotFound for a name that the user database does not know.
 Result<ToolUser> ResolveToolUser(const ToolUserChoice& choice);
 
 }  // namespace palyra::engine
