@@ -76,7 +76,7 @@ Outcome DaemonConnect(Arguments arguments) {
   waitpid(parent, nullptr, 0);
   DaemonReport result = {};
   if (read(report[0], &result, sizeof(result)) != sizeof(result)) return CouldNotTry(0, "daemon");
-  return {result.status, result.error};
+  return {result.status, result.error, ""};
 }
 
 // Where the cgroup2 hierarchy is mounted; empty if nowhere.
@@ -187,7 +187,7 @@ Outcome InheritedDescriptors(Arguments) {
     const bool sent = write(fd, kToken.data(), kToken.size()) > 0;
     found += (found.empty() ? "" : ",") + std::to_string(fd) + (sent ? "w" : "");
   }
-  if (found.empty()) return {Status::kDenied, EBADF};
+  if (found.empty()) return {Status::kDenied, EBADF, ""};
   return WithDetail(Allowed(), "descriptors:" + found);
 }
 

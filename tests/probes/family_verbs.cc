@@ -85,7 +85,7 @@ Outcome UnixSocketPair(Arguments) {
 
 // A system call of the 32-bit table (arch/x86/entry/syscalls/syscall_32.tbl).
 int Int80(int number, unsigned long first, unsigned long second, unsigned long third) {
-  long result = number;
+  long result = number;  // NOLINT(misc-const-correctness): the kernel writes it.
   __asm__ volatile("int $0x80"
                    : "+a"(result)
                    : "b"(first), "c"(second), "d"(third)

@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 
 #include "tests/probes/target.h"
 
@@ -62,9 +61,10 @@ Outcome KeyAdd(Arguments) {
 }
 
 Outcome Kill(Arguments arguments) {
-  const int pid = std::atoi(arguments[0]);
-  if (pid <= 0) return CouldNotTry(EINVAL);
-  return kill(pid, std::atoi(arguments[1])) == 0 ? Allowed() : FromErrno(errno);
+  const auto pid = ParseNumber(arguments[0]);
+  const auto signal_number = ParseNumber(arguments[1]);
+  if (!pid || *pid <= 0 || !signal_number) return CouldNotTry(EINVAL);
+  return kill(*pid, *signal_number) == 0 ? Allowed() : FromErrno(errno);
 }
 
 constexpr std::array kVerbs = {

@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 
 #include "tests/probes/target.h"
@@ -16,11 +15,16 @@
 namespace palyra::probes {
 namespace {
 
-Outcome ExitWith(Arguments arguments) { _exit(std::atoi(arguments[0])); }
+Outcome ExitWith(Arguments arguments) {
+  const auto status = ParseNumber(arguments[0]);
+  if (!status) return CouldNotTry(EINVAL);
+  _exit(*status);
+}
 
 Outcome RaiseSignal(Arguments arguments) {
-  const int signal_number = std::atoi(arguments[0]);
-  if (raise(signal_number) != 0) return FromErrno(errno);
+  const auto signal_number = ParseNumber(arguments[0]);
+  if (!signal_number) return CouldNotTry(EINVAL);
+  if (raise(*signal_number) != 0) return FromErrno(errno);
   return Shown();
 }
 
@@ -123,7 +127,7 @@ Outcome Linger(Arguments arguments) {
   if (write(STDOUT_FILENO, kReady.data(), kReady.size()) < 0) return CouldNotTry(errno, "stdout");
   if (std::strcmp(arguments[1], "wait") == 0) WaitForever();
   if (std::strcmp(arguments[1], "killed") == 0) raise(SIGKILL);
-  _exit(std::atoi(arguments[1]));
+  return ExitWith(arguments.subspan(1));
 }
 
 constexpr std::array kVerbs = {

@@ -1,5 +1,6 @@
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 
@@ -53,9 +54,16 @@ int Run(const Verb& verb, Arguments arguments) {
 
 }  // namespace
 
-Outcome Allowed() { return {Status::kAllowed}; }
+std::optional<int> ParseNumber(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
 
-Outcome Shown() { return {Status::kShown}; }
+Outcome Allowed() { return {Status::kAllowed, 0, ""}; }
+
+Outcome Shown() { return {Status::kShown, 0, ""}; }
 
 Outcome CouldNotTry(int error, std::string detail) {
   return {Status::kCouldNotTry, error, std::move(detail)};
@@ -67,14 +75,14 @@ Outcome FromErrno(int error) {
     case EACCES:
     case EAFNOSUPPORT:
     case ENOSYS:
-      return {Status::kDenied, error};
+      return {Status::kDenied, error, ""};
     case EPROTONOSUPPORT:
     case ESOCKTNOSUPPORT:
     case ENOPROTOOPT:
     case EOPNOTSUPP:
-      return {Status::kCouldNotTry, error};
+      return {Status::kCouldNotTry, error, ""};
     default:
-      return {Status::kOther, error};
+      return {Status::kOther, error, ""};
   }
 }
 

@@ -7,8 +7,10 @@
 #ifndef PALYRA_TESTS_PROBES_PROBE_H_
 #define PALYRA_TESTS_PROBES_PROBE_H_
 
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace palyra::probes {
 
@@ -24,12 +26,12 @@ enum class Status : int {
 struct Outcome {
   Status status = Status::kCouldNotTry;
   int error = 0;
-  std::string detail = {};
+  std::string detail;
 };
 
 Outcome Allowed();
 Outcome Shown();
-Outcome CouldNotTry(int error, std::string detail = {});
+Outcome CouldNotTry(int error, std::string detail = "");
 
 // Sorts an errno into denied, could not try (a protocol or socket option that this kernel does not
 // have) or other.
@@ -37,6 +39,9 @@ Outcome FromErrno(int error);
 
 // Everything after the verb.
 using Arguments = std::span<char* const>;
+
+// A decimal number and nothing else.
+std::optional<int> ParseNumber(std::string_view text);
 
 struct Verb {
   const char* name;

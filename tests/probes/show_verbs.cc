@@ -49,19 +49,19 @@ Outcome ShowDescriptors(Arguments) {
   DIR* directory = opendir("/proc/self/fd");
   if (directory == nullptr) return FromErrno(errno);
   while (const dirent* entry = readdir(directory)) {
-    const int fd = std::atoi(entry->d_name);
-    if (entry->d_name[0] == '.' || fd == dirfd(directory)) continue;
+    const auto fd = ParseNumber(entry->d_name);
+    if (!fd || *fd == dirfd(directory)) continue;
     std::array<char, 4096> target = {};
     const std::string link = std::string("/proc/self/fd/") + entry->d_name;
     if (readlink(link.c_str(), target.data(), target.size() - 1) < 0) continue;
-    std::cout << fd << ' ' << target.data() << '\n';
+    std::cout << *fd << ' ' << target.data() << '\n';
   }
   closedir(directory);
   return Shown();
 }
 
 Outcome ShowCgroup(Arguments) {
-  std::ifstream lines("/proc/self/cgroup");
+  const std::ifstream lines("/proc/self/cgroup");
   std::cout << lines.rdbuf();
   return Shown();
 }

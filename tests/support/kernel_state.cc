@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <filesystem>
 #include <ostream>
 #include <system_error>
@@ -98,8 +98,9 @@ std::vector<pid_t> ProbesMarked(std::string_view mark) {
   const std::string argument = '\0' + std::string(mark) + '\0';
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/proc", error)) {
-    const auto pid = static_cast<pid_t>(std::atoi(entry.path().filename().c_str()));
-    if (pid <= 0) continue;
+    const std::string name = entry.path().filename();
+    pid_t pid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
     const std::string arguments = ReadText(entry.path() / "cmdline");
     const std::string program = arguments.substr(0, arguments.find('\0'));
     if (program.ends_with("palyra_probe") && arguments.find(argument) != std::string::npos) {

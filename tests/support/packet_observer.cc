@@ -75,7 +75,7 @@ PacketObserver::PacketObserver(const TestNetwork& network) {
     sockaddr_ll link = {};
     link.sll_family = AF_PACKET;
     link.sll_protocol = htons(ETH_P_ALL);
-    link.sll_ifindex = static_cast<int>(if_nametoindex(kOutsideInterface.data()));
+    link.sll_ifindex = static_cast<int>(if_nametoindex(std::string(kOutsideInterface).c_str()));
     const int buffer = 8 << 20;
     setsockopt(capture_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
     if (bind(capture_.get(), reinterpret_cast<const sockaddr*>(&link), sizeof(link)) != 0) {
@@ -104,7 +104,7 @@ void PacketObserver::SendMarkers() {
   sockaddr_in target = {};
   target.sin_family = AF_INET;
   target.sin_port = htons(kMarkerPort);
-  inet_pton(AF_INET, kAllowedV4.data(), &target.sin_addr);
+  inet_pton(AF_INET, std::string(kAllowedV4).c_str(), &target.sin_addr);
   cpu_set_t before;
   sched_getaffinity(0, sizeof(before), &before);
   for (size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {

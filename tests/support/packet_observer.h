@@ -36,7 +36,7 @@ class PacketObserver {
 
   void Settle();
   void SendMarkers();
-  void Take(std::span<const uint8_t> packet);
+  void Take(std::span<const uint8_t> bytes);
   bool BelongsToOldConnection(const Flow& flow, uint8_t tcp_flags);
 
   UniqueFd capture_;

@@ -102,13 +102,13 @@ std::vector<std::string> PalyraRun::CommandLine(const std::vector<std::string>& 
   return line;
 }
 
-Ended PalyraRun::Run(const std::vector<std::string>& command, SpawnOptions options) const {
-  return RunProgram(CommandLine(command), std::move(options));
+Ended PalyraRun::Run(const std::vector<std::string>& command, const SpawnOptions& options) const {
+  return RunProgram(CommandLine(command), options);
 }
 
 ProbeResult PalyraRun::Probe(const std::vector<std::string>& arguments,
-                             SpawnOptions options) const {
-  ProbeResult result = ParseProbe(Run(ProbeCommand(arguments), std::move(options)));
+                             const SpawnOptions& options) const {
+  ProbeResult result = ParseProbe(Run(ProbeCommand(arguments), options));
   result.audit = Audit();
   return result;
 }

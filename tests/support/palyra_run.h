@@ -65,11 +65,12 @@ class PalyraRun {
   [[nodiscard]] std::vector<std::string> CommandLine(const std::vector<std::string>& command) const;
 
   // Runs it to its end.
-  [[nodiscard]] Ended Run(const std::vector<std::string>& command, SpawnOptions options = {}) const;
+  [[nodiscard]] Ended Run(const std::vector<std::string>& command,
+                          const SpawnOptions& options = {}) const;
 
   // Runs palyra_probe with those arguments.
   [[nodiscard]] ProbeResult Probe(const std::vector<std::string>& arguments,
-                                  SpawnOptions options = {}) const;
+                                  const SpawnOptions& options = {}) const;
 
   [[nodiscard]] std::vector<AuditEntry> Audit() const { return ReadAudit(AuditPath()); }
   [[nodiscard]] std::string AuditPath() const { return directory_.Path("audit.jsonl"); }

@@ -85,7 +85,7 @@ std::string Describe(const Ended& ended) {
          "\nstderr: " + ended.error_output;
 }
 
-Subprocess::Subprocess(const std::vector<std::string>& arguments, SpawnOptions options) {
+Subprocess::Subprocess(const std::vector<std::string>& arguments, const SpawnOptions& options) {
   if (options.terminal) {
     UniqueFd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
     if (grantpt(master.get()) != 0 || unlockpt(master.get()) != 0) {
@@ -185,8 +185,8 @@ Ended Subprocess::Wait(milliseconds limit) {
   return ended_;
 }
 
-Ended RunProgram(const std::vector<std::string>& arguments, SpawnOptions options) {
-  return Subprocess(arguments, std::move(options)).Wait();
+Ended RunProgram(const std::vector<std::string>& arguments, const SpawnOptions& options) {
+  return Subprocess(arguments, options).Wait();
 }
 
 }  // namespace palyra::tests

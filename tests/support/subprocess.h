@@ -49,7 +49,7 @@ std::string Describe(const Ended& ended);
 class Subprocess {
  public:
   // `arguments[0]` is a path. Exit status 127 if exec fails.
-  explicit Subprocess(const std::vector<std::string>& arguments, SpawnOptions options = {});
+  explicit Subprocess(const std::vector<std::string>& arguments, const SpawnOptions& options = {});
   Subprocess(const Subprocess&) = delete;
   Subprocess& operator=(const Subprocess&) = delete;
   ~Subprocess();
@@ -86,7 +86,7 @@ class Subprocess {
 };
 
 // Runs a program to its end.
-Ended RunProgram(const std::vector<std::string>& arguments, SpawnOptions options = {});
+Ended RunProgram(const std::vector<std::string>& arguments, const SpawnOptions& options = {});
 
 }  // namespace palyra::tests
 
