@@ -113,8 +113,8 @@ class EmptyProgram {
 };
 
 const engine::Host& TheHost() {
-  static const engine::Host host = OrDie(engine::PrepareHost());
-  return host;
+  static const engine::Host kHost = OrDie(engine::PrepareHost());
+  return kHost;
 }
 
 engine::KernelObjects Install() {
@@ -131,7 +131,7 @@ void Connect(benchmark::State& state) {
     addresses[i].sin_addr.s_addr = htonl(Destination(i));
   }
   size_t next = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const sockaddr_in& address = addresses[next];
     next = next + 1 < addresses.size() ? next + 1 : 0;
     if (connect(socket_fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
@@ -176,7 +176,7 @@ void Rules(benchmark::State& state) {
     compiled.emplace(state.range(0), RulesFor(static_cast<int>(state.range(0))));
   }
   const engine::KernelObjects objects = Install();
-  engine::LiveRun run =
+  const engine::LiveRun run =
       OrDie(engine::LiveRun::Create(TheHost(), objects, compiled.at(state.range(0))));
   MoveTo(run.cgroup().path());
   Connect(state);

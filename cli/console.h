@@ -11,7 +11,7 @@ namespace palyra::cli {
 // chose (names, addresses, arguments) cannot drive the terminal.
 void Say(std::string_view program, std::string_view text);
 
-// Text of several lines that is already safe (a rendered diagnostic), as it is.
+// Text of several lines (rendered diagnostics), its line ends kept and the rest shown likewise.
 void SayBlock(std::string_view text);
 
 }  // namespace palyra::cli

@@ -154,6 +154,7 @@ void DenialSummary::Add(const Denial& denial) {
 std::optional<std::string> DenialSummary::Line(uint64_t total, uint64_t lost) const {
   if (total == 0) return std::nullopt;
   std::vector<const Entry*> shown;
+  shown.reserve(entries_.size());
   for (const auto& [key, entry] : entries_) shown.push_back(&entry);
   std::ranges::sort(shown, [](const Entry* a, const Entry* b) {
     return std::tuple(b->count, a->order) < std::tuple(a->count, b->order);

@@ -22,7 +22,7 @@ constexpr const char* kFooter =
 // What CLI11 fills before values are looked at.
 struct RawOptions {
   RunOptions options;
-  std::string timeout;
+  std::optional<std::string> timeout;
 };
 
 void AddOptions(CLI::App& app, RawOptions& raw) {
@@ -36,8 +36,7 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
   };
   app.add_option("--policy", options.policies, "Cedar policies: a file, or a directory of *.cedar")
       ->type_name("FILE|DIR")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   app.add_option("--entities", options.entities, "Cedar entities as JSON, for those policies")
       ->type_name("FILE");
   app.add_option("--agent", options.agent, "who asks: Palyra::Agent::\"ID\"")->type_name("ID");
@@ -54,8 +53,7 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->trigger_on_parse();
   app.add_option("--env", options.environment, "pass a variable, or set one")
       ->type_name("NAME[=VALUE]")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   app.add_option("--user", options.user,
                  "as whom the tool runs; else SUDO_UID, else the owner of the working directory")
       ->type_name("NAME|UID[:GID]");
@@ -69,9 +67,11 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
 
 Result<void> Check(RawOptions& raw) {
   RunOptions& options = raw.options;
-  if (!raw.timeout.empty()) {
-    Result<std::chrono::milliseconds> timeout = ParseDuration(raw.timeout);
-    if (!timeout) return std::unexpected(timeout.error());
+  if (raw.timeout) {
+    Result<std::chrono::milliseconds> timeout = ParseDuration(*raw.timeout);
+    if (!timeout) {
+      return Fail(timeout.error().code, fmt::format("--timeout: {}", timeout.error().message));
+    }
     options.timeout = *timeout;
   }
   if (options.command.empty() && !options.print_policy && !options.report) {

@@ -43,7 +43,9 @@ Result<std::string> ReadControl(int directory_fd, const char* file) {
   return base::ReadAll(fd.get(), size_t{16} << 20, file);
 }
 
-bool IsPopulated(std::string_view events) { return events.find("populated 1") != events.npos; }
+bool IsPopulated(std::string_view events) {
+  return events.find("populated 1") != std::string_view::npos;
+}
 
 // Calls `visit` for every cgroup below `path`, children first, then for `path` itself.
 void VisitChildrenFirst(const std::string& path,

@@ -68,7 +68,11 @@ Result<std::vector<std::string>> BuildEnvironment(const std::vector<std::string>
 
   std::vector<std::string> environment;
   environment.reserve(result.size());
-  for (const auto& [name, value] : result) environment.push_back(name + '=' + value);
+  for (const auto& [name, value] : result) {
+    std::string& variable = environment.emplace_back(name);
+    variable += '=';
+    variable += value;
+  }
   return environment;
 }
 

@@ -55,7 +55,7 @@ Result<Guardian> Guardian::Start(const std::function<void()>& end_run) {
 Guardian::Guardian(Guardian&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)), alive_(std::move(other.alive_)) {}
 
-void Guardian::Dismiss() {
+void Guardian::Dismiss() const {
   // To kill(2), -1 is every process there is.
   if (pid_ > 0) kill(pid_, SIGKILL);
 }

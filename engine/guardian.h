@@ -27,7 +27,7 @@ class Guardian {
   ~Guardian();  // Dismisses it and waits for its end.
 
   // Ends the guardian without waiting: the supervisor has ended the run itself.
-  void Dismiss();
+  void Dismiss() const;
 
  private:
   Guardian(pid_t pid, UniqueFd alive) : pid_(pid), alive_(std::move(alive)) {}

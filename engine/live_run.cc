@@ -59,12 +59,12 @@ Result<void> LiveRun::Kill(KillMethod method) { return KillCgroup(cgroup_, metho
 
 Result<void> LiveRun::Remove(KillMethod method) {
   removed_ = true;
-  Result<void> killed = Kill(method);
+  const Result<void> killed = Kill(method);
   objects_->runs().Free(cgroup_.id());
   ring_.reset();
   profile_.reset();
   // Last: as long as the cgroup is there, a sweep knows that something may be left of this run.
-  Result<void> gone = RemoveCgroup(cgroup_.path());
+  const Result<void> gone = RemoveCgroup(cgroup_.path());
   return killed ? gone : killed;
 }
 

@@ -20,14 +20,15 @@ namespace {
 // libbpf's own words go into the error's message instead of to standard error.
 class LibbpfLog {
  public:
-  LibbpfLog() : previous_(libbpf_set_print(Append)) { text_.clear(); }
+  LibbpfLog() : previous_(libbpf_set_print(Append)) { Text().clear(); }
   ~LibbpfLog() { libbpf_set_print(previous_); }
   LibbpfLog(const LibbpfLog&) = delete;
   LibbpfLog& operator=(const LibbpfLog&) = delete;
 
   [[nodiscard]] static std::string Tail() {
     constexpr size_t kMost = 2000;
-    return text_.size() > kMost ? "…" + text_.substr(text_.size() - kMost) : text_;
+    const std::string& text = Text();
+    return text.size() > kMost ? "…" + text.substr(text.size() - kMost) : text;
   }
 
  private:
@@ -35,15 +36,17 @@ class LibbpfLog {
     if (level != LIBBPF_WARN) return 0;
     std::array<char, 4096> line;
     const int size = vsnprintf(line.data(), line.size(), format, arguments);
-    if (size > 0) text_ += line.data();
+    if (size > 0) Text() += line.data();
     return size;
   }
 
-  static thread_local std::string text_;
+  static std::string& Text() {
+    thread_local std::string text;
+    return text;
+  }
+
   libbpf_print_fn_t previous_;
 };
-
-thread_local std::string LibbpfLog::text_;
 
 std::unexpected<Error> LoadFailure(int failure, const std::string& what) {
   std::string message = "the kernel refuses " + what;

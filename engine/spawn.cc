@@ -201,7 +201,7 @@ int Take(SpawnStep step, ChildPlan& plan) {
 // this frame, and the child leaves it never. Returns the pid, or a negative errno.
 [[gnu::noinline]] pid_t CloneAndRun(clone_args& arguments, ChildPlan& plan) {
 #if defined(__x86_64__)
-  long result = SYS_clone3;
+  long result = SYS_clone3;  // NOLINT(misc-const-correctness): the assembly writes it.
   asm volatile("syscall"
                : "+a"(result)
                : "D"(&arguments), "S"(sizeof(arguments))

@@ -32,6 +32,10 @@ std::vector<std::string> NamesIn(const std::string& path, unsigned char type) {
   return names;
 }
 
+std::string Below(const std::string& directory, const std::string& name) {
+  return directory + '/' + name;
+}
+
 template <typename Key, typename Value>
 std::vector<std::pair<Key, Value>> ReadAllEntries(int fd) {
   std::vector<std::pair<Key, Value>> entries;
@@ -62,7 +66,7 @@ struct TableOwners {
 std::set<uint64_t> LiveCgroupIds(const std::string& generation_path) {
   std::set<uint64_t> ids;
   for (const std::string& name : NamesIn(generation_path, DT_DIR)) {
-    Result<Cgroup> cgroup = Cgroup::Open(generation_path + '/' + name);
+    Result<Cgroup> cgroup = Cgroup::Open(Below(generation_path, name));
     if (cgroup) ids.insert(cgroup->id());
   }
   return ids;
@@ -99,7 +103,7 @@ void EndAbandonedRuns(const Host& host, const std::string& generation_path, Swee
       continue;
     }
     if (!*lock) continue;
-    if (Result<void> ended = EndRun(generation_path + '/' + id); ended) {
+    if (Result<void> ended = EndRun(Below(generation_path, id)); ended) {
       result.ended.push_back(id);
     } else {
       result.failures.push_back(ended.error().message);
@@ -119,7 +123,7 @@ void RemoveStrayLocks(const Host& host) {
 Result<SweepResult> SweepAbandonedRuns(const Host& host, const KernelObjects& objects) {
   SweepResult result;
   for (const std::string& generation : NamesIn(PalyraCgroup(host), DT_DIR)) {
-    const std::string path = PalyraCgroup(host) + '/' + generation;
+    const std::string path = Below(PalyraCgroup(host), generation);
     EndAbandonedRuns(host, path, result);
     if (generation != GenerationName() && NamesIn(path, DT_DIR).empty()) {
       Result<void> removed = RemoveGeneration(host, generation);
@@ -135,7 +139,7 @@ Result<int> Uninstall(const Host& host) {
   int in_use = 0;
   SweepResult swept;
   for (const std::string& generation : NamesIn(PalyraPins(host), DT_DIR)) {
-    const std::string path = PalyraCgroup(host) + '/' + generation;
+    const std::string path = Below(PalyraCgroup(host), generation);
     EndAbandonedRuns(host, path, swept);
     if (!NamesIn(path, DT_DIR).empty()) {
       ++in_use;

@@ -118,6 +118,11 @@ class Compilation {
       Report(errors_, Severity::kError, policy, scope.error());
       return;
     }
+    // A forbid that is held in part would be taken for one that is held.
+    if (facts_[number].is_forbid && !scope->oddities.empty()) {
+      Report(errors_, Severity::kError, policy, scope->oddities.front());
+      return;
+    }
     Warn(policy, scope->oddities);
     // Actions that leave the same residual share one truth.
     std::vector<ResidualOfActions> residuals;
@@ -138,8 +143,11 @@ class Compilation {
     const Request request = RequestFor(input_, action);
     PartialEvaluator partial(request, EntitiesOf(number));
     ExprPtr residual = partial.Residual(policy.policy.whole);
+    // Exact, but a forbid on names would hold nothing without saying so.
+    const bool is_forbid = facts_[number].is_forbid;
     for (const Span span : partial.domain_tests()) {
-      Report(warnings_, Severity::kWarning, policy,
+      Report(is_forbid ? errors_ : warnings_, is_forbid ? Severity::kError : Severity::kWarning,
+             policy,
              {.code = "LOW-DOMAIN",
               .span = span,
               .message = "`has domain` is false: endpoints have no names in this version",

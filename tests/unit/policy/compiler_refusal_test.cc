@@ -109,6 +109,14 @@ INSTANTIATE_TEST_SUITE_P(
                 "resource == Palyra::Secret::\"s\"", "Palyra::Secret"},
         Refusal{"permit (principal, action, resource == Palyra::Endpoint::\"x\");", "LOW-UID",
                 "resource == Palyra::Endpoint::\"x\"", "name"},
+        Refusal{"forbid (principal, action in [Palyra::Action::\"net.connect\", "
+                "Palyra::Action::\"file.write\"], resource);",
+                "LOW-ACTION",
+                "action in [Palyra::Action::\"net.connect\", Palyra::Action::\"file.write\"]",
+                "file.write"},
+        Refusal{"forbid (principal, action, resource) "
+                "when { resource has domain && resource.domain == \"a.test\" };",
+                "LOW-DOMAIN", "resource has domain", "no names"},
         Refusal{"permit (principal, action, resource in Palyra::Domain::\"a.test\");", "LOW-DOMAIN",
                 "resource in Palyra::Domain::\"a.test\"", "domain"}));
 
@@ -227,7 +235,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Warning{"permit (principal, action, resource) "
                             "when { resource.address == ip(\"::ffff:a00:1\") };",
                             "LOW-CASE", "IPv4"},
-                    Warning{"forbid (principal, action, resource) "
+                    Warning{"permit (principal, action, resource) "
                             "when { resource has domain && resource.domain == \"a.test\" };",
                             "LOW-DOMAIN", "has domain"},
                     Warning{"permit (principal, action == Palyra::Action::\"net.connect\", "
