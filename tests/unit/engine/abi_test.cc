@@ -210,7 +210,8 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_HOOK_SENDMSG6", PALYRA_HOOK_SENDMSG6},
                     {"PALYRA_HOOK_EGRESS", PALYRA_HOOK_EGRESS},
                     {"PALYRA_HOOK_SOCK_CREATE", PALYRA_HOOK_SOCK_CREATE},
-                    {"PALYRA_HOOK_LSM_SOCKET_CREATE", PALYRA_HOOK_LSM_SOCKET_CREATE}}));
+                    {"PALYRA_HOOK_LSM_SOCKET_CREATE", PALYRA_HOOK_LSM_SOCKET_CREATE},
+                    {"PALYRA_HOOK_INGRESS", PALYRA_HOOK_INGRESS}}));
 }
 
 TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {

@@ -1,0 +1,188 @@
+#include "cli/run_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace palyra::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Arguments = std::vector<std::string>;
+
+RunOptions Parse(const Arguments& arguments) {
+  Result<std::variant<RunOptions, HelpText>> parsed = ParseRunOptions(arguments);
+  EXPECT_TRUE(parsed) << parsed.error().message;
+  if (!parsed || !std::holds_alternative<RunOptions>(*parsed)) return {};
+  return std::get<RunOptions>(*parsed);
+}
+
+// The message; empty where the arguments are accepted.
+std::string ErrorOf(const Arguments& arguments) {
+  const Result<std::variant<RunOptions, HelpText>> parsed = ParseRunOptions(arguments);
+  if (parsed) return "";
+  EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);
+  return parsed.error().message;
+}
+
+TEST(RunOptions, AreDefaultsWhereNothingIsSaid) {
+  const RunOptions options = Parse({"--", "true"});
+  EXPECT_THAT(options.command, ElementsAre("true"));
+  EXPECT_THAT(options.policies, IsEmpty());
+  EXPECT_THAT(options.net_rules, IsEmpty());
+  EXPECT_THAT(options.environment, IsEmpty());
+  EXPECT_EQ(options.agent, "unknown");
+  EXPECT_EQ(options.tool, "unknown");
+  EXPECT_FALSE(options.entities);
+  EXPECT_FALSE(options.timeout);
+  EXPECT_FALSE(options.audit);
+  EXPECT_FALSE(options.user);
+  EXPECT_FALSE(options.print_policy);
+  EXPECT_FALSE(options.report);
+}
+
+TEST(RunOptions, HoldWhatEachOptionSays) {
+  const RunOptions options = Parse(
+      {"--policy",  "a.cedar",   "--policy=b", "--entities", "e.json", "--agent",  "agent-1",
+       "--tool",    "git",       "--env",      "A",          "--env",  "B=c=d",    "--user",
+       "1000:1000", "--timeout", "1.5m",       "--audit",    "log",    "--report", "--print-policy",
+       "--",        "git",       "status"});
+  EXPECT_THAT(options.policies, ElementsAre("a.cedar", "b"));
+  EXPECT_EQ(options.entities, "e.json");
+  EXPECT_EQ(options.agent, "agent-1");
+  EXPECT_EQ(options.tool, "git");
+  EXPECT_THAT(options.environment, ElementsAre("A", "B=c=d"));
+  EXPECT_EQ(options.user, "1000:1000");
+  EXPECT_EQ(options.timeout, milliseconds(90'000));
+  EXPECT_EQ(options.audit, "log");
+  EXPECT_TRUE(options.report);
+  EXPECT_TRUE(options.print_policy);
+  EXPECT_THAT(options.command, ElementsAre("git", "status"));
+}
+
+TEST(RunOptions, KeepTheOrderOfNetworkRules) {
+  const RunOptions options = Parse({"--allow-net", "10.0.0.0/8", "--deny-net=10.0.0.1",
+                                    "--allow-net", "[::1]:80", "--", "true"});
+  ASSERT_EQ(options.net_rules.size(), 3U);
+  EXPECT_EQ(options.net_rules[0].kind, policy::NetShorthand::kAllow);
+  EXPECT_EQ(options.net_rules[0].argument, "10.0.0.0/8");
+  EXPECT_EQ(options.net_rules[1].kind, policy::NetShorthand::kDeny);
+  EXPECT_EQ(options.net_rules[1].argument, "10.0.0.1");
+  EXPECT_EQ(options.net_rules[2].argument, "[::1]:80");
+}
+
+TEST(RunOptions, LeaveEverythingAfterTheDashesToTheCommand) {
+  EXPECT_THAT(Parse({"--", "sh", "-c", "x", "--", "--policy", "--help", ""}).command,
+              ElementsAre("sh", "-c", "x", "--", "--policy", "--help", ""));
+  EXPECT_THAT(Parse({"--", "--help"}).command, ElementsAre("--help"));
+  EXPECT_THAT(Parse({"--tool", "x", "--", "--tool", "y"}).tool, "x");
+}
+
+TEST(RunOptions, NeedACommandUnlessTheyOnlyPrint) {
+  EXPECT_THAT(ErrorOf({}), HasSubstr("no command"));
+  EXPECT_THAT(ErrorOf({"--"}), HasSubstr("-- COMMAND"));
+  EXPECT_THAT(ErrorOf({"--tool", "x"}), HasSubstr("no command"));
+  EXPECT_TRUE(Parse({"--print-policy"}).print_policy);
+  EXPECT_TRUE(Parse({"--report"}).report);
+}
+
+struct ErrorCase {
+  Arguments arguments;
+  std::string named;  // Is in the message.
+};
+
+TEST(RunOptions, NameTheOptionThatIsWrong) {
+  const ErrorCase cases[] = {
+      {{"--frobnicate", "--", "true"}, "--frobnicate"},
+      {{"--allow-nett", "x", "--", "true"}, "--allow-nett"},
+      {{"--policy", "--", "true"}, "--policy"},
+      {{"--entities", "--", "true"}, "--entities"},
+      {{"--allow-net", "--", "true"}, "--allow-net"},
+      {{"--deny-net", "--", "true"}, "--deny-net"},
+      {{"--env", "--", "true"}, "--env"},
+      {{"--user", "--", "true"}, "--user"},
+      {{"--audit", "--", "true"}, "--audit"},
+      {{"--timeout", "--", "true"}, "--timeout"},
+      {{"--timeout", "soon", "--", "true"}, "--timeout"},
+      {{"--timeout", "soon", "--", "true"}, "\"soon\""},
+      {{"--timeout", "", "--", "true"}, "--timeout"},
+      {{"--timeout=", "--", "true"}, "--timeout"},
+      {{"--timeout", "0", "--", "true"}, "--timeout"},
+      {{"--report=maybe", "--", "true"}, "--report"},
+  };
+  for (const ErrorCase& each : cases) {
+    EXPECT_THAT(ErrorOf(each.arguments), HasSubstr(each.named)) << "\"" << each.arguments[0] << '"';
+  }
+}
+
+// Taking `ls` for an option's value or for the command would be guessing.
+TEST(RunOptions, RefuseACommandWithoutTheDashes) {
+  EXPECT_THAT(ErrorOf({"ls"}), HasSubstr("the command comes after \"--\""));
+  EXPECT_THAT(ErrorOf({"--report", "ls", "-l"}), HasSubstr("ls"));
+  EXPECT_THAT(ErrorOf({"ls", "--", "true"}), HasSubstr("ls"));
+  // The options that may be repeated take one value each, not all that follows.
+  EXPECT_THAT(ErrorOf({"--policy", "a", "b", "--", "true"}), HasSubstr("b"));
+  EXPECT_THAT(ErrorOf({"--env", "A", "B", "--", "true"}), HasSubstr("B"));
+  EXPECT_THAT(ErrorOf({"--allow-net", "A", "B", "--", "true"}), HasSubstr("B"));
+}
+
+TEST(RunOptions, GiveHelpAndVersion) {
+  for (const Arguments& arguments :
+       {Arguments{"--help"}, Arguments{"-h"}, Arguments{"--help", "--", "true"}}) {
+    const auto parsed = ParseRunOptions(arguments);
+    ASSERT_TRUE(parsed);
+    ASSERT_TRUE(std::holds_alternative<HelpText>(*parsed));
+    const std::string& text = std::get<HelpText>(*parsed).text;
+    for (const std::string option :
+         {"--policy", "--entities", "--agent", "--tool", "--allow-net", "--deny-net", "--env",
+          "--user", "--timeout", "--audit", "--print-policy", "--report", "--version"}) {
+      EXPECT_THAT(text, HasSubstr(option));
+    }
+  }
+  const auto version = ParseRunOptions({"--version"});
+  ASSERT_TRUE(version);
+  EXPECT_THAT(std::get<HelpText>(*version).text, testing::MatchesRegex("palyra [0-9.]+\n"));
+}
+
+struct DurationCase {
+  std::string text;
+  milliseconds expected;
+};
+
+TEST(ParseDuration, TakesSecondsMinutesAndHours) {
+  const DurationCase cases[] = {
+      {"90", milliseconds(90'000)},
+      {"1.5", milliseconds(1500)},
+      {"90s", milliseconds(90'000)},
+      {"5m", milliseconds(300'000)},
+      {"2h", milliseconds(7'200'000)},
+      {"0.001", milliseconds(1)},
+      {".5s", milliseconds(500)},
+      {"0.0006m", milliseconds(36)},
+      {"8784h", milliseconds(31'622'400'000)},  // A leap year.
+  };
+  for (const DurationCase& each : cases) {
+    const Result<milliseconds> parsed = ParseDuration(each.text);
+    ASSERT_TRUE(parsed) << each.text;
+    EXPECT_EQ(*parsed, each.expected) << each.text;
+  }
+}
+
+TEST(ParseDuration, RefusesEverythingElse) {
+  for (const std::string text :
+       {"",    "0",   "0s",  "-1",   "-0",     "s",     "5d",   "5 s", " 5",   "5s ", "5ms",
+        "1,5", "inf", "nan", "1e99", "0.0001", "8785h", "0x10", "5S",  "five", "+5"}) {
+    const Result<milliseconds> parsed = ParseDuration(text);
+    ASSERT_FALSE(parsed) << text << " is taken for " << parsed->count() << " ms";
+    EXPECT_THAT(parsed.error().message, HasSubstr('"' + text + '"'));
+  }
+}
+
+}  // namespace
+}  // namespace palyra::cli
