@@ -253,9 +253,12 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, enum peer peer, str
 		return -1;
 	__builtin_memcpy(q->address, peer == PEER_SOURCE ? header.source : header.destination, 4);
 	q->ip_protocol = header.protocol;
+	/* Options may name another destination (RFC 791, source routes). */
+	if ((header.version_and_length & 0xf) * 4 != sizeof(header))
+		return -1;
 	if (header.fragment & bpf_htons(IPV4_FRAGMENT_OFFSET))
 		return -1;
-	return (header.version_and_length & 0xf) * 4;
+	return sizeof(header);
 }
 
 /*

@@ -2,7 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -53,16 +58,33 @@ std::string_view EndName(engine::RunEnd end) {
 
 // A process chooses its own name, which may hold any bytes.
 std::string Dump(const nlohmann::ordered_json& record) {
-  return record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+  return record.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
 }  // namespace
 
 Result<AuditLog> AuditLog::Open(const std::string& path) {
-  Result<UniqueFd> fd =
-      base::OpenFile(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY, 0600);
-  if (!fd) return std::unexpected(fd.error());
-  return AuditLog(*std::move(fd));
+  open_how how = {};
+  how.flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+  how.mode = 0600;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  UniqueFd fd(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
+  if (!fd.valid()) {
+    const std::string advice = errno == ELOOP ? " (no part of it may be a symbolic link)" : "";
+    return FailErrno(errno, fmt::format("cannot open \"{}\"{}", path, advice));
+  }
+  struct stat status;
+  if (fstat(fd.get(), &status) != 0)
+    return FailErrno(errno, fmt::format("cannot stat \"{}\"", path));
+  if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("\"{}\" is neither a file nor a device; name a file", path));
+  }
+  if (S_ISREG(status.st_mode) && status.st_nlink != 1) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("\"{}\" has more than one name; name a file of its own", path));
+  }
+  return AuditLog(std::move(fd));
 }
 
 void AuditLog::WriteLine(const std::string& line) {

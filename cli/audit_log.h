@@ -15,7 +15,9 @@ namespace palyra::cli {
 
 class AuditLog {
  public:
-  // Appends to `path`, made with mode 0600 where it is missing. Not through a symbolic link.
+  // Appends to `path`, made with mode 0600 where it is missing. Not through a symbolic
+  // link in any part of the path, nor into a pipe or a file with a second name: the tool may have
+  // made those.
   static Result<AuditLog> Open(const std::string& path);
 
   // {"event":"denial","time","cgroup","verdict","action","protocol","address","port","pid","comm",

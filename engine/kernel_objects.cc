@@ -23,14 +23,6 @@ namespace {
 constexpr std::array<const char*, kTableCount> kTableNames = {
     "runs", "profiles", "addresses4", "addresses6", "rows", "reasons", "ring_owners", "rings"};
 
-Result<UniqueFd> Lock(const Host& host) {
-  const std::string path = host.runtime_directory + "/install.lock";
-  Result<UniqueFd> fd = base::OpenFile(path, O_RDWR | O_CREAT, 0600);
-  if (!fd) return fd;
-  if (flock(fd->get(), LOCK_EX) != 0) return FailErrno(errno, "cannot lock \"" + path + '"');
-  return fd;
-}
-
 // A link outlives the cgroup it was attached to, but then attaches nothing.
 bool IsAttachedTo(const std::string& link_path, uint64_t cgroup_id) {
   const UniqueFd fd(bpf_obj_get(link_path.c_str()));
@@ -139,6 +131,14 @@ Result<void> Install(const Host& host, Features& features, const std::string& cg
 
 }  // namespace
 
+Result<UniqueFd> LockKernelObjects(const Host& host) {
+  const std::string path = host.runtime_directory + "/install.lock";
+  Result<UniqueFd> fd = base::OpenFile(path, O_RDWR | O_CREAT, 0600);
+  if (!fd) return fd;
+  if (flock(fd->get(), LOCK_EX) != 0) return FailErrno(errno, "cannot lock \"" + path + '"');
+  return fd;
+}
+
 const char* TableName(Table table) { return kTableNames[static_cast<size_t>(table)]; }
 
 std::string PalyraCgroup(const Host& host) { return host.cgroup2.mount_point + "/palyra"; }
@@ -151,7 +151,7 @@ Result<KernelObjects> KernelObjects::Open(const Host& host, Features& features) 
   objects.pin_path_ = PalyraPins(host) + '/' + GenerationName();
 
   if (!AllAttached(objects.pin_path_, objects.cgroup_path_)) {
-    Result<UniqueFd> lock = Lock(host);
+    Result<UniqueFd> lock = LockKernelObjects(host);
     if (!lock) return std::unexpected(lock.error());
     if (!AllAttached(objects.pin_path_, objects.cgroup_path_)) {
       Result<void> installed = Install(host, features, objects.cgroup_path_, objects.pin_path_);
@@ -174,7 +174,7 @@ Result<KernelObjects> KernelObjects::Open(const Host& host, Features& features) 
 }
 
 Result<void> RemoveGeneration(const Host& host, const std::string& name) {
-  Result<UniqueFd> lock = Lock(host);
+  Result<UniqueFd> lock = LockKernelObjects(host);
   if (!lock) return std::unexpected(lock.error());
   // Not recursive: a run that starts at this moment keeps its cgroup, and this fails.
   const std::string cgroup = PalyraCgroup(host) + '/' + name;

@@ -69,6 +69,9 @@ std::string PalyraPins(const Host& host);
 // Name of this build's generation, e.g. "v1-5f3a9c01".
 const char* GenerationName();
 
+// Held while kernel objects are installed or removed, and while entries of dead runs are. flock(2).
+Result<UniqueFd> LockKernelObjects(const Host& host);
+
 // Detaches and unpins generation `name` and removes its cgroup. Only for one without runs.
 Result<void> RemoveGeneration(const Host& host, const std::string& name);
 

@@ -29,14 +29,22 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
     promises.push_back(Held("no sockets by way of io_uring", "seccomp refuses io_uring"));
   }
   promises.push_back(Held("cloud metadata addresses always denied", "mandatory policy layer"));
-  promises.push_back(Held("no sockets from outside", "birth in the run's cgroup, close_range"));
+  promises.push_back(Held("no inherited sockets", "birth in the run's cgroup, close_range"));
+  promises.push_back(
+      NotHeld("no sockets passed by others", "unix sockets are not enforced by this version"));
 }
 
 void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>& promises) {
-  promises.push_back(Held("no capabilities, none to be gained",
-                          "empty sets and bounding set, securebits, no_new_privs"));
-  promises.push_back(Held("no user namespaces", "seccomp"));
-  promises.push_back(Held("stays in its cgroup", "cgroup file systems read-only in the run"));
+  // Files that belong to root make or unmake everything else, and this version holds no files.
+  const bool owns_the_host = user.uid == 0;
+  const std::string why = "it runs as uid 0 (" + user.chosen_by + "); see --user";
+  promises.push_back(owns_the_host ? NotHeld("no capabilities, none to be gained", why)
+                                   : Held("no capabilities, none to be gained",
+                                          "empty sets and bounding set, securebits, no_new_privs"));
+  promises.push_back(Held("no user namespaces, made or entered", "seccomp"));
+  promises.push_back(owns_the_host
+                         ? NotHeld("stays in its cgroup", why)
+                         : Held("stays in its cgroup", "cgroup file systems read-only in the run"));
   promises.push_back(Held("maps and programs out of reach", "seccomp refuses bpf(2)"));
   promises.push_back(features.Has(Feature::kLandlock)
                          ? Held("no tracing of processes outside", "Landlock domain")
@@ -48,10 +56,7 @@ void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>
   promises.push_back(
       Held("ends whole", features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill"));
   promises.push_back(Held("ends with its supervisor", "guardian process, parent-death signal"));
-  if (user.uid == 0) {
-    promises.push_back(NotHeld("file permissions restrain the tool",
-                               "it runs as uid 0 (" + user.chosen_by + "); see --user"));
-  }
+  if (owns_the_host) promises.push_back(NotHeld("file permissions restrain the tool", why));
 }
 
 }  // namespace

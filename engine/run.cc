@@ -1,6 +1,7 @@
 #include "engine/run.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cerrno>
@@ -18,10 +19,16 @@ namespace {
 // end.
 constexpr int kEventsAtEnd = 1 << 16;
 
-// A network socket was born outside the run: no policy would hold what is sent through it.
-Result<void> RefuseNetworkStreams() {
+// A network socket was born outside the run: no policy would hold what is sent through it. And a
+// directory leads into the mounts outside, where cgroups can be written.
+Result<void> RefuseUnholdableStreams() {
   constexpr const char* kNames[] = {"standard input", "standard output", "standard error"};
   for (int fd = 0; fd <= 2; ++fd) {
+    struct stat status;
+    if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
+      return Fail(ErrorCode::kRefused,
+                  std::string(kNames[fd]) + " is a directory, which leads out of the sandbox");
+    }
     int family = 0;
     socklen_t size = sizeof(family);
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0 || family == AF_UNIX) continue;
@@ -40,6 +47,7 @@ Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects
   spawn.environment = request.environment;
   spawn.user = request.user;
   spawn.control_mounts = host.control_mounts;
+  spawn.control_directories = host.control_directories;
   Result<std::vector<sock_filter>> filter =
       BuildSeccompFilter({.allow_io_uring = objects.lsm_holds_socket_families()});
   if (!filter) return std::unexpected(filter.error());
@@ -123,7 +131,7 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
 
 Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& objects,
                                          Features& features, const RunRequest& request) {
-  if (Result<void> accepted = RefuseNetworkStreams(); !accepted) {
+  if (Result<void> accepted = RefuseUnholdableStreams(); !accepted) {
     return std::unexpected(accepted.error());
   }
   UniqueFd landlock;

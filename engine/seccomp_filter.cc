@@ -68,6 +68,10 @@ void DenySocketFamilies(RuleList& rules) {
   DenyAllBut(rules, SCMP_SYS(socket), 0, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK});
   DenyAllBut(rules, SCMP_SYS(socket), 2, {NETLINK_ROUTE}, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK)});
   DenyAllBut(rules, SCMP_SYS(socketpair), 0, {AF_UNIX});
+  // With this type the kernel turns AF_INET into AF_PACKET.
+  constexpr uint64_t kTypeMask = 0xF;
+  rules.Deny(EAFNOSUPPORT, SCMP_SYS(socket),
+             {Argument(1, {.mask = kTypeMask, .value = SOCK_PACKET})});
 }
 
 void DenyUserNamespaces(RuleList& rules) {
@@ -75,6 +79,13 @@ void DenyUserNamespaces(RuleList& rules) {
   rules.Deny(EPERM, SCMP_SYS(clone), {Argument(0, kNewUser)});
   rules.Deny(EPERM, SCMP_SYS(unshare), {Argument(0, kNewUser)});
   rules.Deny(ENOSYS, SCMP_SYS(clone3));
+  // Whoever owns a user namespace may enter it without any capability, and a handle opens one
+  // unasked.
+  for (const int call :
+       {SCMP_SYS(setns), SCMP_SYS(open_by_handle_at), SCMP_SYS(mount), SCMP_SYS(fsopen),
+        SCMP_SYS(open_tree), SCMP_SYS(move_mount), SCMP_SYS(pivot_root)}) {
+    rules.Deny(EPERM, call);
+  }
 }
 
 void DenyKernelSurface(RuleList& rules, const SeccompOptions& options) {
@@ -82,6 +93,8 @@ void DenyKernelSurface(RuleList& rules, const SeccompOptions& options) {
                          SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl)}) {
     rules.Deny(EPERM, call);
   }
+  // Of other processes of its user, outside too: limits can kill as signals do.
+  rules.Deny(EPERM, SCMP_SYS(prlimit64), {SCMP_CMP64(0, SCMP_CMP_NE, 0)});
   for (const uint64_t command : {TIOCSTI, TIOCLINUX}) {
     rules.Deny(EPERM, SCMP_SYS(ioctl), {Argument(1, {.mask = kLow32Bits, .value = command})});
   }

@@ -3,13 +3,15 @@
 // Everything is allowed but:
 //   socket families other than AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK with NETLINK_ROUTE, which
 //   no
-//     cgroup program sees (EAFNOSUPPORT);
+//     cgroup program sees, and SOCK_PACKET, which becomes one of those (EAFNOSUPPORT);
 //   io_uring, which makes sockets without the filter seeing the family, unless something behind it
 //     holds the families (ENOSYS, so that libraries fall back);
 //   new user namespaces, in which a run would hold capabilities (EPERM; clone3 gives ENOSYS,
 //   because
 //     its flags lie in memory, and libraries fall back to clone);
-//   bpf, perf_event_open, userfaultfd, key management (EPERM);
+//   entering namespaces, opening files by handle, mounting (EPERM): the owner of any user namespace
+//     outside could enter it, and would hold capabilities there;
+//   bpf, perf_event_open, userfaultfd, key management, limits of other processes (EPERM);
 //   pushing input into a terminal, TIOCSTI and TIOCLINUX (EPERM);
 //   other system call tables, x32 and 32-bit (the process is killed).
 

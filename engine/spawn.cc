@@ -80,7 +80,17 @@ int JoinNewSessionKeyring() {
 
 int MakePrivateMounts() {
   if (unshare(CLONE_NEWNS) != 0) return errno;
-  return ErrnoUnless(mount("", "/", "", MS_SLAVE | MS_REC, nullptr) == 0);
+  // Not even as a slave: a cgroup file system that is mounted later would arrive writable.
+  return ErrnoUnless(mount("", "/", "", MS_PRIVATE | MS_REC, nullptr) == 0);
+}
+
+// Directories become mounts of their own, which can then be made read-only.
+int BindOnThemselves(const std::vector<std::string>& directories) {
+  for (const std::string& path : directories) {
+    if (mount(path.c_str(), path.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0) continue;
+    if (errno != ENOENT) return errno;
+  }
+  return 0;
 }
 
 int ProtectControlMounts(const std::vector<std::string>& mounts) {
@@ -156,6 +166,12 @@ int Take(SpawnStep step, ChildPlan& plan) {
     case SpawnStep::kMountNamespace:
       return MakePrivateMounts();
     case SpawnStep::kProtectControlMounts:
+      if (const int failure = BindOnThemselves(request.control_directories); failure != 0) {
+        return failure;
+      }
+      if (const int failure = ProtectControlMounts(request.control_directories); failure != 0) {
+        return failure;
+      }
       return ProtectControlMounts(request.control_mounts);
     case SpawnStep::kBoundingSet:
       return DropBoundingSet(plan.capability_count);
@@ -245,7 +261,7 @@ std::string_view SpawnStepName(SpawnStep step) {
     case SpawnStep::kMountNamespace:
       return "make a private mount namespace";
     case SpawnStep::kProtectControlMounts:
-      return "make cgroup and BPF mounts read-only";
+      return "make cgroup, BPF and kernel settings read-only";
     case SpawnStep::kBoundingSet:
       return "drop the capability bounding set";
     case SpawnStep::kSecureBits:

@@ -23,7 +23,7 @@ namespace palyra::engine {
 enum class SpawnStep : int {
   kSessionKeyring,        // A new one: the caller's keys are not inherited.
   kMountNamespace,        // Private, so that the next step stays inside.
-  kProtectControlMounts,  // cgroup and BPF file systems read-only.
+  kProtectControlMounts,  // cgroup and BPF file systems, /proc/sys, our locks: read-only.
   kBoundingSet,           // Capabilities that no exec can give back.
   kSecureBits,            // uid 0 means nothing to exec.
   kUser,                  // Groups, gid, uid.
@@ -44,7 +44,8 @@ struct SpawnRequest {
   std::vector<std::string> argv;         // Not empty.
   std::vector<std::string> environment;  // NAME=VALUE; PATH in it resolves argv[0].
   ToolUser user;
-  std::vector<std::string> control_mounts;  // Host::control_mounts.
+  std::vector<std::string> control_mounts;       // Host::control_mounts.
+  std::vector<std::string> control_directories;  // Host::control_directories.
   std::vector<sock_filter> seccomp;
   int landlock_fd = -1;       // -1: the kernel has no Landlock.
   sigset_t signal_mask = {};  // Of the child at exec.

@@ -72,17 +72,37 @@ std::set<uint64_t> LiveCgroupIds(const std::string& generation_path) {
   return ids;
 }
 
-void RemoveDeadEntries(const KernelObjects& objects) {
+// Whether the entry at `key` still belongs to `dead`. A run that ended by itself has freed its
+// entries before its cgroup went, and another may have taken them since.
+template <typename Key, typename Value, typename Owner>
+bool StillOwned(int fd, const Key& key, Owner Value::* owner, uint64_t dead) {
+  Value value = {};
+  return bpf_map_lookup_elem(fd, &key, &value) == 0 && value.*owner == dead;
+}
+
+// One sweep at a time: between looking at an entry and removing it nobody else removes it, and only
+// what is free can be taken.
+void RemoveDeadEntries(const Host& host, const KernelObjects& objects) {
+  const Result<UniqueFd> lock = LockKernelObjects(host);
+  if (!lock) return;
   const TableOwners owners = TableOwners::Read(objects);
   const std::set<uint64_t> live = LiveCgroupIds(objects.cgroup_path());
   for (const uint64_t run : owners.runs) {
     if (!live.contains(run)) objects.runs().Free(run);
   }
+  const int rings = objects.fd(Table::kRingOwners);
   for (const auto& [index, owner] : owners.rings) {
-    if (!live.contains(owner.run)) bpf_map_delete_elem(objects.fd(Table::kRingOwners), &index);
+    const bool is_dead = !live.contains(owner.run);
+    if (is_dead && StillOwned(rings, index, &palyra_ring_owner::run, owner.run)) {
+      bpf_map_delete_elem(rings, &index);
+    }
   }
+  const int profiles = objects.fd(Table::kProfiles);
   for (const auto& [id, profile] : owners.profiles) {
-    if (!live.contains(profile.owner)) (void)RemoveProfile(objects, id);
+    const bool is_dead = !live.contains(profile.owner);
+    if (is_dead && StillOwned(profiles, id, &palyra_profile::owner, profile.owner)) {
+      (void)RemoveProfile(objects, id);
+    }
   }
 }
 
@@ -131,7 +151,7 @@ Result<SweepResult> SweepAbandonedRuns(const Host& host, const KernelObjects& ob
     }
   }
   RemoveStrayLocks(host);
-  if (!result.ended.empty()) RemoveDeadEntries(objects);
+  if (!result.ended.empty()) RemoveDeadEntries(host, objects);
   return result;
 }
 
