@@ -36,16 +36,15 @@ class Tidy:
         settings = sorted(name for name in files if Path(name).name == ".clang-tidy")
         self._common = version + "".join((top / name).read_text() for name in settings)
 
-    def check(self, pool: Executor, report: Report) -> list[Case]:
+    def check(self, pool: Executor, report: Report) -> None:
+        """Reports every file as soon as it is known."""
         names = [name for name in self._units if report.wants(f"lint/tidy/{name}")]
-        running = {pool.submit(self._check_one, name): name for name in names}
-        cases = []
+        running = [pool.submit(self._check_one, name) for name in names]
         for done, future in enumerate(as_completed(running), 1):
             case, looked = future.result()
-            cases.append(case)
-            if looked:
-                report.say(f"lint/tidy: {done} of {len(names)}, {running[future]}")
-        return cases
+            report.add(case)
+            if looked or done == len(names):
+                report.say(f"lint/tidy: {done} of {len(names)}")
 
     def _check_one(self, name: str) -> tuple[Case, bool]:
         """The case, and whether clang-tidy had to look."""

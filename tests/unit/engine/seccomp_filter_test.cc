@@ -153,6 +153,26 @@ TEST_F(SeccompFilterTest, RefusesTheKernelsInnerSurface) {
   }
 }
 
+TEST_F(SeccompFilterTest, EntersNoNamespaceAndMountsNothing) {
+  for (const long number : {SYS_setns, SYS_open_by_handle_at, SYS_mount, SYS_fsopen, SYS_open_tree,
+                            SYS_move_mount, SYS_pivot_root}) {
+    EXPECT_EQ(Answer(number), Denied(EPERM)) << number;
+  }
+}
+
+TEST_F(SeccompFilterTest, TheTypeThatTurnsInetIntoPacketIsRefused) {
+  for (const uint64_t flags : {0UL, uint64_t{SOCK_CLOEXEC}, uint64_t{SOCK_NONBLOCK}}) {
+    EXPECT_EQ(Answer(SYS_socket, {AF_INET, SOCK_PACKET | flags, 0}), Denied(EAFNOSUPPORT)) << flags;
+    EXPECT_EQ(Answer(SYS_socket, {AF_INET, SOCK_DGRAM | flags, 0}), SECCOMP_RET_ALLOW) << flags;
+  }
+}
+
+TEST_F(SeccompFilterTest, SetsLimitsOfItsOwnProcessOnly) {
+  EXPECT_EQ(Answer(SYS_prlimit64, {0, 7}), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(Answer(SYS_prlimit64, {1, 7}), Denied(EPERM));
+  EXPECT_EQ(Answer(SYS_prlimit64, {0xFFFFFFFF, 7}), Denied(EPERM));
+}
+
 TEST_F(SeccompFilterTest, AllowsIoUringOnlyWhereItIsAskedFor) {
   for (const long number : {SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register}) {
     EXPECT_EQ(Answer(number), Denied(ENOSYS)) << number;
