@@ -214,9 +214,11 @@ int Take(SpawnStep step, ChildPlan& plan) {
 // clone3 as vfork does it: the child borrows memory and stack until it execs or exits, and the
 // parent waits; copying page tables would cost as much as the rest of the start. The call must not
 // go through libc's wrapper, whose return address the child would overwrite: it returns twice into
-// this frame, and the child leaves it never. Returns the pid, or a negative errno.
+// this frame, and the child leaves it never. Under AddressSanitizer it copies: the marks that the
+// child leaves on a borrowed stack would be taken for the parent's errors. Returns the pid, or a
+// negative errno.
 [[gnu::noinline]] pid_t CloneAndRun(clone_args& arguments, ChildPlan& plan) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
   long result = SYS_clone3;  // NOLINT(misc-const-correctness): the assembly writes it.
   asm volatile("syscall"
                : "+a"(result)
