@@ -67,7 +67,7 @@ std::string MissingText(const Feature& feature);
 // For a test body or SetUp(): returns from it unless `feature` (a Feature) is there.
 #define PALYRA_REQUIRE_FEATURE(feature)                                         \
   do {                                                                          \
-    const ::palyra::tests::Feature palyra_feature = (feature);                  \
+    const ::palyra::tests::Feature& palyra_feature = (feature);                 \
     const auto palyra_requirement = ::palyra::tests::JudgeHere(palyra_feature); \
     if (palyra_requirement == ::palyra::tests::Requirement::kFail)              \
       GTEST_FAIL() << ::palyra::tests::MissingText(palyra_feature);             \
