@@ -7,8 +7,8 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "bpf/abi.h"
 #include "cli/denials.h"
+#include "engine/events.h"
 #include "engine/run.h"
 
 namespace palyra::cli {

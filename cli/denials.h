@@ -10,8 +10,8 @@
 #include <tuple>
 #include <vector>
 
-#include "bpf/abi.h"
 #include "cli/policy_sources.h"
+#include "engine/events.h"
 #include "policy/rule_set.h"
 
 namespace palyra::cli {

@@ -4,7 +4,8 @@
 //     (action, destination address, protocol, port) -> (verdict, reason)
 // exactly as Cedar's authorizer would for the Palyra schema. Two steps give the answer:
 //   1. the longest matching prefix of the address in `prefixes` gives an address class; an address
-//      that no prefix matches has class 0, which is the first entry of `classes` and may hold spans;
+//      that no prefix matches has class 0, which is the first entry of `classes` and may hold
+//      spans;
 //   2. the one span of that class that holds the port, the action and the protocol gives verdict
 //      and reason; where no span matches, the verdict is deny with `kReasonDefaultDeny`.
 // Addresses are in canonical form: IPv4-mapped IPv6 has become IPv4 before the question is asked.
@@ -58,7 +59,7 @@ struct PortSpan {
   uint8_t actions;    // Bit set over NetAction.
   uint8_t protocols;  // Bit set over Protocol.
   Verdict verdict;
-  uint32_t reason;    // Index into RuleSet::reasons.
+  uint32_t reason;  // Index into RuleSet::reasons.
   bool operator==(const PortSpan&) const = default;
 };
 

@@ -39,7 +39,7 @@ TEST(Environment, OfNothingIsTheUsersOwnAndAPath) {
 TEST(Environment, PassesWhatSaysHowToTalkToPeople) {
   const Variables harmless = {"COLORTERM=truecolor", "COLUMNS=80", "EDITOR=vi",   "LANG=C.UTF-8",
                               "LANGUAGE=de",         "LC_ALL=C",   "LC_TIME=C",   "LINES=24",
-                              "NO_COLOR=1",          "PAGER=less", "PATH=/opt/x", "PWD=/work",
+                              "NO_COLOR=1",          "PAGER=less", "PATH=/opt/x", "PWD=/srv",
                               "TERM=xterm",          "TZ=UTC"};
   const Variables built = Build(harmless, {});
   for (const std::string& variable : harmless) EXPECT_THAT(built, Contains(variable));
