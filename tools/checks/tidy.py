@@ -17,6 +17,7 @@ from pathlib import Path
 from checks.report import Case, Report, verdict
 
 CLANG_TIDY = "clang-tidy-19"
+SETTINGS_ARE_BROKEN = "Error parsing"
 
 
 class Tidy:
@@ -53,7 +54,8 @@ class Tidy:
             return verdict(f"lint/tidy/{name}", ""), False
         result = subprocess.run([CLANG_TIDY, "--quiet", "-p", self._build, self._top / name],
                                 cwd=self._top, capture_output=True, text=True, check=False)
-        if result.returncode == 0:
+        # With settings that it cannot read, clang-tidy says so, uses its own and is content.
+        if result.returncode == 0 and SETTINGS_ARE_BROKEN not in result.stderr:
             if kept:
                 kept.touch()
             return verdict(f"lint/tidy/{name}", ""), True
