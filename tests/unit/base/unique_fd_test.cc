@@ -49,7 +49,7 @@ TEST(UniqueFd, OwnsDescriptorZeroToo) {
 TEST(UniqueFd, MovesOwnership) {
   const int raw = OpenNull();
   UniqueFd first(raw);
-  UniqueFd second(std::move(first));
+  const UniqueFd second(std::move(first));
   EXPECT_FALSE(first.valid());  // NOLINT(bugprone-use-after-move): what a move leaves behind.
   EXPECT_EQ(second.get(), raw);
   first.Reset();

@@ -17,7 +17,6 @@ namespace {
 using policy::Layer;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::Not;
 
 LayerPolicies Policies(Layer layer, const std::string& file, const std::string& text) {

@@ -79,7 +79,7 @@ class EgressKernelTest : public testing::Test {
   void SetUp() override { PALYRA_REQUIRE_FEATURE(tests::Root()); }
 
   static LiveRun Start(const RuleSet& rules) {
-    OwnKernel& kernel = OwnKernel::Get();
+    const OwnKernel& kernel = OwnKernel::Get();
     Result<LiveRun> run = LiveRun::Create(kernel.host(), kernel.objects(), rules);
     EXPECT_TRUE(run) << run.error().message;
     return *std::move(run);

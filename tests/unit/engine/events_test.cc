@@ -38,7 +38,7 @@ class EventsTest : public testing::Test {
 
   // A run that may reach nothing.
   static LiveRun Start() {
-    OwnKernel& kernel = OwnKernel::Get();
+    const OwnKernel& kernel = OwnKernel::Get();
     const policy::RuleSet nothing = {
         .prefixes = {}, .classes = {{}}, .reasons = {{.layers = {{policy::Layer::kCaller, {}}}}}};
     Result<LiveRun> run = LiveRun::Create(kernel.host(), kernel.objects(), nothing);
@@ -148,7 +148,7 @@ TEST_F(EventsTest, SurviveAMoveOfTheirRun) {
 
 // What is left when a run is removed cannot go on, even if it could not be killed.
 TEST_F(EventsTest, AfterItsRunAProcessIsDeniedWithoutACount) {
-  OwnKernel& kernel = OwnKernel::Get();
+  const OwnKernel& kernel = OwnKernel::Get();
   const std::string orphan = kernel.objects().cgroup_path() + "/orphan";
   const Result<Cgroup> cgroup = Cgroup::Create(orphan);
   ASSERT_TRUE(cgroup);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "tests/support/temp_dir.h"
 
 namespace palyra::engine {
 namespace {
@@ -31,7 +32,7 @@ class Supervised {
     std::array<int, 2> ends = {-1, -1};
     EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
     told_.Reset(ends[0]);
-    UniqueFd tell(ends[1]);
+    const UniqueFd tell(ends[1]);
     pid_ = fork();
     if (pid_ == 0) {
       told_.Reset();
@@ -135,10 +136,14 @@ TEST(Guardian, IsDeafToSignalsAndASessionOfItsOwn) {
   ASSERT_EQ(supervised.Next(), 's');
   const pid_t guardian = supervised.GuardianPid();
   ASSERT_GT(guardian, 0);
-  for (int i = 0; i < 1000 && getsid(guardian) != guardian; ++i) usleep(1000);
+  // Its first acts: a signal before them would be the test's own doing.
+  const std::string status = "/proc/" + std::to_string(guardian) + "/status";
+  const auto is_deaf = [&status] {
+    return tests::ReadText(status).find("SigBlk:\t0000000000000000") == std::string::npos;
+  };
+  for (int i = 0; i < kPatienceMs && !is_deaf(); ++i) usleep(1000);
+  ASSERT_TRUE(is_deaf());
   EXPECT_EQ(getsid(guardian), guardian);
-  // The mask follows the session; a signal before it would be the test's own doing.
-  usleep(50'000);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGPIPE, SIGALRM}) {
     ASSERT_EQ(kill(guardian, signal), 0);
   }
@@ -147,7 +152,7 @@ TEST(Guardian, IsDeafToSignalsAndASessionOfItsOwn) {
 }
 
 TEST(Guardian, LeavesTheStandardStreams) {
-  Supervised supervised(SleepForever);
+  const Supervised supervised(SleepForever);
   ASSERT_EQ(supervised.Next(), 's');
   const std::string links = "/proc/" + std::to_string(supervised.GuardianPid()) + "/fd/";
   for (const char* fd : {"0", "1", "2"}) {

@@ -116,7 +116,7 @@ TEST_F(SeccompFilterTest, LetsNetlinkOnlyAskForRoutes) {
 }
 
 TEST_F(SeccompFilterTest, TheNetlinkRuleIsNetlinksAlone) {
-  for (const uint64_t family : {AF_UNIX, AF_INET, AF_INET6}) {
+  for (const uint64_t family : {uint64_t{AF_UNIX}, uint64_t{AF_INET}, uint64_t{AF_INET6}}) {
     for (const uint64_t protocol : {uint64_t{6}, uint64_t{17}, uint64_t{262}}) {
       EXPECT_EQ(Answer(SYS_socket, {family, SOCK_STREAM, protocol}), SECCOMP_RET_ALLOW) << family;
     }
@@ -181,13 +181,14 @@ TEST_F(SeccompFilterTest, AllowsIoUringOnlyWhereItIsAskedFor) {
 }
 
 TEST_F(SeccompFilterTest, PushesNothingIntoTerminals) {
-  for (const uint64_t command : {TIOCSTI, TIOCLINUX}) {
+  for (const uint64_t command : {uint64_t{TIOCSTI}, uint64_t{TIOCLINUX}}) {
     for (const uint64_t garbage : {uint64_t{0}, uint64_t{1} << 32, uint64_t{0xDEAD'BEEF} << 32}) {
       EXPECT_EQ(Answer(SYS_ioctl, {0, garbage | command}), Denied(EPERM)) << command;
       EXPECT_EQ(Answer(SYS_ioctl, {~uint64_t{0}, garbage | command, 1}), Denied(EPERM)) << command;
     }
   }
-  for (const uint64_t command : {TIOCGWINSZ, TCGETS, FIONREAD, TIOCSTI + 1, TIOCSTI - 1}) {
+  for (const uint64_t command : {uint64_t{TIOCGWINSZ}, uint64_t{TCGETS}, uint64_t{FIONREAD},
+                                 uint64_t{TIOCSTI} + 1, uint64_t{TIOCSTI} - 1}) {
     EXPECT_EQ(Answer(SYS_ioctl, {0, command}), SECCOMP_RET_ALLOW) << command;
   }
 }

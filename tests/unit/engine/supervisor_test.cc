@@ -27,7 +27,7 @@ class SupervisorTest : public testing::Test {
  protected:
   void SetUp() override {
     PALYRA_REQUIRE_FEATURE(tests::Root());
-    OwnKernel& kernel = OwnKernel::Get();
+    const OwnKernel& kernel = OwnKernel::Get();
     const policy::RuleSet nothing = {
         .prefixes = {}, .classes = {{}}, .reasons = {{.layers = {{policy::Layer::kCaller, {}}}}}};
     Result<LiveRun> run = LiveRun::Create(kernel.host(), kernel.objects(), nothing);

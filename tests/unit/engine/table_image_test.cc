@@ -16,7 +16,6 @@
 namespace palyra::engine {
 namespace {
 
-using policy::AddressClass;
 using policy::AddressPrefix;
 using policy::NetDecision;
 using policy::NetEvent;
