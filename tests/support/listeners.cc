@@ -131,8 +131,12 @@ void Listeners::Receive(int fd, size_t server) {
 void Listeners::Drain(int fd) {
   std::array<char, 4096> buffer;
   const auto found = connections_.find(fd);
+  if (found == connections_.end()) return;
   const ssize_t count = recv(fd, buffer.data(), buffer.size(), 0);
   if (count <= 0) {
+    // A child between fork and exec still holds the connection, and epoll goes by that, not by our
+    // descriptor: without this the end would be told again after the erasure.
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     connections_.erase(found);
     return;
   }
