@@ -11,9 +11,10 @@
  *                         backstop for what no call shows (ping, replies of listeners, packets to
  *                         an address that the kernel chose) and for policies tightened meanwhile
  *   ingress               what would begin a connection to a run's listener: net.accept, asked of
- * the peer's address and port sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw
- * sockets would forge packets lsm/socket_create     other address families, where BPF LSM is there:
- * what seccomp refuses too, but io_uring makes sockets that seccomp does not see
+ *                         the peer's address and port
+ *   sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw ones would forge packets
+ *   lsm/socket_create     other address families, where BPF LSM is there: what seccomp refuses too,
+ *                         but io_uring makes sockets that seccomp does not see
  *
  * One form before deciding: IPv4-mapped IPv6 is IPv4, and the unspecified address is loopback,
  * because that is where the kernel sends it. The egress hook sees the address that was really used.
