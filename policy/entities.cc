@@ -77,7 +77,7 @@ class Closure {
   }
 
   void Finish() {
-    Frame& frame = stack_.back();
+    const Frame& frame = stack_.back();
     for (const EntityUid& uid : frame.parents) {
       const auto parent = entities_.find(uid);
       if (parent != entities_.end()) {

@@ -89,7 +89,8 @@ ExprPtr ExpressionParser::ParsePrimary() {
     case TokenKind::kOpenParen: {
       tokens_.Take();
       ExprPtr inner = ParseExpr();
-      return inner != nullptr && tokens_.Expect(TokenKind::kCloseParen, "") ? inner : nullptr;
+      if (inner != nullptr && !tokens_.Expect(TokenKind::kCloseParen, "")) inner = nullptr;
+      return inner;
     }
     case TokenKind::kOpenBracket:
       return ParseSet();

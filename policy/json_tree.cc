@@ -26,20 +26,20 @@ class TreeBuilder {
   }
 
   bool null() { return Add(JsonNode{}); }
-  bool boolean(bool value) { return Add(JsonNode{value}); }
-  bool number_integer(Json::number_integer_t value) { return Add(JsonNode{int64_t{value}}); }
+  bool boolean(bool value) { return Add(JsonNode{value, {}}); }
+  bool number_integer(Json::number_integer_t value) { return Add(JsonNode{int64_t{value}, {}}); }
   bool number_unsigned(Json::number_unsigned_t value) {
-    return std::in_range<int64_t>(value) ? Add(JsonNode{static_cast<int64_t>(value)})
+    return std::in_range<int64_t>(value) ? Add(JsonNode{static_cast<int64_t>(value), {}})
                                          : Refuse(std::to_string(value) + kOutOfRange);
   }
   bool number_float(Json::number_float_t /*value*/, const std::string& text) {
     const bool digits_only = text.find_first_of(".eE") == std::string::npos;
     return Refuse(text + (digits_only ? kOutOfRange : " is not an integer; Cedar has no others"));
   }
-  bool string(std::string& value) { return Add(JsonNode{std::move(value)}); }
+  bool string(std::string& value) { return Add(JsonNode{std::move(value), {}}); }
   bool binary(Json::binary_t& /*value*/) { return Refuse("binary data is not JSON"); }
 
-  bool start_object(size_t /*size*/) { return Open(JsonNode{JsonNode::Object()}); }
+  bool start_object(size_t /*size*/) { return Open(JsonNode{JsonNode::Object(), {}}); }
   bool key(std::string& key) {
     open_.back().key = std::move(key);
     return true;
@@ -57,7 +57,7 @@ class TreeBuilder {
     }
     return Close();
   }
-  bool start_array(size_t /*size*/) { return Open(JsonNode{JsonNode::Array()}); }
+  bool start_array(size_t /*size*/) { return Open(JsonNode{JsonNode::Array(), {}}); }
   bool end_array() { return Close(); }
 
   bool parse_error(size_t position, const std::string& /*token*/, const Json::exception& error) {

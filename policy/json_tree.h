@@ -21,7 +21,7 @@ struct JsonNode {
     std::vector<JsonNode> members;
   };
   std::variant<std::monostate, bool, int64_t, std::string, Array, Object> data;  // monostate: null
-  std::string key = {};  // Of a member of an object.
+  std::string key;  // Of a member of an object.
 
   [[nodiscard]] const bool* AsBool() const { return std::get_if<bool>(&data); }
   [[nodiscard]] const int64_t* AsLong() const { return std::get_if<int64_t>(&data); }

@@ -114,8 +114,9 @@ Result<RecordValue> RecordFromJson(const JsonNode& node, const std::string& plac
   std::vector<RecordValue::Field> fields;
   fields.reserve(object->members.size());
   for (const JsonNode& member : object->members) {
-    Result<Value> value =
-        ValueFromJson(member, place + ": " + member_word + ' ' + QuoteString(member.key));
+    std::string member_place = place;
+    member_place.append(": ").append(member_word).append(" ").append(QuoteString(member.key));
+    Result<Value> value = ValueFromJson(member, member_place);
     if (!value) {
       return std::unexpected(std::move(value).error());
     }

@@ -133,8 +133,7 @@ Token Lexer::MakeString() {
 
 Token Lexer::MakeOperator() {
   const std::string_view rest = text_.substr(at_);
-  for (uint8_t i = kFirstOperator[static_cast<unsigned char>(rest[0])]; i < kOperators.size();
-       ++i) {
+  for (size_t i = kFirstOperator[static_cast<unsigned char>(rest[0])]; i < kOperators.size(); ++i) {
     if (rest.starts_with(kOperators[i].text)) {
       return Make(kOperators[i].kind, kOperators[i].text.size());
     }

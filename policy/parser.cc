@@ -150,10 +150,9 @@ bool PolicyParser::ParseScopeEntity(Variable variable, Scope& scope) {
     return false;
   }
   std::optional<EntityUid> uid = expressions_.ParseEntityUid();
-  if (uid) {
-    scope.entities.push_back(*std::move(uid));
-  }
-  return uid.has_value();
+  if (!uid) return false;
+  scope.entities.push_back(*std::move(uid));
+  return true;
 }
 
 bool PolicyParser::ParseActions(Scope& scope) {

@@ -103,17 +103,18 @@ std::strong_ordering Value::operator<=>(const Value& other) const {
   std::unreachable();
 }
 
-SetValue::SetValue(std::vector<Value> elements) : elements_(std::move(elements)), height_(1) {
+SetValue::SetValue(std::vector<Value> elements) : elements_(std::move(elements)) {
   std::ranges::sort(elements_, [](const Value& a, const Value& b) { return (a <=> b) < 0; });
-  elements_.erase(std::unique(elements_.begin(), elements_.end()), elements_.end());
+  const auto repeated = std::ranges::unique(elements_);
+  elements_.erase(repeated.begin(), repeated.end());
   for (const Value& element : elements_) {
     height_ = std::max(height_, element.height() + 1);
   }
 }
 
 bool SetValue::Contains(const Value& value) const {
-  return std::binary_search(elements_.begin(), elements_.end(), value,
-                            [](const Value& a, const Value& b) { return (a <=> b) < 0; });
+  return std::ranges::binary_search(elements_, value,
+                                    [](const Value& a, const Value& b) { return (a <=> b) < 0; });
 }
 
 bool SetValue::ContainsAll(const SetValue& other) const {

@@ -99,7 +99,7 @@ class SetValue {
 
  private:
   std::vector<Value> elements_;
-  int height_;
+  int height_ = 1;
 };
 
 // Fields sorted by key, keys unique.

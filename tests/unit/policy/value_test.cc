@@ -30,7 +30,7 @@ TEST(Value, KindsAreNeverEqual) {
 }
 
 TEST(Value, SetsForgetOrderAndRepetition) {
-  const auto set = [](std::vector<int64_t> numbers) {
+  const auto set = [](const std::vector<int64_t>& numbers) {
     std::vector<Value> values;
     for (const int64_t number : numbers) {
       values.push_back(Value::Long(number));
