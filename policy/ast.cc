@@ -4,6 +4,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "policy/extension.h"
+
 namespace palyra::policy {
 namespace {
 
@@ -79,13 +81,12 @@ std::optional<Value> FoldRecord(const RecordLiteral& record) {
 }
 
 std::optional<Value> FoldCall(const Call& call) {
-  if (call.function != Function::kIp || call.args.size() != 1) {
+  if (call.args.size() != 1) {
     return std::nullopt;
   }
   const Value* argument = ConstantOf(*call.args[0]);
   const std::string* text = argument == nullptr ? nullptr : argument->AsString();
-  const std::optional<IpAddress> ip = text == nullptr ? std::nullopt : IpAddress::Parse(*text);
-  return ip ? std::optional(Value::Ip(*ip)) : std::nullopt;
+  return text == nullptr ? std::nullopt : Construct(call.function, *text);
 }
 
 bool Same(const ExprPtr& a, const ExprPtr& b) {

@@ -49,9 +49,32 @@ enum class BinaryOp : uint8_t {
   kHasTag,
 };
 
-// Of the extension type ipaddr: its constructor, then its methods with the receiver as first
-// argument.
-enum class Function : uint8_t { kIp, kIsIpv4, kIsIpv6, kIsLoopback, kIsMulticast, kIsInRange };
+// Of the extension types ipaddr, decimal, datetime and duration: of each its constructor, then its
+// methods with the receiver as first argument.
+enum class Function : uint8_t {
+  kIp,
+  kIsIpv4,
+  kIsIpv6,
+  kIsLoopback,
+  kIsMulticast,
+  kIsInRange,
+  kDecimal,
+  kLessThan,
+  kLessThanOrEqual,
+  kGreaterThan,
+  kGreaterThanOrEqual,
+  kDatetime,
+  kOffset,
+  kDurationSince,
+  kToDate,
+  kToTime,
+  kDuration,
+  kToMilliseconds,
+  kToSeconds,
+  kToMinutes,
+  kToHours,
+  kToDays,
+};
 
 // `like` pattern: literal pieces with one `*` between neighbours, so "a*b" is {"a", "b"}, "*" is
 // {"", ""}, and a pattern without `*` is one piece. Inner pieces are not empty.
@@ -121,7 +144,7 @@ struct RecordLiteral {
   std::optional<Value> constant = std::nullopt;
 };
 // A wrong number or kind of arguments is an error of evaluation, as in Cedar. `constant` is set by
-// MakeExpr for `ip` of a literal that is an address.
+// MakeExpr for a constructor of a literal that it takes, as in ip("10.0.0.0/8").
 struct Call {
   Function function;
   std::vector<ExprPtr> args;
@@ -144,8 +167,8 @@ struct Expr {
 ExprPtr MakeExpr(Span span, Expr::Node node);
 ExprPtr MakeLiteral(Span span, Value value);
 
-// The value of an expression that is one whatever the request: literals, and sets, records and ip()
-// of such. Null for every other expression, although it might fold.
+// The value of an expression that is one whatever the request: literals, and sets, records and
+// constructed extension values of such. Null for every other expression, although it might fold.
 const Value* ConstantOf(const Expr& expr);
 
 // Structural equality; spans do not count.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "policy/expression_parser.h"
+#include "policy/extension.h"
 #include "policy/names.h"
 #include "policy/text.h"
 
@@ -57,11 +58,7 @@ ExprPtr ExpressionParser::ParseMethodCall(const ExprPtr& receiver, const Token& 
 
 void ExpressionParser::ReportUnknownFunction(std::string_view name, Span span, bool as_method) {
   const std::optional<Function> function = FindFunction(name);
-  if (IsUnsupportedFunction(name)) {
-    tokens_.Report("parse-extension", span,
-                   "extension function \"" + std::string(name) + "\" is not supported",
-                   "of Cedar's extension types only ipaddr is supported");
-  } else if (as_method && function) {
+  if (as_method && function) {
     tokens_.Report("parse-function", span, "\"" + std::string(name) + "\" is not a method",
                    "write it as a function: " + std::string(name) + "(…)");
   } else if (!as_method && (function || FindMethodOperator(name) || name == "isEmpty")) {

@@ -5,6 +5,7 @@
 
 #include "policy/atom.h"
 #include "policy/endpoint.h"
+#include "policy/extension.h"
 #include "policy/partial.h"
 #include "policy/printer.h"
 
@@ -259,6 +260,8 @@ class Collector {
              kWriteAddress);
       return false;
     }
+    // A number that depends on the port comes out of a constant that is no number.
+    footprint_.calculates |= SignatureOf(node.function).result == ValueKind::kLong;
     return true;
   }
 

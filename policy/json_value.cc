@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "policy/evaluator.h"
-#include "policy/names.h"
+#include "policy/extension.h"
 #include "policy/parser.h"
 #include "policy/printer.h"
 
@@ -68,10 +68,7 @@ Result<Value> CallFromJson(const JsonNode& call, const std::string& place) {
   }
   const std::optional<Function> function = FindFunction(*name->AsString());
   if (!function) {
-    return FailAt(place,
-                  IsUnsupportedFunction(*name->AsString())
-                      ? "extension function " + QuoteString(*name->AsString()) + " is not supported"
-                      : "there is no function " + QuoteString(*name->AsString()));
+    return FailAt(place, "there is no function " + QuoteString(*name->AsString()));
   }
   Result<std::vector<Value>> args = ArgumentsFromJson(call, place);
   if (!args) {

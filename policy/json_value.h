@@ -17,7 +17,7 @@ Result<EntityUid> UidFromJson(const JsonNode& node, const std::string& place);
 
 // An object with the one key __entity or __extn is an entity or the result of an extension function
 // ({"fn", "arg"} or {"fn", "args"}); with any other key beside it it is a record. Refused: null,
-// the old escape __expr, functions that are not supported and calls that error.
+// the old escape __expr, functions that do not exist and calls that error.
 Result<Value> ValueFromJson(const JsonNode& node, const std::string& place);
 
 // Each member of an object as a value.

@@ -13,17 +13,9 @@ constexpr std::array<std::string_view, 10> kReserved = {"true", "false", "if",  
 // In the order of their enumerations.
 constexpr std::array<std::string_view, 4> kVariables = {"principal", "action", "resource",
                                                         "context"};
-constexpr std::array<std::string_view, 6> kFunctions = {"ip",         "isIpv4",      "isIpv6",
-                                                        "isLoopback", "isMulticast", "isInRange"};
 constexpr std::array<std::string_view, 15> kBinaryOperators = {
     "==", "!=", "<",        "<=",          ">",           ">=",     "in",    "+",
     "-",  "*",  "contains", "containsAll", "containsAny", "getTag", "hasTag"};
-
-constexpr std::array<std::string_view, 16> kUnsupportedFunctions = {
-    "decimal",     "datetime",           "duration",  "lessThan",      "lessThanOrEqual",
-    "greaterThan", "greaterThanOrEqual", "offset",    "durationSince", "toDate",
-    "toTime",      "toMilliseconds",     "toSeconds", "toMinutes",     "toHours",
-    "toDays"};
 
 template <typename Enumeration, size_t kSize>
 std::optional<Enumeration> Find(const std::array<std::string_view, kSize>& names,
@@ -48,26 +40,15 @@ bool IsReserved(std::string_view identifier) {
 }
 
 std::string_view NameOf(Variable variable) { return kVariables.at(static_cast<size_t>(variable)); }
-std::string_view NameOf(Function function) { return kFunctions.at(static_cast<size_t>(function)); }
 std::string_view NameOf(BinaryOp op) { return kBinaryOperators.at(static_cast<size_t>(op)); }
-
-bool IsMethod(Function function) { return function != Function::kIp; }
 
 std::optional<Variable> FindVariable(std::string_view name) {
   return Find<Variable>(kVariables, name);
 }
 
-std::optional<Function> FindFunction(std::string_view name) {
-  return Find<Function>(kFunctions, name);
-}
-
 std::optional<BinaryOp> FindMethodOperator(std::string_view name) {
   const std::optional<BinaryOp> op = Find<BinaryOp>(kBinaryOperators, name);
   return op && *op >= BinaryOp::kContains ? op : std::nullopt;
-}
-
-bool IsUnsupportedFunction(std::string_view name) {
-  return std::ranges::find(kUnsupportedFunctions, name) != kUnsupportedFunctions.end();
 }
 
 }  // namespace palyra::policy

@@ -18,20 +18,12 @@ bool IsIdentifier(std::string_view text);
 bool IsReserved(std::string_view identifier);
 
 std::string_view NameOf(Variable variable);
-std::string_view NameOf(Function function);
 std::string_view NameOf(BinaryOp op);  // The operator, or the method's name.
 
-// Whether it is called as receiver.name(…), not as name(…).
-bool IsMethod(Function function);
-
 std::optional<Variable> FindVariable(std::string_view name);
-std::optional<Function> FindFunction(std::string_view name);
 
 // The method of every value that takes one argument and is a binary operator in the tree.
 std::optional<BinaryOp> FindMethodOperator(std::string_view name);
-
-// Functions and methods of Cedar's other extension types, which are refused by name.
-bool IsUnsupportedFunction(std::string_view name);
 
 }  // namespace palyra::policy
 

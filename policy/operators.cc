@@ -28,21 +28,26 @@ const Entity* FindEntity(const EntityUid& uid, const Request& request,
   return event != nullptr && event->uid == uid ? event : entities.Find(uid);
 }
 
+bool IsOrdered(ValueKind kind) {
+  return kind == ValueKind::kLong || kind == ValueKind::kDatetime || kind == ValueKind::kDuration;
+}
+
 EvalResult Compare(BinaryOp op, const Value& left, const Value& right, Span span) {
-  const int64_t* a = left.AsLong();
-  const int64_t* b = right.AsLong();
-  if (a == nullptr || b == nullptr) {
-    return TypeError(span, "long", a == nullptr ? left : right);
+  if (!IsOrdered(left.kind())) {
+    return TypeError(span, "long, datetime or duration", left);
+  }
+  if (right.kind() != left.kind()) {
+    return TypeError(span, KindName(left.kind()), right);
   }
   switch (op) {
     case BinaryOp::kLess:
-      return Value::Bool(*a < *b);
+      return Value::Bool((left <=> right) < 0);
     case BinaryOp::kLessEqual:
-      return Value::Bool(*a <= *b);
+      return Value::Bool((left <=> right) <= 0);
     case BinaryOp::kGreater:
-      return Value::Bool(*a > *b);
+      return Value::Bool((left <=> right) > 0);
     default:
-      return Value::Bool(*a >= *b);
+      return Value::Bool((left <=> right) >= 0);
   }
 }
 
@@ -130,18 +135,6 @@ EvalResult TagOperation(BinaryOp op, const Value& left, const Value& right, cons
   return *tag;
 }
 
-EvalResult MakeIp(const Value& argument, Span span) {
-  const std::string* text = argument.AsString();
-  if (text == nullptr) {
-    return TypeError(span, "string", argument);
-  }
-  const std::optional<IpAddress> ip = IpAddress::Parse(*text);
-  if (!ip) {
-    return EvalFail(span, "not an IP address or range: " + QuoteString(*text));
-  }
-  return Value::Ip(*ip);
-}
-
 // The record that `object` is, or that holds the attributes of the entity it is; null where that
 // entity does not exist.
 std::expected<const RecordValue*, EvalError> AttributesOf(const Value& object,
@@ -212,39 +205,6 @@ EvalResult ApplyBinary(BinaryOp op, const Value& left, const Value& right, const
     case BinaryOp::kGetTag:
     case BinaryOp::kHasTag:
       return TagOperation(op, left, right, request, entities, span);
-  }
-  std::unreachable();
-}
-
-EvalResult ApplyCall(Function function, std::span<const Value> args, Span span) {
-  const size_t arity = function == Function::kIsInRange ? 2 : 1;
-  if (args.size() != arity) {
-    return EvalFail(span, "wrong number of arguments for " + QuoteString(NameOf(function)) +
-                              ": expected " + std::to_string(arity) + ", found " +
-                              std::to_string(args.size()));
-  }
-  if (function == Function::kIp) {
-    return MakeIp(args[0], span);
-  }
-  for (const Value& arg : args) {
-    if (arg.AsIp() == nullptr) {
-      return TypeError(span, "ipaddr", arg);
-    }
-  }
-  const IpAddress& ip = *args[0].AsIp();
-  switch (function) {
-    case Function::kIsIpv4:
-      return Value::Bool(!ip.is_ipv6());
-    case Function::kIsIpv6:
-      return Value::Bool(ip.is_ipv6());
-    case Function::kIsLoopback:
-      return Value::Bool(ip.IsLoopback());
-    case Function::kIsMulticast:
-      return Value::Bool(ip.IsMulticast());
-    case Function::kIsInRange:
-      return Value::Bool(ip.IsInRange(*args[1].AsIp()));
-    case Function::kIp:
-      break;
   }
   std::unreachable();
 }

@@ -1,8 +1,8 @@
-// Cedar policy text to trees: the whole policy grammar of Cedar 4.5 with the extension type ipaddr.
+// Cedar policy text to trees: the whole policy grammar of Cedar 4.5.
 // https://docs.cedarpolicy.com/policies/syntax-grammar.html
 //
-// Refused with a diagnostic of their own, never ignored: templates, the other extension types, and
-// policies nested deeper than kMaxNesting.
+// Refused with a diagnostic of their own, never ignored: templates, and policies nested deeper than
+// kMaxNesting.
 
 #ifndef PALYRA_POLICY_PARSER_H_
 #define PALYRA_POLICY_PARSER_H_

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "policy/endpoint.h"
+#include "policy/extension.h"
 
 namespace palyra::policy {
 namespace {
@@ -39,7 +40,7 @@ bool YieldsBool(const Expr& expr) {
            binary->op != BinaryOp::kMultiply && binary->op != BinaryOp::kGetTag;
   }
   if (const auto* call = std::get_if<Call>(&expr.node)) {
-    return call->function != Function::kIp;
+    return SignatureOf(call->function).result == ValueKind::kBool;
   }
   return std::holds_alternative<And>(expr.node) || std::holds_alternative<Or>(expr.node) ||
          std::holds_alternative<HasAttr>(expr.node) || std::holds_alternative<Like>(expr.node) ||

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "policy/extension.h"
 #include "policy/names.h"
 #include "policy/text.h"
 
@@ -143,6 +144,15 @@ class Printer {
     }
   }
 
+  void PrintDatetime(Datetime datetime) {
+    if (const std::optional<std::string> text = datetime.ToString()) {
+      out_ += "datetime(\"" + *text + "\")";
+    } else {
+      out_ += "datetime(\"1970-01-01\").offset(duration(\"" +
+              Duration(datetime.milliseconds()).ToString() + "\"))";
+    }
+  }
+
   std::string out_;
 };
 
@@ -163,6 +173,15 @@ void Printer::Print(const Value& value) {
       break;
     case ValueKind::kIp:
       out_ += "ip(\"" + value.AsIp()->ToString() + "\")";
+      break;
+    case ValueKind::kDecimal:
+      out_ += "decimal(\"" + value.AsDecimal()->ToString() + "\")";
+      break;
+    case ValueKind::kDatetime:
+      PrintDatetime(*value.AsDatetime());
+      break;
+    case ValueKind::kDuration:
+      out_ += "duration(\"" + value.AsDuration()->ToString() + "\")";
       break;
     case ValueKind::kSet:
       out_ += '[';

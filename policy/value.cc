@@ -32,8 +32,9 @@ std::strong_ordering EntityUid::operator<=>(const EntityUid& other) const {
 }
 
 std::string_view KindName(ValueKind kind) {
-  static constexpr std::array<std::string_view, 7> kNames = {"bool", "long",   "string", "entity",
-                                                             "set",  "record", "ipaddr"};
+  static constexpr std::array<std::string_view, 10> kNames = {
+      "bool",   "long",   "string",  "entity",   "set",
+      "record", "ipaddr", "decimal", "datetime", "duration"};
   return kNames.at(static_cast<size_t>(kind));
 }
 
@@ -44,6 +45,9 @@ Value Value::String(std::string value) {
 }
 Value Value::Entity(EntityUid uid) { return Value(Data(std::move(uid))); }
 Value Value::Ip(const IpAddress& ip) { return Value(Data(ip)); }
+Value Value::Of(Decimal decimal) { return Value(Data(decimal)); }
+Value Value::Of(Datetime datetime) { return Value(Data(datetime)); }
+Value Value::Of(Duration duration) { return Value(Data(duration)); }
 Value Value::Set(std::vector<Value> elements) {
   return Value(Data(std::make_shared<const SetValue>(std::move(elements))));
 }
@@ -99,6 +103,12 @@ std::strong_ordering Value::operator<=>(const Value& other) const {
                                             : AsRecord()->fields() <=> other.AsRecord()->fields();
     case ValueKind::kIp:
       return *AsIp() <=> *other.AsIp();
+    case ValueKind::kDecimal:
+      return *AsDecimal() <=> *other.AsDecimal();
+    case ValueKind::kDatetime:
+      return *AsDatetime() <=> *other.AsDatetime();
+    case ValueKind::kDuration:
+      return *AsDuration() <=> *other.AsDuration();
   }
   std::unreachable();
 }

@@ -13,6 +13,9 @@
 #include <variant>
 #include <vector>
 
+#include "policy/datetime.h"
+#include "policy/decimal.h"
+#include "policy/duration.h"
 #include "policy/ip.h"
 
 namespace palyra::policy {
@@ -41,9 +44,21 @@ class EntityUid {
 class SetValue;
 class RecordValue;
 
-enum class ValueKind : uint8_t { kBool, kLong, kString, kEntity, kSet, kRecord, kIp };
+enum class ValueKind : uint8_t {
+  kBool,
+  kLong,
+  kString,
+  kEntity,
+  kSet,
+  kRecord,
+  kIp,
+  kDecimal,
+  kDatetime,
+  kDuration,
+};
 
-// "bool", "long", "string", "entity", "set", "record", "ipaddr": for messages.
+// "bool", "long", "string", "entity", "set", "record", "ipaddr", "decimal", "datetime", "duration":
+// for messages.
 std::string_view KindName(ValueKind kind);
 
 class Value {
@@ -53,6 +68,9 @@ class Value {
   static Value String(std::string value);  // UTF-8.
   static Value Entity(EntityUid uid);
   static Value Ip(const IpAddress& ip);
+  static Value Of(Decimal decimal);
+  static Value Of(Datetime datetime);
+  static Value Of(Duration duration);
   // Elements in any order, equal ones once.
   static Value Set(std::vector<Value> elements);
   // Fields in any order. Callers see to it that keys are unique.
@@ -68,6 +86,9 @@ class Value {
   [[nodiscard]] const SetValue* AsSet() const;
   [[nodiscard]] const RecordValue* AsRecord() const;
   [[nodiscard]] const IpAddress* AsIp() const { return std::get_if<IpAddress>(&data_); }
+  [[nodiscard]] const Decimal* AsDecimal() const { return std::get_if<Decimal>(&data_); }
+  [[nodiscard]] const Datetime* AsDatetime() const { return std::get_if<Datetime>(&data_); }
+  [[nodiscard]] const Duration* AsDuration() const { return std::get_if<Duration>(&data_); }
 
   // Nesting: 1, or 1 + the deepest element of a set or record.
   [[nodiscard]] int height() const;
@@ -78,9 +99,9 @@ class Value {
   std::strong_ordering operator<=>(const Value& other) const;
 
  private:
-  using Data =
-      std::variant<bool, int64_t, std::shared_ptr<const std::string>, EntityUid,
-                   std::shared_ptr<const SetValue>, std::shared_ptr<const RecordValue>, IpAddress>;
+  using Data = std::variant<bool, int64_t, std::shared_ptr<const std::string>, EntityUid,
+                            std::shared_ptr<const SetValue>, std::shared_ptr<const RecordValue>,
+                            IpAddress, Decimal, Datetime, Duration>;
   explicit Value(Data data) : data_(std::move(data)) {}
 
   Data data_;

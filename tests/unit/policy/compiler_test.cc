@@ -103,6 +103,29 @@ INSTANTIATE_TEST_SUITE_P(
         Claim{"-resource.port < -65534", "10.0.0.1", 65535, kAllow},
         Claim{"resource.port == principal.port", "10.0.0.1", 8443, kAllow}));
 
+// Values of the other extension types do not come with an event, so all that is known folds, and
+// what depends on the endpoint is asked of the evaluator.
+INSTANTIATE_TEST_SUITE_P(
+    OtherExtensionTypes, ConditionTest,
+    testing::Values(
+        Claim{"resource.port == duration(\"2m\").toSeconds()", "10.0.0.1", 120, kAllow},
+        Claim{"datetime(\"2024-01-01\") < datetime(\"2024-01-02\") && resource.port == 1",
+              "10.0.0.1", 1, kAllow},
+        Claim{"decimal(\"1.5\").lessThan(decimal(\"1.4\")) || resource.port == 1", "10.0.0.1", 2,
+              kDeny},
+        Claim{
+            "(if resource.port < 100 then duration(\"80s\") else duration(\"90s\")).toSeconds() == "
+            "resource.port",
+            "10.0.0.1", 80, kAllow},
+        Claim{
+            "(if resource.port < 100 then duration(\"80s\") else duration(\"90s\")).toSeconds() == "
+            "resource.port",
+            "10.0.0.1", 90, kDeny},
+        Claim{"(if resource.port < 100 then duration(\"80s\") else duration(\"90s\")) < "
+              "duration(\"85s\")",
+              "10.0.0.1", 99, kAllow},
+        Claim{"duration(resource.protocol) == duration(\"1s\") || true", "10.0.0.1", 1, kDeny}));
+
 INSTANTIATE_TEST_SUITE_P(
     Endpoints, ConditionTest,
     testing::Values(

@@ -84,15 +84,15 @@ TEST(Evaluator, ArithmeticIsCheckedAt64Bits) {
              {"-true", "error: type error: expected long, found bool"}});
 }
 
-TEST(Evaluator, ComparisonIsForLongOnly) {
+TEST(Evaluator, ComparisonIsForWhatHasAnOrder) {
   ExpectAll(
       {{"1 < 2", "true"},
        {"2 <= 1", "false"},
        {"2 > 1", "true"},
        {"1 >= 2", "false"},
        {"-9223372036854775808 < 9223372036854775807", "true"},
-       {"\"a\" < \"b\"", "error: type error: expected long, found string"},
-       {"ip(\"::1\") < 1", "error: type error: expected long, found ipaddr"},
+       {"\"a\" < \"b\"", "error: type error: expected long, datetime or duration, found string"},
+       {"ip(\"::1\") < 1", "error: type error: expected long, datetime or duration, found ipaddr"},
        // Both sides are evaluated before their kinds are looked at.
        {"\"a\" < principal.missing", "error: entity U::\"alice\" has no attribute \"missing\""}});
 }

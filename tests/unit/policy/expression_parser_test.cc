@@ -207,19 +207,6 @@ TEST(ExpressionParser, UnescapesLikeRust) {
   }
 }
 
-TEST(ExpressionParser, RefusesExtensionTypesByName) {
-  EXPECT_EQ(ExpressionErrors("decimal(\"1.5\") == context.x"),
-            "test.cedar:1:1: error: extension function \"decimal\" is not supported\n"
-            "decimal(\"1.5\") == context.x\n"
-            "^^^^^^^\n"
-            "hint: of Cedar's extension types only ipaddr is supported\n");
-  for (const char* text :
-       {"datetime(\"2024-01-01\")", "duration(\"1h\")", "context.a.lessThan(context.b)",
-        "context.a.toDate()", "context.a.offset(context.b)", "context.a.toDays()"}) {
-    EXPECT_NE(ExpressionErrors(text).find("is not supported"), std::string::npos) << text;
-  }
-}
-
 TEST(ExpressionParser, BoundsNestingOfEveryKind) {
   const struct {
     const char* open;

@@ -6,6 +6,7 @@
 #include <random>
 #include <string>
 
+#include "policy/extension.h"
 #include "tests/unit/policy/parse_helpers.h"
 
 namespace palyra::policy {
@@ -89,9 +90,8 @@ class RandomTree {
                    : Expr::Node(RecordLiteral{.fields = {{Name() + "1", Make(depth - 1)},
                                                          {Name() + "2", Make(depth - 1)}}});
       default: {
-        const auto function = static_cast<Function>(Below(6));
-        return Call{.function = function,
-                    .args = Several(depth, function == Function::kIp ? 0 : 1)};
+        const auto function = static_cast<Function>(Below(22));
+        return Call{.function = function, .args = Several(depth, IsMethod(function) ? 1 : 0)};
       }
     }
   }
