@@ -31,6 +31,9 @@ static_assert(sizeof(ino_t) == sizeof(uint64_t));
 
 constexpr milliseconds kRescanInterval{5};
 
+// Kernels before 6.14 miss a child whose fork is under way when cgroup.kill is written.
+constexpr milliseconds kRekillInterval{50};
+
 Result<void> WriteControl(int directory_fd, const char* file, std::string_view text) {
   const UniqueFd fd(openat(directory_fd, file, O_WRONLY | O_CLOEXEC));
   if (!fd.valid()) return FailErrno(errno, std::string("cannot open \"") + file + '"');
@@ -155,16 +158,22 @@ bool HasCgroupKill(const std::string& cgroup_directory) {
   return access((cgroup_directory + "/cgroup.kill").c_str(), W_OK) == 0;
 }
 
+KillMethod KillMethodOf(const std::string& cgroup_directory) {
+  return HasCgroupKill(cgroup_directory) ? KillMethod::kCgroupKill : KillMethod::kTreeKill;
+}
+
 Result<void> KillCgroup(const Cgroup& cgroup, KillMethod method, milliseconds limit) {
   const auto deadline = steady_clock::now() + limit;
   Result<std::string> events = ReadControl(cgroup.fd(), "cgroup.events");
   if (events && !IsPopulated(*events)) return {};
   if (method == KillMethod::kTreeKill) return TreeKill(cgroup, deadline);
-  if (Result<void> killed = WriteControl(cgroup.fd(), "cgroup.kill", "1"); !killed) return killed;
-  Result<bool> empty = WaitEmpty(cgroup, deadline, limit);
-  if (!empty) return std::unexpected(empty.error());
-  if (!*empty) return StillAlive();
-  return {};
+  do {
+    if (Result<void> killed = WriteControl(cgroup.fd(), "cgroup.kill", "1"); !killed) return killed;
+    Result<bool> empty = WaitEmpty(cgroup, deadline, kRekillInterval);
+    if (!empty) return std::unexpected(empty.error());
+    if (*empty) return {};
+  } while (steady_clock::now() < deadline);
+  return StillAlive();
 }
 
 Result<void> RemoveCgroup(const std::string& path) {

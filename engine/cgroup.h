@@ -40,6 +40,9 @@ enum class KillMethod {
 // cgroup.kill exists below `cgroup_directory` (kernel 5.14 and later).
 bool HasCgroupKill(const std::string& cgroup_directory);
 
+// How to kill what is below it.
+KillMethod KillMethodOf(const std::string& cgroup_directory);
+
 // Kills every process below `cgroup`, however it was forked, and waits until none is left.
 // kUnavailable if some are still there after `limit` (uninterruptible sleep).
 Result<void> KillCgroup(const Cgroup& cgroup, KillMethod method, std::chrono::milliseconds limit);

@@ -12,11 +12,14 @@ constexpr std::chrono::milliseconds kKillLimit{10'000};
 }  // namespace
 
 LiveRun::LiveRun(const KernelObjects& objects, RunLock lock, Cgroup cgroup)
-    : objects_(&objects), lock_(std::move(lock)), cgroup_(std::move(cgroup)) {}
+    : objects_(&objects),
+      lock_(std::move(lock)),
+      cgroup_(std::move(cgroup)),
+      kill_method_(KillMethodOf(cgroup_.path())) {}
 
 LiveRun::~LiveRun() {
   // A moved-from run owns no descriptor.
-  if (!removed_ && cgroup_.fd() >= 0) (void)Remove(KillMethod::kCgroupKill);
+  if (!removed_ && cgroup_.fd() >= 0) (void)Remove();
 }
 
 // With a table half full every second cgroup finds its slot free; 64 in a row mean that it is full.
@@ -55,11 +58,11 @@ Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
 
 RunCounters LiveRun::ReadCounters() const { return objects_->runs().Counters(cgroup_.id()); }
 
-Result<void> LiveRun::Kill(KillMethod method) { return KillCgroup(cgroup_, method, kKillLimit); }
+Result<void> LiveRun::Kill() { return KillCgroup(cgroup_, kill_method_, kKillLimit); }
 
-Result<void> LiveRun::Remove(KillMethod method) {
+Result<void> LiveRun::Remove() {
   removed_ = true;
-  const Result<void> killed = Kill(method);
+  const Result<void> killed = Kill();
   objects_->runs().Free(cgroup_.id());
   ring_.reset();
   profile_.reset();

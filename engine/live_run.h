@@ -39,11 +39,11 @@ class LiveRun {
   [[nodiscard]] RunCounters ReadCounters() const;
 
   // Kills what still runs and waits until nothing is left. Rules and events stay.
-  Result<void> Kill(KillMethod method);
+  Result<void> Kill();
 
   // Gives everything back. Processes that could not be killed keep their cgroup, without an entry
   // in the tables: all their calls are denied.
-  Result<void> Remove(KillMethod method);
+  Result<void> Remove();
 
  private:
   LiveRun(const KernelObjects& objects, RunLock lock, Cgroup cgroup);
@@ -52,6 +52,7 @@ class LiveRun {
   const KernelObjects* objects_;
   RunLock lock_;
   Cgroup cgroup_;
+  KillMethod kill_method_;
   std::optional<Profile> profile_;
   std::optional<EventRing> ring_;
   bool removed_ = false;

@@ -11,9 +11,6 @@
 namespace palyra::engine {
 namespace {
 
-// Below this many entries one call each is as fast as a batch.
-constexpr size_t kBatchFrom = 16;
-
 Result<void> UploadFailure(int failure, Table table) {
   std::string what = std::string("cannot write the kernel table \"") + TableName(table) + '"';
   if (failure == ENOSPC || failure == E2BIG) {
@@ -25,26 +22,25 @@ Result<void> UploadFailure(int failure, Table table) {
 template <typename Key, typename Value>
 Result<void> UploadEntries(const KernelObjects& objects, Table table,
                            const Entries<Key, Value>& entries) {
-  const int fd = objects.fd(table);
-  if (entries.keys.size() < kBatchFrom) {
-    for (size_t i = 0; i < entries.keys.size(); ++i) {
-      if (bpf_map_update_elem(fd, &entries.keys[i], &entries.values[i], BPF_ANY) != 0) {
-        return UploadFailure(errno, table);
-      }
-    }
-    return {};
-  }
+  if (entries.keys.empty()) return {};
   LIBBPF_OPTS(bpf_map_batch_opts, options);
   auto count = static_cast<__u32>(entries.keys.size());
-  if (bpf_map_update_batch(fd, entries.keys.data(), entries.values.data(), &count, &options) != 0) {
+  if (bpf_map_update_batch(objects.fd(table), entries.keys.data(), entries.values.data(), &count,
+                           &options) != 0) {
     return UploadFailure(errno, table);
   }
   return {};
 }
 
-template <typename Key, typename Value>
-void RemoveEntries(const KernelObjects& objects, Table table, const Entries<Key, Value>& entries) {
-  for (const Key& key : entries.keys) bpf_map_delete_elem(objects.fd(table), &key);
+// A batch ends at the first key that is not there; then they go one by one.
+template <typename Key>
+void RemoveKeys(const KernelObjects& objects, Table table, const std::vector<Key>& keys) {
+  if (keys.empty()) return;
+  const int fd = objects.fd(table);
+  LIBBPF_OPTS(bpf_map_batch_opts, options);
+  auto count = static_cast<__u32>(keys.size());
+  if (bpf_map_delete_batch(fd, keys.data(), &count, &options) == 0) return;
+  for (const Key& key : keys) bpf_map_delete_elem(fd, &key);
 }
 
 // Keys are collected before any is deleted: deleting the current key would restart the iteration.
@@ -58,7 +54,7 @@ void RemoveKeysOf(const KernelObjects& objects, Table table, uint32_t profile) {
     if (key.profile == profile) found.push_back(key);
     previous = &key;
   }
-  for (const Key& each : found) bpf_map_delete_elem(fd, &each);
+  RemoveKeys(objects, table, found);
 }
 
 Result<uint32_t> TakeProfileId(const KernelObjects& objects, uint64_t owner) {
@@ -86,10 +82,10 @@ Profile::Profile(Profile&& other) noexcept
 
 Profile::~Profile() {
   if (objects_ == nullptr) return;
-  RemoveEntries(*objects_, Table::kAddresses4, image_.addresses4);
-  RemoveEntries(*objects_, Table::kAddresses6, image_.addresses6);
-  RemoveEntries(*objects_, Table::kRows, image_.rows);
-  RemoveEntries(*objects_, Table::kReasons, image_.reasons);
+  RemoveKeys(*objects_, Table::kAddresses4, image_.addresses4.keys);
+  RemoveKeys(*objects_, Table::kAddresses6, image_.addresses6.keys);
+  RemoveKeys(*objects_, Table::kRows, image_.rows.keys);
+  RemoveKeys(*objects_, Table::kReasons, image_.reasons.keys);
   bpf_map_delete_elem(objects_->fd(Table::kProfiles), &id_);
 }
 

@@ -48,10 +48,7 @@ Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects
   spawn.user = request.user;
   spawn.control_mounts = host.control_mounts;
   spawn.control_directories = host.control_directories;
-  Result<std::vector<sock_filter>> filter =
-      BuildSeccompFilter({.allow_io_uring = objects.lsm_holds_socket_families()});
-  if (!filter) return std::unexpected(filter.error());
-  spawn.seccomp = *std::move(filter);
+  spawn.seccomp = SeccompFilter({.allow_io_uring = objects.lsm_holds_socket_families()});
   if (features.Has(Feature::kLandlock)) {
     Result<UniqueFd> ruleset = MakeIsolationRuleset(LandlockAbi());
     if (!ruleset) return std::unexpected(ruleset.error());
@@ -88,24 +85,19 @@ RunOutcome Reap(const Child& child) {
 }
 
 // Spawns, waits and kills. The run's objects stay for the caller to remove.
-Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest& request,
-                             KillMethod kill_method) {
+Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest& request) {
   Result<ForwardedSignals> signals = ForwardedSignals::Block();
   if (!signals) return std::unexpected(signals.error());
   spawn.cgroup_fd = run.cgroup().fd();
   spawn.signal_mask = signals->previous_mask();
 
+  // Before the command: it may detach children as soon as it runs.
+  Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(); });
+  if (!guardian) return std::unexpected(guardian.error());
   Result<SpawnResult> spawned = Spawn(spawn);
   if (!spawned) return std::unexpected(spawned.error());
   if (spawned->failure) return OutcomeOfFailedStart(*spawned->failure, request.argv[0]);
 
-  // Beside the command's own start; until then its parent-death signal is what ends it.
-  Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(kill_method); });
-  if (!guardian) {
-    (void)run.Kill(kill_method);
-    (void)Reap(spawned->child);
-    return std::unexpected(guardian.error());
-  }
   const EventRing::Handler on_event = [&request](const palyra_event& event) {
     if (request.on_denial) request.on_denial(event);
   };
@@ -115,9 +107,8 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
                                          .on_event = &on_event,
                                          .timeout = request.timeout});
   // Whatever happened, nothing goes on running.
-  Result<void> killed = run.Kill(kill_method);
+  if (Result<void> killed = run.Kill(); !killed) return std::unexpected(killed.error());
   if (!waited) return std::unexpected(waited.error());
-  if (!killed) return std::unexpected(killed.error());
   // Its exit goes on beside what follows; a run that is dead and not yet removed is swept.
   guardian->Dismiss();
   RunOutcome outcome = Reap(spawned->child);
@@ -140,10 +131,8 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
 
   Result<LiveRun> run = LiveRun::Create(host, objects, request.rules);
   if (!run) return std::unexpected(run.error());
-  const KillMethod kill_method =
-      features.Has(Feature::kCgroupKill) ? KillMethod::kCgroupKill : KillMethod::kTreeKill;
-  Result<RunOutcome> outcome = Supervise(*run, *spawn, request, kill_method);
-  Result<void> removed = run->Remove(kill_method);
+  Result<RunOutcome> outcome = Supervise(*run, *spawn, request);
+  Result<void> removed = run->Remove();
   if (outcome && !removed) return std::unexpected(removed.error());
   if (outcome) outcome->run_id = run->id();
   return outcome;

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,7 +47,7 @@ struct SpawnRequest {
   ToolUser user;
   std::vector<std::string> control_mounts;       // Host::control_mounts.
   std::vector<std::string> control_directories;  // Host::control_directories.
-  std::vector<sock_filter> seccomp;
+  std::span<const sock_filter> seccomp;          // Borrowed.
   int landlock_fd = -1;       // -1: the kernel has no Landlock.
   sigset_t signal_mask = {};  // Of the child at exec.
 };

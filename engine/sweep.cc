@@ -63,12 +63,21 @@ struct TableOwners {
   }
 };
 
-std::set<uint64_t> LiveCgroupIds(const std::string& generation_path) {
+// A run without a supervisor, whose processes are dead. Its cgroup and lock stay until all else of
+// it is gone: a sweep that is killed itself leaves them to the next one.
+struct DeadRun {
+  RunLock lock;
+  Cgroup cgroup;
+};
+
+std::set<uint64_t> LiveCgroupIds(const std::string& generation_path,
+                                 const std::vector<DeadRun>& dead) {
   std::set<uint64_t> ids;
   for (const std::string& name : NamesIn(generation_path, DT_DIR)) {
     Result<Cgroup> cgroup = Cgroup::Open(Below(generation_path, name));
     if (cgroup) ids.insert(cgroup->id());
   }
+  for (const DeadRun& run : dead) ids.erase(run.cgroup.id());
   return ids;
 }
 
@@ -82,11 +91,12 @@ bool StillOwned(int fd, const Key& key, Owner Value::* owner, uint64_t dead) {
 
 // One sweep at a time: between looking at an entry and removing it nobody else removes it, and only
 // what is free can be taken.
-void RemoveDeadEntries(const Host& host, const KernelObjects& objects) {
+void RemoveDeadEntries(const Host& host, const KernelObjects& objects,
+                       const std::vector<DeadRun>& dead) {
   const Result<UniqueFd> lock = LockKernelObjects(host);
   if (!lock) return;
   const TableOwners owners = TableOwners::Read(objects);
-  const std::set<uint64_t> live = LiveCgroupIds(objects.cgroup_path());
+  const std::set<uint64_t> live = LiveCgroupIds(objects.cgroup_path(), dead);
   for (const uint64_t run : owners.runs) {
     if (!live.contains(run)) objects.runs().Free(run);
   }
@@ -106,27 +116,40 @@ void RemoveDeadEntries(const Host& host, const KernelObjects& objects) {
   }
 }
 
-Result<void> EndRun(const std::string& path) {
+// Nothing where a supervisor holds the run, or it is gone meanwhile.
+Result<std::optional<DeadRun>> KillIfAbandoned(const Host& host, const std::string& path,
+                                               const std::string& id) {
+  Result<std::optional<RunLock>> lock = RunLock::TakeAbandoned(host.runtime_directory, id);
+  if (!lock) return std::unexpected(lock.error());
+  if (!*lock) return std::nullopt;
   Result<Cgroup> cgroup = Cgroup::Open(path);
-  if (!cgroup && cgroup.error().code == ErrorCode::kNotFound) return {};
+  if (!cgroup && cgroup.error().code == ErrorCode::kNotFound) return std::nullopt;
   if (!cgroup) return std::unexpected(cgroup.error());
-  const KillMethod method = HasCgroupKill(path) ? KillMethod::kCgroupKill : KillMethod::kTreeKill;
-  if (Result<void> killed = KillCgroup(*cgroup, method, kKillLimit); !killed) return killed;
-  return RemoveCgroup(path);
+  Result<void> killed = KillCgroup(*cgroup, KillMethodOf(path), kKillLimit);
+  if (!killed) return std::unexpected(killed.error());
+  return DeadRun{.lock = **std::move(lock), .cgroup = *std::move(cgroup)};
 }
 
-void EndAbandonedRuns(const Host& host, const std::string& generation_path, SweepResult& result) {
+std::vector<DeadRun> KillAbandonedRuns(const Host& host, const std::string& generation_path,
+                                       SweepResult& result) {
+  std::vector<DeadRun> dead;
   for (const std::string& id : NamesIn(generation_path, DT_DIR)) {
-    Result<std::optional<RunLock>> lock = RunLock::TakeAbandoned(host.runtime_directory, id);
-    if (!lock) {
-      result.failures.push_back(lock.error().message);
-      continue;
+    Result<std::optional<DeadRun>> run = KillIfAbandoned(host, Below(generation_path, id), id);
+    if (!run) {
+      result.failures.push_back(run.error().message);
+    } else if (*run) {
+      dead.push_back(**std::move(run));
     }
-    if (!*lock) continue;
-    if (Result<void> ended = EndRun(Below(generation_path, id)); ended) {
-      result.ended.push_back(id);
+  }
+  return dead;
+}
+
+void RemoveDeadCgroups(const std::vector<DeadRun>& dead, SweepResult& result) {
+  for (const DeadRun& run : dead) {
+    if (Result<void> removed = RemoveCgroup(run.cgroup.path()); removed) {
+      result.ended.push_back(run.lock.id());
     } else {
-      result.failures.push_back(ended.error().message);
+      result.failures.push_back(removed.error().message);
     }
   }
 }
@@ -144,14 +167,16 @@ Result<SweepResult> SweepAbandonedRuns(const Host& host, const KernelObjects& ob
   SweepResult result;
   for (const std::string& generation : NamesIn(PalyraCgroup(host), DT_DIR)) {
     const std::string path = Below(PalyraCgroup(host), generation);
-    EndAbandonedRuns(host, path, result);
-    if (generation != GenerationName() && NamesIn(path, DT_DIR).empty()) {
+    const std::vector<DeadRun> dead = KillAbandonedRuns(host, path, result);
+    const bool is_own = generation == GenerationName();
+    if (is_own && !dead.empty()) RemoveDeadEntries(host, objects, dead);
+    RemoveDeadCgroups(dead, result);
+    if (!is_own && NamesIn(path, DT_DIR).empty()) {
       Result<void> removed = RemoveGeneration(host, generation);
       if (!removed) result.failures.push_back(removed.error().message);
     }
   }
   RemoveStrayLocks(host);
-  if (!result.ended.empty()) RemoveDeadEntries(host, objects);
   return result;
 }
 
@@ -160,7 +185,7 @@ Result<int> Uninstall(const Host& host) {
   SweepResult swept;
   for (const std::string& generation : NamesIn(PalyraPins(host), DT_DIR)) {
     const std::string path = Below(PalyraCgroup(host), generation);
-    EndAbandonedRuns(host, path, swept);
+    RemoveDeadCgroups(KillAbandonedRuns(host, path, swept), swept);
     if (!NamesIn(path, DT_DIR).empty()) {
       ++in_use;
       continue;

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <ostream>
+#include <thread>
 
 #include "tests/e2e/policies.h"
 #include "tests/support/kernel_state.h"
@@ -128,6 +130,26 @@ class RunSupervisorKilled : public RunEndTest {
 };
 
 TEST_F(RunSupervisorKilled, EndsTheRun) { KillASupervisor(); }
+
+// Killed at moments spread over its whole start: before the command, in it, beside it.
+TEST_F(RunSupervisorKilled, AtAnyMomentOfItsStartEndsTheRunToo) {
+  constexpr int kMoments = 40;
+  constexpr std::chrono::microseconds kStep{250};
+  const PalyraRun run = WithPolicy();
+  for (int moment = 0; moment < kMoments; ++moment) {
+    Subprocess command(run.CommandLine(Lingering(mark_, "wait")));
+    std::this_thread::sleep_for(moment * kStep);
+    command.Signal(SIGKILL);
+    command.Wait();
+    ASSERT_TRUE(AwaitEnd(ProbesMarked(mark_)))
+        << "killed after " << (moment * kStep).count() << " us";
+  }
+  // One that was not the probe yet when it was looked for has become it by now, or is gone.
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  ASSERT_TRUE(AwaitEnd(ProbesMarked(mark_)));
+  RunAnother();
+  ExpectNothingLeft();
+}
 
 TEST_F(RunSupervisorKilled, TheNextRunSweepsWhatIsLeft) {
   KillASupervisor();

@@ -12,9 +12,9 @@
 #include <system_error>
 #include <thread>
 
+#include "base/file.h"
 #include "base/unique_fd.h"
 #include "tests/support/require_feature.h"
-#include "tests/support/temp_dir.h"
 
 namespace palyra::tests {
 namespace {
@@ -101,9 +101,11 @@ std::vector<pid_t> ProbesMarked(std::string_view mark) {
     const std::string name = entry.path().filename();
     pid_t pid = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
-    const std::string arguments = ReadText(entry.path() / "cmdline");
-    const std::string program = arguments.substr(0, arguments.find('\0'));
-    if (program.ends_with("palyra_probe") && arguments.find(argument) != std::string::npos) {
+    // A process may be gone between its name and its arguments.
+    const Result<std::string> arguments = base::ReadFile(entry.path() / "cmdline");
+    if (!arguments) continue;
+    const std::string program = arguments->substr(0, arguments->find('\0'));
+    if (program.ends_with("palyra_probe") && arguments->find(argument) != std::string::npos) {
       pids.push_back(pid);
     }
   }

@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 constexpr std::string_view kPermit = "permit(principal, action, resource);";
+constexpr const char* kHome = "/root";  // root's.
 constexpr const char* kOwnPolicies = "/root/.config/palyra/policy.d";
 
 void Write(const std::string& path, std::string_view text) {
@@ -152,18 +153,19 @@ TEST_F(PolicyTrustTest, TheCallersOwnPoliciesHoldWhereNothingIsNamed) {
 TEST_F(PolicyTrustTest, AFileInTheWorkspaceIsNeverTaken) {
   Inside([] {
     const fs::path before = fs::current_path();
-    fs::create_directories("/root/workspace/.config/palyra/policy.d");
-    fs::create_directories("/root/workspace/policy.d");
+    const std::string workspace = std::string(kHome) + "/workspace";
+    fs::create_directories(workspace + "/.config/palyra/policy.d");
+    fs::create_directories(workspace + "/policy.d");
     for (const std::string place :
          {".config/palyra/policy.d/a.cedar", "policy.d/a.cedar", "a.cedar", "policy.cedar"}) {
-      Write("/root/workspace/" + place, kPermit);
+      Write(fs::path(workspace) / place, kPermit);
     }
-    fs::current_path("/root/workspace");
-    setenv("HOME", "/root/workspace", 1);
-    setenv("XDG_CONFIG_HOME", "/root/workspace/.config", 1);
+    fs::current_path(workspace);
+    setenv("HOME", workspace.c_str(), 1);
+    setenv("XDG_CONFIG_HOME", (workspace + "/.config").c_str(), 1);
     EXPECT_EQ(CallerSources({})->size(), 0U);
     unsetenv("XDG_CONFIG_HOME");
-    setenv("HOME", "/root", 1);
+    setenv("HOME", kHome, 1);
     fs::current_path(before);
   });
 }

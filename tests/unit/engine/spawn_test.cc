@@ -45,9 +45,7 @@ class SpawnTest : public testing::Test {
     request_.user.uid = request_.user.gid = kNobody;
     request_.user.groups = {4242};
     request_.control_mounts = OwnKernel::Get().host().control_mounts;
-    Result<std::vector<sock_filter>> filter = BuildSeccompFilter({});
-    ASSERT_TRUE(filter);
-    request_.seccomp = *filter;
+    request_.seccomp = SeccompFilter({});
     sigemptyset(&request_.signal_mask);
   }
 
@@ -103,7 +101,7 @@ TEST_F(SpawnTest, TakesItsStepsInOrderAndSkipsNone) {
   request_.control_mounts.insert(request_.control_mounts.begin(), "/dev/null/below");
   request_.user.groups.assign(70'000, 1);  // More than NGROUPS_MAX.
   request_.landlock_fd = no_ruleset->get();
-  request_.seccomp.clear();
+  request_.seccomp = {};
   request_.argv = {"no-such-command-anywhere"};
 
   ExpectFailure(SpawnStep::kProtectControlMounts, ENOTDIR);
