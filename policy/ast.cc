@@ -133,7 +133,7 @@ bool SameNode(const Call& a, const Call& b) {
 bool SameNode(const ErrorNode& a, const ErrorNode& b) { return a.message == b.message; }
 
 bool SameScope(const Scope& a, const Scope& b) {
-  return a.kind == b.kind && a.type == b.type && a.entities == b.entities;
+  return a.kind == b.kind && a.slot == b.slot && a.type == b.type && a.entities == b.entities;
 }
 
 // Null for a scope that says nothing.
@@ -264,7 +264,8 @@ bool SamePolicy(const Policy& a, const Policy& b) {
          SameScope(a.action, b.action) && SameScope(a.resource, b.resource) &&
          std::ranges::equal(a.annotations, b.annotations,
                             [](const Annotation& x, const Annotation& y) {
-                              return x.key == y.key && x.value == y.value;
+                              return x.key == y.key && x.has_value == y.has_value &&
+                                     x.value == y.value;
                             }) &&
          std::ranges::equal(a.conditions, b.conditions, [](const Condition& x, const Condition& y) {
            return x.kind == y.kind && SameExpr(*x.body, *y.body);

@@ -77,7 +77,7 @@ enum class Function : uint8_t {
 };
 
 // `like` pattern: literal pieces with one `*` between neighbours, so "a*b" is {"a", "b"}, "*" is
-// {"", ""}, and a pattern without `*` is one piece. Inner pieces are not empty.
+// {"", ""}, "**" is {"", "", ""}, and a pattern without `*` is one piece. Never empty.
 struct Pattern {
   std::vector<std::string> pieces;
   bool operator==(const Pattern&) const = default;
@@ -178,7 +178,8 @@ enum class Effect : uint8_t { kPermit, kForbid };
 
 struct Annotation {
   std::string key;
-  std::string value;  // Empty for `@key`.
+  std::string value;      // Empty for `@key`.
+  bool has_value = true;  // False for `@key`.
   Span span;
 };
 
@@ -186,13 +187,16 @@ struct Annotation {
 struct Scope {
   enum class Kind : uint8_t {
     kAny,
-    kEqual,  // == entities[0]
-    kIn,     // in entities[0]
+    kEqual,  // == entities[0], or == the slot
+    kIn,     // in entities[0], or in the slot
     kInSet,  // in [entities], action only; may be empty
     kIs,     // is type
-    kIsIn,   // is type in entities[0]
+    kIsIn,   // is type in entities[0], or in the slot
   };
   Kind kind = Kind::kAny;
+  // The template's slot, ?principal or ?resource, stands where an entity would; then `entities` is
+  // empty.
+  bool slot = false;
   std::string type;
   std::vector<EntityUid> entities;
   Span span;
@@ -205,6 +209,7 @@ struct Condition {
   Span span;
 };
 
+// A policy, or, where its scope has a slot, the template of one.
 struct Policy {
   Effect effect;
   std::vector<Annotation> annotations;  // In source order, keys unique.
@@ -213,17 +218,18 @@ struct Policy {
   Scope resource;
   std::vector<Condition> conditions;
   // Scope and conditions as one expression, in Cedar's order: the policy is satisfied where it
-  // evaluates to true, and errors where it errors.
+  // evaluates to true, and errors where it errors. Null for a template, which decides nothing.
   ExprPtr whole;
   Span span;
 
+  [[nodiscard]] bool is_template() const { return principal.slot || resource.slot; }
   // The value of @key, null where the policy has no such annotation.
   [[nodiscard]] const std::string* FindAnnotation(std::string_view key) const;
   // A permit with @ask: satisfied, it asks a person.
   [[nodiscard]] bool asks() const;
 };
 
-// Policy::whole from the other fields.
+// Policy::whole from the other fields. Not for templates.
 ExprPtr WholeCondition(const Policy& policy);
 
 // Structural equality; spans do not count.

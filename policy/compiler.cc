@@ -58,6 +58,7 @@ class Compilation {
       for (const PlacedPolicy& policy : input_.layers[layer].policies->policies()) {
         AddPolicy(layer, policy);
       }
+      RefuseUnlinked(*input_.layers[layer].policies);
     }
     if (!errors_.empty()) {
       return std::unexpected(std::move(errors_));
@@ -104,6 +105,25 @@ class Compilation {
       }
     }
     out.push_back(std::move(diagnostic));
+  }
+
+  // A template that decides nothing would be taken for a policy that does.
+  void RefuseUnlinked(const PolicySet& policies) {
+    for (const PlacedPolicy& unlinked : policies.templates()) {
+      const bool is_linked =
+          std::ranges::any_of(policies.policies(), [&](const PlacedPolicy& policy) {
+            return policy.link && policy.link->template_id == unlinked.id;
+          });
+      if (!is_linked) {
+        const Scope& scope =
+            unlinked.policy.principal.slot ? unlinked.policy.principal : unlinked.policy.resource;
+        Report(errors_, Severity::kError, unlinked,
+               {.code = "LOW-TEMPLATE",
+                .span = scope.span,
+                .message = "this is a template that nothing is linked to, and so decides nothing",
+                .hint = "write the entity instead of the slot"});
+      }
+    }
   }
 
   void AddPolicy(uint32_t layer, const PlacedPolicy& policy) {

@@ -113,12 +113,13 @@ ExprPtr ExpressionParser::ParseAnd() {
 }
 
 ExprPtr ExpressionParser::ParseRelation() {
+  const Span start = tokens_.current().span;
   ExprPtr left = ParseSum();
   if (left == nullptr ||
       (!RelationOperator(tokens_.current()) && !IsRelationWord(tokens_.current()))) {
     return left;
   }
-  ExprPtr relation = ParseRelationTail(left);
+  ExprPtr relation = ParseRelationTail(start, std::move(left));
   if (relation != nullptr &&
       (RelationOperator(tokens_.current()) || IsRelationWord(tokens_.current()))) {
     tokens_.Report("parse-chain", tokens_.current().span, "comparisons do not chain",
@@ -128,26 +129,26 @@ ExprPtr ExpressionParser::ParseRelation() {
   return relation;
 }
 
-ExprPtr ExpressionParser::ParseRelationTail(const ExprPtr& left) {
+ExprPtr ExpressionParser::ParseRelationTail(Span start, ExprPtr left) {
   const Token op = tokens_.Take();
   if (op.text == "has") {
-    return ParseHas(left);
+    return ParseHas(start, std::move(left));
   }
   if (op.text == "like") {
-    return ParseLike(left);
+    return ParseLike(start, std::move(left));
   }
   if (op.text == "is") {
-    return ParseIs(left);
+    return ParseIs(start, std::move(left));
   }
   ExprPtr right = ParseSum();
   if (right == nullptr) {
     return nullptr;
   }
-  return Make(Cover(left->span, tokens_.SpanFrom(op.span)),
-              Binary{*RelationOperator(op), left, std::move(right)});
+  return Make(tokens_.SpanFrom(start),
+              Binary{*RelationOperator(op), std::move(left), std::move(right)});
 }
 
-ExprPtr ExpressionParser::ParseHas(const ExprPtr& object) {
+ExprPtr ExpressionParser::ParseHas(Span start, ExprPtr object) {
   std::vector<std::string> path;
   const bool quoted = tokens_.At(TokenKind::kString);
   do {
@@ -158,15 +159,16 @@ ExprPtr ExpressionParser::ParseHas(const ExprPtr& object) {
     }
     path.push_back(*std::move(attr));
   } while (!quoted && tokens_.TakeIf(TokenKind::kDot));
-  return Make(tokens_.SpanFrom(object->span), HasAttr{object, std::move(path)});
+  return Make(tokens_.SpanFrom(start), HasAttr{std::move(object), std::move(path)});
 }
 
-ExprPtr ExpressionParser::ParseLike(const ExprPtr& text) {
+ExprPtr ExpressionParser::ParseLike(Span start, ExprPtr text) {
   std::optional<Pattern> pattern = ParsePattern();
-  return pattern ? Make(tokens_.SpanFrom(text->span), Like{text, *std::move(pattern)}) : nullptr;
+  return pattern ? Make(tokens_.SpanFrom(start), Like{std::move(text), *std::move(pattern)})
+                 : nullptr;
 }
 
-ExprPtr ExpressionParser::ParseIs(const ExprPtr& object) {
+ExprPtr ExpressionParser::ParseIs(Span start, ExprPtr object) {
   std::optional<std::string> type = ParseTypeName();
   if (!type) {
     return nullptr;
@@ -178,10 +180,12 @@ ExprPtr ExpressionParser::ParseIs(const ExprPtr& object) {
       return nullptr;
     }
   }
-  return Make(tokens_.SpanFrom(object->span), Is{object, *std::move(type), std::move(ancestor)});
+  return Make(tokens_.SpanFrom(start),
+              Is{std::move(object), *std::move(type), std::move(ancestor)});
 }
 
 ExprPtr ExpressionParser::ParseSum() {
+  const Span start = tokens_.current().span;
   ExprPtr sum = ParseProduct();
   while (sum != nullptr && (tokens_.At(TokenKind::kPlus) || tokens_.At(TokenKind::kMinus))) {
     const bool plus = tokens_.Take().kind == TokenKind::kPlus;
@@ -189,21 +193,22 @@ ExprPtr ExpressionParser::ParseSum() {
     if (right == nullptr) {
       return nullptr;
     }
-    sum = Make(tokens_.SpanFrom(sum->span),
-               Binary{plus ? BinaryOp::kAdd : BinaryOp::kSubtract, sum, std::move(right)});
+    sum = Make(tokens_.SpanFrom(start), Binary{plus ? BinaryOp::kAdd : BinaryOp::kSubtract,
+                                               std::move(sum), std::move(right)});
   }
   return sum;
 }
 
 ExprPtr ExpressionParser::ParseProduct() {
+  const Span start = tokens_.current().span;
   ExprPtr product = ParseUnary();
   while (product != nullptr && tokens_.TakeIf(TokenKind::kStar)) {
     ExprPtr right = ParseUnary();
     if (right == nullptr) {
       return nullptr;
     }
-    product = Make(tokens_.SpanFrom(product->span),
-                   Binary{BinaryOp::kMultiply, product, std::move(right)});
+    product = Make(tokens_.SpanFrom(start),
+                   Binary{BinaryOp::kMultiply, std::move(product), std::move(right)});
   }
   if (product != nullptr && (tokens_.At(TokenKind::kSlash) || tokens_.At(TokenKind::kPercent))) {
     tokens_.Report("parse-operator", tokens_.current().span,
@@ -251,12 +256,13 @@ ExprPtr ExpressionParser::ParseUnary() {
 }
 
 ExprPtr ExpressionParser::ParseMember() {
+  const Span start = tokens_.current().span;
   ExprPtr member = ParsePrimary();
   while (member != nullptr) {
     if (tokens_.TakeIf(TokenKind::kDot)) {
-      member = ParseDot(member);
+      member = ParseDot(start, std::move(member));
     } else if (tokens_.TakeIf(TokenKind::kOpenBracket)) {
-      member = ParseIndex(member);
+      member = ParseIndex(start, std::move(member));
     } else {
       break;
     }
@@ -264,24 +270,24 @@ ExprPtr ExpressionParser::ParseMember() {
   return member;
 }
 
-ExprPtr ExpressionParser::ParseDot(const ExprPtr& object) {
+ExprPtr ExpressionParser::ParseDot(Span start, ExprPtr object) {
   const Token name = tokens_.current();
   std::optional<std::string> attr = ParseAttributeName("an attribute or method name after `.`");
   if (!attr) {
     return nullptr;
   }
   if (tokens_.At(TokenKind::kOpenParen)) {
-    return ParseMethodCall(object, name);
+    return ParseMethodCall(start, std::move(object), name);
   }
-  return Make(tokens_.SpanFrom(object->span), GetAttr{object, *std::move(attr)});
+  return Make(tokens_.SpanFrom(start), GetAttr{std::move(object), *std::move(attr)});
 }
 
-ExprPtr ExpressionParser::ParseIndex(const ExprPtr& object) {
+ExprPtr ExpressionParser::ParseIndex(Span start, ExprPtr object) {
   std::optional<std::string> attr = ParseString("an attribute name as a string");
   if (!attr || !tokens_.Expect(TokenKind::kCloseBracket, " after the attribute name")) {
     return nullptr;
   }
-  return Make(tokens_.SpanFrom(object->span), GetAttr{object, *std::move(attr)});
+  return Make(tokens_.SpanFrom(start), GetAttr{std::move(object), *std::move(attr)});
 }
 
 }  // namespace palyra::policy

@@ -43,17 +43,18 @@ class ExpressionParser {
   ExprPtr ParseOr();
   ExprPtr ParseAnd();
   ExprPtr ParseRelation();
-  ExprPtr ParseRelationTail(const ExprPtr& left);
-  ExprPtr ParseHas(const ExprPtr& object);
-  ExprPtr ParseLike(const ExprPtr& text);
-  ExprPtr ParseIs(const ExprPtr& object);
+  // `start` is where the left operand begins, its parentheses included.
+  ExprPtr ParseRelationTail(Span start, ExprPtr left);
+  ExprPtr ParseHas(Span start, ExprPtr object);
+  ExprPtr ParseLike(Span start, ExprPtr text);
+  ExprPtr ParseIs(Span start, ExprPtr object);
   ExprPtr ParseSum();
   ExprPtr ParseProduct();
   ExprPtr ParseUnary();
   ExprPtr ParseMember();
-  ExprPtr ParseDot(const ExprPtr& object);
-  ExprPtr ParseIndex(const ExprPtr& object);
-  ExprPtr ParseMethodCall(const ExprPtr& receiver, const Token& name);
+  ExprPtr ParseDot(Span start, ExprPtr object);
+  ExprPtr ParseIndex(Span start, ExprPtr object);
+  ExprPtr ParseMethodCall(Span start, ExprPtr receiver, const Token& name);
   ExprPtr ParsePrimary();
   ExprPtr ParseWord();
   ExprPtr ParseFunctionCall(const Name& name);

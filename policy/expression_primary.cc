@@ -25,7 +25,7 @@ Span EscapeSpan(const Token& token, const EscapeError& error) {
 
 }  // namespace
 
-ExprPtr ExpressionParser::ParseMethodCall(const ExprPtr& receiver, const Token& name) {
+ExprPtr ExpressionParser::ParseMethodCall(Span start, ExprPtr receiver, const Token& name) {
   const std::optional<Function> function = FindFunction(name.text);
   const std::optional<BinaryOp> op = FindMethodOperator(name.text);
   const bool is_empty = name.text == "isEmpty";
@@ -39,9 +39,9 @@ ExprPtr ExpressionParser::ParseMethodCall(const ExprPtr& receiver, const Token& 
   if (!args) {
     return nullptr;
   }
-  const Span span = tokens_.SpanFrom(receiver->span);
+  const Span span = tokens_.SpanFrom(start);
   if (function) {
-    args->insert(args->begin(), receiver);
+    args->insert(args->begin(), std::move(receiver));
     return Make(span, Call{.function = *function, .args = *std::move(args)});
   }
   const size_t arity = op ? 1 : 0;
@@ -52,8 +52,8 @@ ExprPtr ExpressionParser::ParseMethodCall(const ExprPtr& receiver, const Token& 
                        std::to_string(args->size()));
     return nullptr;
   }
-  return op ? Make(span, Binary{*op, receiver, args->front()})
-            : Make(span, Unary{UnaryOp::kIsEmpty, receiver});
+  return op ? Make(span, Binary{*op, std::move(receiver), args->front()})
+            : Make(span, Unary{UnaryOp::kIsEmpty, std::move(receiver)});
 }
 
 void ExpressionParser::ReportUnknownFunction(std::string_view name, Span span, bool as_method) {
@@ -94,8 +94,8 @@ ExprPtr ExpressionParser::ParsePrimary() {
     case TokenKind::kOpenBrace:
       return ParseRecord();
     case TokenKind::kSlot:
-      tokens_.Report("parse-template", token.span, "templates are not supported",
-                     "write the entity instead of " + std::string(token.text));
+      tokens_.Report("parse-slot", token.span, "a slot cannot stand in a condition",
+                     "slots stand in the scope, as in principal == ?principal");
       return nullptr;
     default:
       tokens_.ReportUnexpected("an expression");

@@ -27,9 +27,25 @@ class PolicyParser {
   bool ParseScopes(Policy& policy);
   bool ParseScope(Variable variable, Scope& scope);
   bool ParseScopeEntity(Variable variable, Scope& scope);
+  bool ParseSlot(Variable variable, Scope& scope);
   bool ParseActions(Scope& scope);
+  bool ParseActionList(Scope& scope);
   bool ParseAction(Scope& scope);
   bool ParseCondition(std::vector<Condition>& conditions);
+
+  // What `parse` takes, in any number of parentheses.
+  template <typename Parse>
+  bool InParentheses(const Parse& parse) {
+    size_t open = 0;
+    while (tokens_.TakeIf(TokenKind::kOpenParen)) {
+      ++open;
+    }
+    bool good = parse();
+    for (; good && open > 0; --open) {
+      good = tokens_.Expect(TokenKind::kCloseParen, "");
+    }
+    return good;
+  }
 
   TokenStream& tokens_;
   ExpressionParser expressions_;
@@ -57,7 +73,7 @@ std::optional<Policy> PolicyParser::Parse() {
   }
   tokens_.Take();
   policy.span = tokens_.SpanFrom(start);
-  policy.whole = WholeCondition(policy);
+  policy.whole = policy.is_template() ? nullptr : WholeCondition(policy);
   return policy;
 }
 
@@ -68,7 +84,7 @@ bool PolicyParser::ParseAnnotation(std::vector<Annotation>& annotations) {
     return false;
   }
   const Token key = tokens_.Take();
-  Annotation annotation{.key = std::string(key.text), .value = "", .span = {}};
+  Annotation annotation{.key = std::string(key.text), .value = "", .has_value = false, .span = {}};
   if (tokens_.TakeIf(TokenKind::kOpenParen)) {
     std::optional<std::string> value =
         expressions_.ParseString("a string, the value of the annotation");
@@ -76,6 +92,7 @@ bool PolicyParser::ParseAnnotation(std::vector<Annotation>& annotations) {
       return false;
     }
     annotation.value = *std::move(value);
+    annotation.has_value = true;
   }
   annotation.span = tokens_.SpanFrom(start);
   if (std::ranges::find(annotations, annotation.key, &Annotation::key) != annotations.end()) {
@@ -115,13 +132,14 @@ bool PolicyParser::ParseScope(Variable variable, Scope& scope) {
   if (!tokens_.ExpectWord(NameOf(variable), ", in the order principal, action, resource")) {
     return false;
   }
+  const auto entity = [&] { return ParseScopeEntity(variable, scope); };
   bool good = true;
   if (tokens_.TakeIf(TokenKind::kEqualEqual)) {
     scope.kind = Scope::Kind::kEqual;
-    good = is_action ? ParseAction(scope) : ParseScopeEntity(variable, scope);
+    good = InParentheses(entity);
   } else if (tokens_.TakeIfWord("in")) {
     scope.kind = Scope::Kind::kIn;
-    good = is_action ? ParseActions(scope) : ParseScopeEntity(variable, scope);
+    good = is_action ? InParentheses([&] { return ParseActions(scope); }) : InParentheses(entity);
   } else if (!is_action && tokens_.TakeIfWord("is")) {
     scope.kind = Scope::Kind::kIs;
     std::optional<std::string> type = expressions_.ParseTypeName();
@@ -129,7 +147,7 @@ bool PolicyParser::ParseScope(Variable variable, Scope& scope) {
     scope.type = std::move(type).value_or("");
     if (good && tokens_.TakeIfWord("in")) {
       scope.kind = Scope::Kind::kIsIn;
-      good = ParseScopeEntity(variable, scope);
+      good = InParentheses(entity);
     }
   }
   scope.span = tokens_.SpanFrom(start);
@@ -137,11 +155,11 @@ bool PolicyParser::ParseScope(Variable variable, Scope& scope) {
 }
 
 bool PolicyParser::ParseScopeEntity(Variable variable, Scope& scope) {
+  if (variable == Variable::kAction) {
+    return ParseAction(scope);
+  }
   if (tokens_.At(TokenKind::kSlot)) {
-    const Token slot = tokens_.Take();
-    tokens_.Report("parse-template", slot.span, "templates are not supported",
-                   "write the entity instead of " + std::string(slot.text));
-    return false;
+    return ParseSlot(variable, scope);
   }
   if (tokens_.At(TokenKind::kOpenBracket)) {
     tokens_.Report("parse-scope", tokens_.current().span,
@@ -155,13 +173,27 @@ bool PolicyParser::ParseScopeEntity(Variable variable, Scope& scope) {
   return true;
 }
 
-bool PolicyParser::ParseActions(Scope& scope) {
-  if (!tokens_.TakeIf(TokenKind::kOpenBracket)) {
-    return ParseAction(scope);
+bool PolicyParser::ParseSlot(Variable variable, Scope& scope) {
+  const Token slot = tokens_.Take();
+  const std::string wanted = '?' + std::string(NameOf(variable));
+  if (slot.text != wanted) {
+    tokens_.Report(
+        "parse-slot", slot.span,
+        "expected an entity or the slot " + wanted + ", found " + std::string(slot.text));
+    return false;
   }
+  scope.slot = true;
+  return true;
+}
+
+bool PolicyParser::ParseActions(Scope& scope) {
+  return tokens_.TakeIf(TokenKind::kOpenBracket) ? ParseActionList(scope) : ParseAction(scope);
+}
+
+bool PolicyParser::ParseActionList(Scope& scope) {
   scope.kind = Scope::Kind::kInSet;
   while (!tokens_.At(TokenKind::kCloseBracket)) {
-    if (!ParseAction(scope)) {
+    if (!InParentheses([&] { return ParseAction(scope); })) {
       return false;
     }
     if (!tokens_.TakeIf(TokenKind::kComma)) {
@@ -172,6 +204,11 @@ bool PolicyParser::ParseActions(Scope& scope) {
 }
 
 bool PolicyParser::ParseAction(Scope& scope) {
+  if (tokens_.At(TokenKind::kSlot)) {
+    tokens_.Report("parse-slot", tokens_.current().span, "the action of a policy cannot be a slot",
+                   "only principal and resource can, as ?principal and ?resource");
+    return false;
+  }
   const Span start = tokens_.current().span;
   std::optional<EntityUid> uid = expressions_.ParseEntityUid();
   if (!uid) {

@@ -1,8 +1,8 @@
 // Cedar policy text to trees: the whole policy grammar of Cedar 4.5.
 // https://docs.cedarpolicy.com/policies/syntax-grammar.html
 //
-// Refused with a diagnostic of their own, never ignored: templates, and policies nested deeper than
-// kMaxNesting.
+// What Cedar accepts is accepted and what it refuses is refused, but for policies nested deeper
+// than kMaxNesting, which are refused.
 
 #ifndef PALYRA_POLICY_PARSER_H_
 #define PALYRA_POLICY_PARSER_H_
@@ -15,8 +15,9 @@
 
 namespace palyra::policy {
 
-// All policies of a file, in order; or every error found, at least one. After an error the parser
-// goes on behind the next `;` outside strings and comments, and gives up after 20 errors.
+// All policies and templates of a file, in order; or every error found, at least one. After an
+// error the parser goes on behind the next `;` outside strings and comments, and gives up after 20
+// errors.
 std::expected<std::vector<Policy>, std::vector<Diagnostic>> ParsePolicies(const SourcePtr& source);
 
 // One expression and nothing behind it.

@@ -1,7 +1,6 @@
 #include "policy/policy_set.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -11,9 +10,33 @@
 namespace palyra::policy {
 namespace {
 
-constexpr std::string_view kIdPrefix = "policy";
+Result<void> FillSlot(std::string_view name, const std::optional<EntityUid>& value, Scope& scope) {
+  if (scope.slot != value.has_value()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                scope.slot ? "there is no value for the slot " + std::string(name)
+                           : "there is a value for " + std::string(name) +
+                                 ", but the template has no such slot");
+  }
+  if (value) {
+    scope.slot = false;
+    scope.entities = {*value};
+  }
+  return {};
+}
 
 }  // namespace
+
+Result<Policy> FillSlots(const Policy& policy_template, const SlotValues& values) {
+  Policy policy = policy_template;
+  if (Result<void> filled = FillSlot("?principal", values.principal, policy.principal); !filled) {
+    return std::unexpected(std::move(filled).error());
+  }
+  if (Result<void> filled = FillSlot("?resource", values.resource, policy.resource); !filled) {
+    return std::unexpected(std::move(filled).error());
+  }
+  policy.whole = WholeCondition(policy);
+  return policy;
+}
 
 std::string PlacedPolicy::Label() const {
   const std::string* name = policy.FindAnnotation("id");
@@ -32,9 +55,8 @@ std::expected<PolicySet, std::vector<Diagnostic>> PolicySet::Parse(
       continue;
     }
     for (Policy& policy : *parsed) {
-      set.policies_.push_back({.id = std::string(kIdPrefix) + std::to_string(set.policies_.size()),
-                               .source = source,
-                               .policy = std::move(policy)});
+      // These ids cannot collide.
+      (void)set.Add("policy" + std::to_string(set.places_.size()), source, std::move(policy));
     }
   }
   if (!diagnostics.empty()) {
@@ -43,15 +65,61 @@ std::expected<PolicySet, std::vector<Diagnostic>> PolicySet::Parse(
   return set;
 }
 
+Result<void> PolicySet::Add(std::string id, SourcePtr source, Policy policy) {
+  const bool is_template = policy.is_template();
+  std::vector<PlacedPolicy>& placed = is_template ? templates_ : policies_;
+  if (Result<void> reserved = Reserve(id, is_template, placed.size()); !reserved) {
+    return reserved;
+  }
+  placed.push_back({.id = std::move(id), .source = std::move(source), .policy = std::move(policy)});
+  return {};
+}
+
+Result<void> PolicySet::AddLink(std::string id, Link link) {
+  const PlacedPolicy* from = FindTemplate(link.template_id);
+  if (from == nullptr) {
+    return Fail(ErrorCode::kInvalidArgument, "cannot link " + QuoteString(id) +
+                                                 ": there is no template " +
+                                                 QuoteString(link.template_id));
+  }
+  Result<Policy> policy = FillSlots(from->policy, link.values);
+  if (!policy) {
+    policy.error().message.insert(0, "cannot link " + QuoteString(id) + " to template " +
+                                         QuoteString(link.template_id) + ": ");
+    return std::unexpected(std::move(policy).error());
+  }
+  if (Result<void> reserved = Reserve(id, /*is_template=*/false, policies_.size()); !reserved) {
+    return reserved;
+  }
+  policies_.push_back({.id = std::move(id),
+                       .source = from->source,
+                       .policy = *std::move(policy),
+                       .link = std::move(link)});
+  return {};
+}
+
 const PlacedPolicy* PolicySet::Find(std::string_view id) const {
-  if (!id.starts_with(kIdPrefix)) {
+  return Find(id, /*is_template=*/false);
+}
+
+const PlacedPolicy* PolicySet::FindTemplate(std::string_view id) const {
+  return Find(id, /*is_template=*/true);
+}
+
+Result<void> PolicySet::Reserve(const std::string& id, bool is_template, size_t index) {
+  if (!places_.emplace(id, Place{.is_template = is_template, .index = index}).second) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the policy set already has a policy or template " + QuoteString(id));
+  }
+  return {};
+}
+
+const PlacedPolicy* PolicySet::Find(std::string_view id, bool is_template) const {
+  const auto found = places_.find(std::string(id));
+  if (found == places_.end() || found->second.is_template != is_template) {
     return nullptr;
   }
-  const std::string_view number = id.substr(kIdPrefix.size());
-  size_t index = 0;
-  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), index);
-  const bool found = parsed.ec == std::errc() && index < policies_.size();
-  return found && policies_[index].id == id ? &policies_[index] : nullptr;
+  return &(is_template ? templates_ : policies_)[found->second.index];
 }
 
 }  // namespace palyra::policy

@@ -300,13 +300,16 @@ void Printer::operator()(const Call& n) {
 
 std::string ScopeText(Variable variable, const Scope& scope) {
   std::string out(NameOf(variable));
+  const auto entity = [&] {
+    return scope.slot ? '?' + std::string(NameOf(variable)) : ToCedar(scope.entities.at(0));
+  };
   switch (scope.kind) {
     case Scope::Kind::kAny:
       return out;
     case Scope::Kind::kEqual:
-      return out + " == " + ToCedar(scope.entities.at(0));
+      return out + " == " + entity();
     case Scope::Kind::kIn:
-      return out + " in " + ToCedar(scope.entities.at(0));
+      return out + " in " + entity();
     case Scope::Kind::kInSet: {
       out += " in [";
       std::string_view separator;
@@ -318,7 +321,7 @@ std::string ScopeText(Variable variable, const Scope& scope) {
     case Scope::Kind::kIs:
       return out + " is " + scope.type;
     case Scope::Kind::kIsIn:
-      return out + " is " + scope.type + " in " + ToCedar(scope.entities.at(0));
+      return out + " is " + scope.type + " in " + entity();
   }
   std::unreachable();
 }
@@ -345,7 +348,7 @@ std::string ToCedar(const Policy& policy) {
   std::string out;
   for (const Annotation& annotation : policy.annotations) {
     out += '@' + annotation.key;
-    out += annotation.value.empty() ? "\n" : '(' + QuoteString(annotation.value) + ")\n";
+    out += annotation.has_value ? '(' + QuoteString(annotation.value) + ")\n" : "\n";
   }
   out += policy.effect == Effect::kPermit ? "permit (" : "forbid (";
   out += ScopeText(Variable::kPrincipal, policy.principal) + ", " +

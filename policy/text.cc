@@ -96,8 +96,14 @@ EscapeResult ReadUnicodeEscape(std::string_view raw, size_t at) {
   return Escaped{.code_point = code_point, .length = length};
 }
 
-// The escape that begins with the backslash at `at`.
+// Whether this is not simply itself in a string.
+bool IsSpecial(char c) { return c == '\\' || c == '\r'; }
+
+// The escape that begins with the special character at `at`.
 EscapeResult ReadEscape(std::string_view raw, size_t at) {
+  if (raw[at] == '\r') {
+    return Bad(at, 1, "a carriage return in a string is written \\r");
+  }
   const char kind = at + 1 < raw.size() ? raw[at + 1] : '\0';
   switch (kind) {
     case 'n':
@@ -206,10 +212,7 @@ std::expected<std::string, EscapeError> Unescape(std::string_view raw) {
   std::string out;
   out.reserve(raw.size());
   for (size_t at = 0; at < raw.size();) {
-    if (raw[at] == '\r') {
-      return std::unexpected(EscapeError{at, 1, "a carriage return in a string is written \\r"});
-    }
-    if (raw[at] != '\\') {
+    if (!IsSpecial(raw[at])) {
       out += raw[at++];
       continue;
     }
@@ -225,27 +228,31 @@ std::expected<std::string, EscapeError> Unescape(std::string_view raw) {
 
 std::expected<Pattern, EscapeError> UnescapePattern(std::string_view raw) {
   Pattern pattern{.pieces = {""}};
-  size_t part = 0;  // Where the part begins that has no star in it.
-  for (size_t at = 0; at <= raw.size(); ++at) {
-    const bool escaped_star = raw.substr(at, 2) == "\\*";
-    if (at < raw.size() && raw[at] != '*' && !escaped_star) {
-      at += raw[at] == '\\' && at + 1 < raw.size() ? 1 : 0;
+  for (size_t at = 0; at < raw.size();) {
+    if (raw.substr(at).starts_with("\\*")) {
+      pattern.pieces.back() += '*';
+      at += 2;
       continue;
     }
-    std::string& piece = pattern.pieces.back();
-    std::expected<std::string, EscapeError> plain = Unescape(raw.substr(part, at - part));
-    if (!plain) {
-      plain.error().offset += part;
-      return std::unexpected(std::move(plain).error());
-    }
-    piece += *plain;
-    if (escaped_star) {
-      piece += '*';
+    if (!IsSpecial(raw[at])) {
+      if (raw[at] == '*') {
+        pattern.pieces.emplace_back();
+      } else {
+        pattern.pieces.back() += raw[at];
+      }
       ++at;
-    } else if (at < raw.size() && (pattern.pieces.size() == 1 || !piece.empty())) {
-      pattern.pieces.emplace_back();  // Neighbouring wildcards are one.
+      continue;
     }
-    part = at + 1;
+    const EscapeResult escaped = ReadEscape(raw, at);
+    if (!escaped) {
+      return std::unexpected(escaped.error());
+    }
+    if (escaped->code_point == '*') {
+      pattern.pieces.emplace_back();
+    } else {
+      AppendUtf8(pattern.pieces.back(), escaped->code_point);
+    }
+    at += escaped->length;
   }
   return pattern;
 }

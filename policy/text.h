@@ -44,7 +44,8 @@ struct EscapeError {
 // The string that `raw`, the text between the quotes, stands for.
 std::expected<std::string, EscapeError> Unescape(std::string_view raw);
 
-// The same for the right side of `like`, where `*` is a wildcard and `\*` a star.
+// The same for the right side of `like`, where `*` is a wildcard and `\*` a star. As in Cedar, a
+// star that is written as \x2a or \u{2a} is a wildcard too.
 std::expected<Pattern, EscapeError> UnescapePattern(std::string_view raw);
 
 }  // namespace palyra::policy

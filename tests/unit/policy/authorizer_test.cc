@@ -109,28 +109,5 @@ TEST(Judge, AForbidThatErrorsDenies) {
   EXPECT_EQ(AskJudge(std::string(kForbidFails) + kPermit).verdict, Verdict::kDeny);
 }
 
-TEST(PolicySet, NumbersPoliciesOverAllSources) {
-  const auto set = PolicySet::Parse(
-      {Source("\n\n@id(\"git-only\")\npermit (principal, action, resource);", "net.cedar"),
-       Source("", "empty.cedar"), Source(std::string(kForbid) + kPermit, "more.cedar")});
-  ASSERT_TRUE(set);
-  ASSERT_EQ(set->size(), 3U);
-  EXPECT_EQ((*set)[0].Label(), "policy0 (\"git-only\", net.cedar:3)");
-  EXPECT_EQ((*set)[2].Label(), "policy2 (more.cedar:1)");
-  EXPECT_EQ(set->Find("policy1"), &(*set)[1]);
-  for (const char* id : {"policy3", "policy", "policy01", "git-only", "policy1x", ""}) {
-    EXPECT_EQ(set->Find(id), nullptr) << id;
-  }
-}
-
-TEST(PolicySet, ReportsTheErrorsOfAllSources) {
-  const auto set =
-      PolicySet::Parse({Source("permit;", "a"), Source(kPermit, "b"), Source("x", "c")});
-  ASSERT_FALSE(set);
-  ASSERT_EQ(set.error().size(), 2U);
-  EXPECT_EQ(set.error()[0].source->name(), "a");
-  EXPECT_EQ(set.error()[1].source->name(), "c");
-}
-
 }  // namespace
 }  // namespace palyra::policy

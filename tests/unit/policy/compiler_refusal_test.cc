@@ -84,6 +84,10 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Heads, RefusalTest,
     testing::Values(
+        Refusal{"forbid (principal == ?principal, action, resource);", "LOW-TEMPLATE",
+                "principal == ?principal", "decides nothing"},
+        Refusal{"forbid (principal, action, resource in ?resource);", "LOW-TEMPLATE",
+                "resource in ?resource", "decides nothing"},
         Refusal{"permit (principal, action == Palyra::Action::\"file.read\", resource);",
                 "LOW-ACTION", "action == Palyra::Action::\"file.read\"",
                 "is not enforced by this version"},

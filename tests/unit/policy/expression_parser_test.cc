@@ -37,7 +37,7 @@ TEST(ExpressionParser, GroupsByPrecedence) {
       {"1\u00a0+\u2003 2\u3000", "1 + 2"},
       {"007", "7"},
       {"\"a\nb\"", "\"a\\nb\""},
-      {"context.a like \"a**b\"", "context.a like \"a*b\""},
+      {"context.a like \"\\x2a\\u{2a}\\*\"", "context.a like \"**\\*\""},
       {"--1", "-(-1)"},
   };
   for (const auto& c : cases) {
@@ -244,6 +244,16 @@ TEST(ExpressionParser, SpansCoverTheText) {
   ASSERT_NE(expr, nullptr);
   EXPECT_EQ(expr->span, (Span{2, 27}));
   EXPECT_EQ(std::get<Binary>(expr->node).right->span, (Span{6, 23}));
+}
+
+TEST(ExpressionParser, SpansBeginAtTheParenthesisOfTheLeftOperand) {
+  for (const std::string text :
+       {"(1 + 2) == 3", "(1) + 2", "(1) * 2", "(1) - 2 - 3", "((context)).a", "(context)[\"a\"]",
+        "(context.s).contains((1))", "([]).isEmpty()", "(context) has a.b",
+        "(context.s) like \"x\"", "(context.a) is A in (B::\"b\")", "(context.ip).isIpv4()",
+        "(true) && (false)", "(true) || (false)", "(context.a) in (context.b)"}) {
+    EXPECT_EQ(MustParse(text)->span, (Span{0, static_cast<uint32_t>(text.size())})) << text;
+  }
 }
 
 TEST(ExpressionParser, FoldsConstantsOnce) {

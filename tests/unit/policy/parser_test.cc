@@ -24,6 +24,9 @@ TEST(Parser, ReadsEveryFormOfScope) {
            "",
            "// nothing",
            "permit(principal,action,resource);forbid(principal,action,resource);",
+           "permit (principal == (A::\"a\"), action in ([(Action::\"b\"),]), resource in "
+           "((C::\"c\")));",
+           "@__cedar permit (principal is principal, action == (Action::\"b\"), resource);",
        }) {
     EXPECT_EQ(PolicyErrors(text), "") << text;
   }
@@ -50,6 +53,12 @@ TEST(Parser, RefusesEveryOtherPolicy) {
            "permit (principal, action is Action, resource);",
            "permit (principal, action == Verb::\"a\", resource);",
            "permit (principal, action in [Action::\"a\", B::\"c\"], resource);",
+           "permit (principal, action in [[Action::\"a\"]], resource);",
+           "permit (principal, action == ([Action::\"a\"]), resource);",
+           "permit (principal is (A), action, resource);",
+           "permit (principal == (A::\"a\", action, resource);",
+           "permit (principal is __cedar, action, resource);",
+           "permit (principal : A, action, resource);",
            "permit (principal, action == Actions::\"a\", resource);",
            "permit (principal, action, resource == A::\"a\" in B::\"b\");",
            "permit (principal, action, resource) when true;",
@@ -68,16 +77,58 @@ TEST(Parser, RefusesEveryOtherPolicy) {
   }
 }
 
-TEST(Parser, RefusesTemplatesByName) {
-  EXPECT_EQ(PolicyErrors("permit (principal == ?principal, action, resource);"),
-            "test.cedar:1:22: error: templates are not supported\n"
-            "permit (principal == ?principal, action, resource);\n"
-            "                     ^^^^^^^^^^\n"
-            "hint: write the entity instead of ?principal\n");
-  for (const char* text : {"permit (principal, action, resource in ?resource);",
-                           "permit (principal is A in ?principal, action, resource);",
-                           "permit (principal, action, resource) when { ?resource == 1 };"}) {
-    EXPECT_NE(PolicyErrors(text).find("templates are not supported"), std::string::npos) << text;
+TEST(Parser, ReadsTemplates) {
+  const struct {
+    const char* text;
+    bool principal;
+    bool resource;
+  } cases[] = {
+      {"permit (principal == ?principal, action, resource);", true, false},
+      {"permit (principal in ?principal, action, resource in ?resource);", true, true},
+      {"permit (principal, action, resource is A::B in ?resource);", false, true},
+      {"permit (principal is A in (?principal), action, resource == ((?resource)));", true, true},
+      {"permit (principal, action, resource);", false, false},
+  };
+  for (const auto& c : cases) {
+    const auto parsed = ParsePolicies(Source(c.text));
+    ASSERT_TRUE(parsed) << Render(parsed.error());
+    const Policy& policy = parsed->at(0);
+    EXPECT_EQ(policy.principal.slot, c.principal) << c.text;
+    EXPECT_EQ(policy.resource.slot, c.resource) << c.text;
+    EXPECT_EQ(policy.is_template(), c.principal || c.resource) << c.text;
+    EXPECT_EQ(policy.whole == nullptr, policy.is_template()) << c.text;
+    const auto again = ParsePolicies(Source(ToCedar(policy)));
+    ASSERT_TRUE(again) << ToCedar(policy);
+    EXPECT_TRUE(SamePolicy(policy, again->at(0))) << ToCedar(policy);
+  }
+}
+
+TEST(Parser, RefusesSlotsAnywhereElse) {
+  const struct {
+    const char* text;
+    const char* message;
+  } cases[] = {
+      {"permit (principal == ?resource, action, resource);",
+       "expected an entity or the slot ?principal, found ?resource"},
+      {"permit (principal, action, resource in ?principal);",
+       "expected an entity or the slot ?resource, found ?principal"},
+      {"permit (principal == ?user, action, resource);",
+       "expected an entity or the slot ?principal, found ?user"},
+      {"permit (principal == ? principal, action, resource);",
+       "expected an entity or the slot ?principal, found ?"},
+      {"permit (principal is ?principal, action, resource);",
+       "expected a name, found a template slot"},
+      {"permit (principal, action == ?action, resource);",
+       "the action of a policy cannot be a slot"},
+      {"permit (principal, action in [?principal], resource);",
+       "the action of a policy cannot be a slot"},
+      {"permit (principal, action, resource) when { principal == ?principal };",
+       "a slot cannot stand in a condition"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_NE(PolicyErrors(c.text).find(std::string("error: ") + c.message + "\n"),
+              std::string::npos)
+        << PolicyErrors(c.text);
   }
 }
 
