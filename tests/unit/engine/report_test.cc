@@ -1,0 +1,90 @@
+// The report says what holds each promise, and never that something is held which is not.
+
+#include "engine/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "tests/support/require_feature.h"
+#include "tests/unit/engine/own_kernel.h"
+
+namespace palyra::engine {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsSupersetOf;
+
+class ReportTest : public testing::Test {
+ protected:
+  void SetUp() override { PALYRA_REQUIRE_FEATURE(tests::Root()); }
+
+  // On a kernel that has everything but `absent`.
+  static EnforcementReport Report(const std::set<Feature>& absent, uid_t uid = 1000) {
+    Features features([&absent](Feature feature) {
+      return FeatureState{.present = !absent.contains(feature), .detail = {}};
+    });
+    ToolUser user;
+    user.uid = uid;
+    user.chosen_by = "--user";
+    return BuildReport(OwnKernel::Get().objects(), features, user);
+  }
+
+  static std::set<std::string> NotHeld(const EnforcementReport& report) {
+    std::set<std::string> names;
+    for (const Promise& promise : report.promises) {
+      if (!promise.held) names.insert(promise.name);
+    }
+    return names;
+  }
+
+  // What a whole kernel holds and one without `absent` does not.
+  static std::set<std::string> Lost(const std::set<Feature>& absent, uid_t uid = 1000) {
+    std::set<std::string> lost = NotHeld(Report(absent, uid));
+    for (const std::string& name : NotHeld(Report({}))) lost.erase(name);
+    return lost;
+  }
+};
+
+TEST_F(ReportTest, GivesAMechanismOrAReasonForEachPromise) {
+  std::set<std::string> names;
+  for (const Promise& promise : Report({}).promises) {
+    EXPECT_FALSE(promise.mechanism.empty()) << promise.name;
+    EXPECT_TRUE(names.insert(promise.name).second) << promise.name << " twice";
+  }
+}
+
+TEST_F(ReportTest, SaysWhatEachMissingFeatureTakesAway) {
+  EXPECT_EQ(Lost({}), std::set<std::string>());
+  EXPECT_EQ(Lost({Feature::kLandlockScopes}),
+            std::set<std::string>{"no signals or abstract unix sockets outside"});
+  EXPECT_EQ(Lost({Feature::kLandlock, Feature::kLandlockScopes}),
+            (std::set<std::string>{"no tracing of processes outside",
+                                   "no signals or abstract unix sockets outside"}));
+  // Without cgroup.kill a run ends whole too, by another way.
+  EXPECT_EQ(Lost({Feature::kCgroupKill}), std::set<std::string>());
+  EXPECT_THAT(ReportText(Report({Feature::kCgroupKill})), HasSubstr("freeze and kill"));
+}
+
+TEST_F(ReportTest, SaysThatRootOwnsTheHost) {
+  EXPECT_EQ(Lost({}, 0),
+            (std::set<std::string>{"file permissions restrain the tool",
+                                   "no capabilities, none to be gained", "stays in its cgroup"}));
+}
+
+TEST_F(ReportTest, NamesWhatThisVersionDoesNotHold) {
+  EXPECT_THAT(NotHeld(Report({})),
+              IsSupersetOf({"unix sockets by path", "net.bind, net.listen", "files, programs"}));
+}
+
+TEST_F(ReportTest, IsOneLineForEachPromiseInColumns) {
+  EXPECT_EQ(ReportText({.promises = {{.name = "a", .held = true, .mechanism = "m"},
+                                     {.name = "long", .held = false, .mechanism = "why"}}}),
+            "held      a     m\n"
+            "NOT HELD  long  why\n");
+}
+
+}  // namespace
+}  // namespace palyra::engine
