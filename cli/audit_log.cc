@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -93,6 +94,7 @@ void AuditLog::WriteLine(const std::string& line) {
 }
 
 void AuditLog::Write(const palyra_event& event, const Denial& denial) {
+  if (++denials_ > kMostDenials) return;
   const size_t length = strnlen(event.comm, sizeof(event.comm));
   nlohmann::ordered_json record = {
       {"event", "denial"},          {"time", TimeOfEvent(event)},
@@ -112,7 +114,8 @@ void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status) {
                   {"end", EndName(outcome.end)},
                   {"status", status},
                   {"denied", outcome.counters.denied},
-                  {"lost", outcome.counters.lost}}));
+                  {"lost", outcome.counters.lost},
+                  {"left_out", denials_ - std::min(denials_, kMostDenials)}}));
 }
 
 }  // namespace palyra::cli

@@ -3,6 +3,7 @@
 #ifndef PALYRA_CLI_AUDIT_LOG_H_
 #define PALYRA_CLI_AUDIT_LOG_H_
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -15,15 +16,18 @@ namespace palyra::cli {
 
 class AuditLog {
  public:
+  static constexpr uint64_t kMostDenials = 100'000;
+
   // Appends to `path`, made with mode 0600 where it is missing. Not through a symbolic
   // link in any part of the path, nor into a pipe or a file with a second name: the tool may have
   // made those.
   static Result<AuditLog> Open(const std::string& path);
 
   // {"event":"denial","time","cgroup","verdict","action","protocol","address","port","pid","comm",
-  //  "policies","layer"}. Each record is one write; a failure is remembered.
+  //  "policies","layer"}. Each record is one write; a failure is remembered. A run that is denied
+  // without end does not fill the disk: denials after the first kMostDenials are only counted.
   void Write(const palyra_event& event, const Denial& denial);
-  // {"event":"end","time","run","status","end","denied","lost"}
+  // {"event":"end","time","run","end","status","denied","lost","left_out"}
   void WriteEnd(const engine::RunOutcome& outcome, int status);
 
   // The first write that failed.
@@ -35,6 +39,7 @@ class AuditLog {
 
   UniqueFd fd_;
   Result<void> state_;
+  uint64_t denials_ = 0;
 };
 
 }  // namespace palyra::cli

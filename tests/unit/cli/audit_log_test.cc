@@ -144,13 +144,25 @@ TEST_F(AuditLogTest, WritesTheEndOfTheRun) {
   outcome.counters = {.denied = 7, .lost = 2};
   log.WriteEnd(outcome, 124);
   const ordered_json record = Records().at(0);
-  EXPECT_THAT(Keys(record), ElementsAre("event", "time", "run", "end", "status", "denied", "lost"));
+  EXPECT_THAT(Keys(record),
+              ElementsAre("event", "time", "run", "end", "status", "denied", "lost", "left_out"));
   EXPECT_EQ(record["event"], "end");
   EXPECT_EQ(record["run"], "0123");
   EXPECT_EQ(record["end"], "timed out");
   EXPECT_EQ(record["status"], 124);
   EXPECT_EQ(record["denied"], 7);
   EXPECT_EQ(record["lost"], 2);
+  EXPECT_EQ(record["left_out"], 0);
+}
+
+TEST_F(AuditLogTest, CountsWhatIsTooMuchForTheDisk) {
+  AuditLog log = Open();
+  const palyra_event event = EventNow("x");
+  for (uint64_t i = 0; i < AuditLog::kMostDenials + 3; ++i) log.Write(event, DeniedConnect());
+  log.WriteEnd({}, 0);
+  const std::vector<ordered_json> records = Records();
+  ASSERT_EQ(records.size(), AuditLog::kMostDenials + 1);
+  EXPECT_EQ(records.back()["left_out"], 3);
 }
 
 TEST_F(AuditLogTest, MakesAFileForItsOwnerAlone) {
