@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "policy/entity_json.h"
 #include "policy/json_tree.h"
 #include "policy/json_value.h"
 #include "policy/printer.h"
@@ -105,59 +106,20 @@ class Closure {
   std::vector<Frame> stack_;
 };
 
-Result<std::unordered_set<EntityUid>> ParentsFromJson(const JsonNode& node,
-                                                      const std::string& place) {
-  if (node.AsArray() == nullptr) {
-    return FailWith(place + ": \"parents\" must be an array");
-  }
-  std::unordered_set<EntityUid> parents;
-  size_t index = 0;
-  for (const JsonNode& parent : *node.AsArray()) {
-    Result<EntityUid> uid = UidFromJson(parent, place + ": parent " + std::to_string(index++));
-    if (!uid) {
-      return std::unexpected(std::move(uid).error());
-    }
-    parents.insert(*std::move(uid));
-  }
-  return parents;
-}
-
-Result<Entity> EntityFromJson(const JsonNode& node, std::string place) {
-  if (node.AsObject() == nullptr) {
-    return FailWith(place + ": expected an object");
-  }
-  const JsonNode* uid_node = node.Find("uid");
-  const JsonNode* attrs_node = node.Find("attrs");
-  const JsonNode* parents_node = node.Find("parents");
-  const JsonNode* tags_node = node.Find("tags");
-  if (uid_node == nullptr || attrs_node == nullptr || parents_node == nullptr) {
-    const std::string_view missing = uid_node == nullptr     ? "uid"
-                                     : attrs_node == nullptr ? "attrs"
-                                                             : "parents";
-    return FailWith(place + ": \"" + std::string(missing) + "\" is missing");
-  }
-  Result<EntityUid> uid = UidFromJson(*uid_node, place + ": \"uid\"");
-  if (!uid) {
-    return std::unexpected(std::move(uid).error());
-  }
-  place += ", " + ToCedar(*uid);
-  Result<RecordValue> attrs = RecordFromJson(*attrs_node, place, "attribute");
+Result<Entity> EntityOfFrame(EntityFrame frame) {
+  Result<RecordValue> attrs = RecordFromJson(*frame.attrs, frame.place, "attribute");
   if (!attrs) {
     return std::unexpected(std::move(attrs).error());
   }
   Result<RecordValue> tags =
-      tags_node == nullptr ? RecordValue() : RecordFromJson(*tags_node, place, "tag");
+      frame.tags == nullptr ? RecordValue() : RecordFromJson(*frame.tags, frame.place, "tag");
   if (!tags) {
     return std::unexpected(std::move(tags).error());
   }
-  Result<std::unordered_set<EntityUid>> parents = ParentsFromJson(*parents_node, place);
-  if (!parents) {
-    return std::unexpected(std::move(parents).error());
-  }
-  return Entity{.uid = *std::move(uid),
+  return Entity{.uid = std::move(frame.uid),
                 .attrs = *std::move(attrs),
                 .tags = *std::move(tags),
-                .ancestors = *std::move(parents)};
+                .ancestors = std::move(frame.parents)};
 }
 
 std::string CycleText(const std::vector<EntityUid>& cycle) {
@@ -191,25 +153,11 @@ Result<EntityStore> EntityStore::Create(std::vector<Entity> entities) {
 }
 
 Result<EntityStore> EntityStore::FromJson(const SourceFile& source) {
-  const Result<JsonNode> root = ParseJson(source);
-  if (!root) {
-    return std::unexpected(root.error());
+  Result<std::vector<Entity>> entities = EntityListFromJson(source, EntityOfFrame);
+  if (!entities) {
+    return std::unexpected(std::move(entities).error());
   }
-  const JsonNode::Array* array = root->AsArray();
-  if (array == nullptr) {
-    return FailWith(source.name() + ": expected an array of entities");
-  }
-  std::vector<Entity> entities;
-  entities.reserve(array->size());
-  for (const JsonNode& node : *array) {
-    Result<Entity> entity =
-        EntityFromJson(node, source.name() + ": entity " + std::to_string(entities.size()));
-    if (!entity) {
-      return std::unexpected(std::move(entity).error());
-    }
-    entities.push_back(*std::move(entity));
-  }
-  Result<EntityStore> store = Create(std::move(entities));
+  Result<EntityStore> store = Create(*std::move(entities));
   if (!store) {
     store.error().message.insert(0, source.name() + ": ");
   }

@@ -135,6 +135,20 @@ const JsonNode* JsonNode::Find(std::string_view name) const {
   return found == object->members.end() ? nullptr : &*found;
 }
 
+std::optional<JsonNode> ObjectFromArray(const JsonNode& node,
+                                        std::initializer_list<std::string_view> keys) {
+  const JsonNode::Array* array = node.AsArray();
+  if (array == nullptr || array->size() > keys.size()) {
+    return std::nullopt;
+  }
+  JsonNode::Object object{*array};
+  const auto* key = keys.begin();
+  for (JsonNode& member : object.members) {
+    member.key = *key++;
+  }
+  return JsonNode{.data = std::move(object), .key = node.key};
+}
+
 Result<JsonNode> ParseJson(const SourceFile& source) {
   TreeBuilder builder(source);
   try {

@@ -4,6 +4,8 @@
 #define PALYRA_POLICY_JSON_TREE_H_
 
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,6 +25,7 @@ struct JsonNode {
   std::variant<std::monostate, bool, int64_t, std::string, Array, Object> data;  // monostate: null
   std::string key;  // Of a member of an object.
 
+  [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(data); }
   [[nodiscard]] const bool* AsBool() const { return std::get_if<bool>(&data); }
   [[nodiscard]] const int64_t* AsLong() const { return std::get_if<int64_t>(&data); }
   [[nodiscard]] const std::string* AsString() const { return std::get_if<std::string>(&data); }
@@ -32,6 +35,12 @@ struct JsonNode {
   // The member of an object; null where there is none, or this is no object.
   [[nodiscard]] const JsonNode* Find(std::string_view name) const;
 };
+
+// Cedar's own reader takes an array in place of some objects: the values of `keys` in order, the
+// last ones left out or not. The object that such an array stands for; nothing where `node` is
+// something else.
+std::optional<JsonNode> ObjectFromArray(const JsonNode& node,
+                                        std::initializer_list<std::string_view> keys);
 
 // The whole text as one value. Refused: numbers that are not 64-bit signed integers, duplicate
 // keys, nesting beyond kMaxNesting, and what is not JSON (RFC 8259) in UTF-8. The message says

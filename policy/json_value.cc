@@ -22,59 +22,46 @@ const JsonNode* FindEscape(const JsonNode& node, std::string_view key) {
   return object != nullptr && object->members.size() == 1 ? node.Find(key) : nullptr;
 }
 
-Result<EntityUid> TypeAndIdFromJson(const JsonNode& node, const std::string& place) {
-  const JsonNode* type = node.Find("type");
-  const JsonNode* id = node.Find("id");
+struct TypeAndId {
+  const std::string* type;
+  const std::string* id;
+};
+
+std::optional<TypeAndId> FindTypeAndId(const JsonNode& node) {
+  const JsonNode::Array* array = node.AsArray();
+  const bool is_pair = array != nullptr && array->size() == 2;
+  const JsonNode* type = is_pair ? array->data() : node.Find("type");
+  const JsonNode* id = is_pair ? &array->back() : node.Find("id");
   if (type == nullptr || type->AsString() == nullptr || id == nullptr ||
       id->AsString() == nullptr) {
-    return FailAt(place, "an entity is written {\"type\": \"…\", \"id\": \"…\"}");
+    return std::nullopt;
   }
-  if (!IsTypeName(*type->AsString())) {
-    return FailAt(place, QuoteString(*type->AsString()) +
+  return TypeAndId{.type = type->AsString(), .id = id->AsString()};
+}
+
+Result<EntityUid> MakeUid(const TypeAndId& names, const std::string& place) {
+  if (!IsTypeName(*names.type)) {
+    return FailAt(place, QuoteString(*names.type) +
                              " is not an entity type; write names joined by :: without spaces");
   }
-  return EntityUid(*type->AsString(), *id->AsString());
+  return EntityUid(*names.type, *names.id);
 }
 
-Result<std::vector<Value>> ArgumentsFromJson(const JsonNode& call, const std::string& place) {
-  const JsonNode* arg = call.Find("arg");
-  const JsonNode* args = call.Find("args");
-  std::vector<Value> values;
-  if (arg != nullptr && args == nullptr) {
-    Result<Value> value = ValueFromJson(*arg, place);
-    if (!value) {
-      return std::unexpected(std::move(value).error());
-    }
-    values.push_back(*std::move(value));
-    return values;
-  }
-  if (args == nullptr || arg != nullptr || args->AsArray() == nullptr) {
-    return FailAt(place, "an extension value is written {\"fn\": \"…\", \"arg\": …}");
-  }
-  for (const JsonNode& node : *args->AsArray()) {
-    Result<Value> value = ValueFromJson(node, place);
-    if (!value) {
-      return std::unexpected(std::move(value).error());
-    }
-    values.push_back(*std::move(value));
-  }
-  return values;
-}
-
-Result<Value> CallFromJson(const JsonNode& call, const std::string& place) {
-  const JsonNode* name = call.Find("fn");
-  if (name == nullptr || name->AsString() == nullptr) {
-    return FailAt(place, "an extension value is written {\"fn\": \"…\", \"arg\": …}");
-  }
-  const std::optional<Function> function = FindFunction(*name->AsString());
+Result<Value> EvaluateCall(const CallJson& call, const std::string& place) {
+  const std::optional<Function> function = FindFunction(*call.function);
   if (!function) {
-    return FailAt(place, "there is no function " + QuoteString(*name->AsString()));
+    return FailAt(place, "there is no function " + QuoteString(*call.function));
   }
-  Result<std::vector<Value>> args = ArgumentsFromJson(call, place);
-  if (!args) {
-    return std::unexpected(std::move(args).error());
+  std::vector<Value> args;
+  args.reserve(call.args.size());
+  for (const JsonNode* node : call.args) {
+    Result<Value> value = ValueFromJson(*node, place);
+    if (!value) {
+      return value;
+    }
+    args.push_back(*std::move(value));
   }
-  EvalResult value = ApplyCall(*function, *args, Span{});
+  EvalResult value = ApplyCall(*function, args, Span{});
   if (!value) {
     return FailAt(place, value.error().message);
   }
@@ -97,9 +84,48 @@ Result<Value> SetFromJson(const JsonNode::Array& array, const std::string& place
 
 }  // namespace
 
+std::optional<CallJson> FindCall(const JsonNode& node) {
+  const JsonNode* function = node.Find("fn");
+  const JsonNode* arg = node.Find("arg");
+  const JsonNode* args = node.Find("args");
+  if (function == nullptr || function->AsString() == nullptr ||
+      (arg == nullptr && (args == nullptr || args->AsArray() == nullptr))) {
+    return std::nullopt;
+  }
+  CallJson call{.function = function->AsString(), .args = {}};
+  if (arg != nullptr) {
+    call.args.push_back(arg);
+  } else {
+    for (const JsonNode& each : *args->AsArray()) {
+      call.args.push_back(&each);
+    }
+  }
+  return call;
+}
+
+std::optional<Error> CheckNoExprEscape(const JsonNode& node, const std::string& place) {
+  const JsonNode* escape = node.Find("__expr");
+  if (escape == nullptr || escape->AsString() == nullptr) {
+    return std::nullopt;
+  }
+  return Error{.code = ErrorCode::kInvalidArgument,
+               .system_errno = 0,
+               .message = place +
+                          ": the escape \"__expr\" is no longer part of Cedar; use \"__entity\" or "
+                          "\"__extn\""};
+}
+
 Result<EntityUid> UidFromJson(const JsonNode& node, const std::string& place) {
-  const JsonNode* escaped = FindEscape(node, "__entity");
-  return TypeAndIdFromJson(escaped == nullptr ? node : *escaped, place);
+  if (std::optional<Error> error = CheckNoExprEscape(node, place)) {
+    return std::unexpected(*std::move(error));
+  }
+  const JsonNode* escaped = node.Find("__entity");
+  std::optional<TypeAndId> names = escaped == nullptr ? std::nullopt : FindTypeAndId(*escaped);
+  if (!names) {
+    names = FindTypeAndId(node);
+  }
+  return names ? MakeUid(*names, place)
+               : FailAt(place, "an entity is written {\"type\": \"…\", \"id\": \"…\"}");
 }
 
 Result<RecordValue> RecordFromJson(const JsonNode& node, const std::string& place,
@@ -139,17 +165,21 @@ Result<Value> ValueFromJson(const JsonNode& node, const std::string& place) {
     return FailAt(place, "null is not a Cedar value; leave the attribute out");
   }
   if (const JsonNode* entity = FindEscape(node, "__entity")) {
-    Result<EntityUid> uid = TypeAndIdFromJson(*entity, place);
-    return uid ? Result<Value>(Value::Entity(*std::move(uid)))
-               : std::unexpected(std::move(uid).error());
+    if (const std::optional<TypeAndId> names = FindTypeAndId(*entity)) {
+      Result<EntityUid> uid = MakeUid(*names, place);
+      return uid ? Result<Value>(Value::Entity(*std::move(uid)))
+                 : std::unexpected(std::move(uid).error());
+    }
   }
-  if (const JsonNode* call = FindEscape(node, "__extn")) {
-    return CallFromJson(*call, place);
+  if (const JsonNode* escaped = FindEscape(node, "__extn")) {
+    if (const std::optional<CallJson> call = FindCall(*escaped)) {
+      return EvaluateCall(*call, place);
+    }
   }
   if (FindEscape(node, "__expr") != nullptr) {
-    return FailAt(place,
-                  "the escape \"__expr\" is no longer part of Cedar; use \"__entity\" or "
-                  "\"__extn\"");
+    if (std::optional<Error> error = CheckNoExprEscape(node, place)) {
+      return std::unexpected(*std::move(error));
+    }
   }
   Result<RecordValue> record = RecordFromJson(node, place, "attribute");
   return record ? Result<Value>(Value::Record(record->fields()))

@@ -4,7 +4,9 @@
 #ifndef PALYRA_POLICY_JSON_VALUE_H_
 #define PALYRA_POLICY_JSON_VALUE_H_
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "policy/json_tree.h"
@@ -12,12 +14,25 @@
 
 namespace palyra::policy {
 
-// {"type", "id"}, or {"__entity": {"type", "id"}}. `place` begins every message.
+// {"type", "id"}, [type, id], or {"__entity": either}; other keys are ignored. `place` begins every
+// message.
 Result<EntityUid> UidFromJson(const JsonNode& node, const std::string& place);
 
-// An object with the one key __entity or __extn is an entity or the result of an extension function
-// ({"fn", "arg"} or {"fn", "args"}); with any other key beside it it is a record. Refused: null,
-// the old escape __expr, functions that do not exist and calls that error.
+// What a call of an extension function is written as: {"fn", "arg"} or {"fn", "args"}.
+struct CallJson {
+  const std::string* function;
+  std::vector<const JsonNode*> args;
+};
+
+// Nothing where `node` is something else. Pointers into `node`.
+std::optional<CallJson> FindCall(const JsonNode& node);
+
+// The refusal of the old escape {"__expr": "…"} where `node` has that key with a string.
+std::optional<Error> CheckNoExprEscape(const JsonNode& node, const std::string& place);
+
+// An object whose one key is __entity or __extn, with what belongs there behind it, is an entity or
+// the result of an extension function; every other object is a record. Refused: null, the old
+// escape __expr, functions that there are not and calls that error.
 Result<Value> ValueFromJson(const JsonNode& node, const std::string& place);
 
 // Each member of an object as a value.

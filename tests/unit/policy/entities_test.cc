@@ -49,6 +49,13 @@ TEST(Entities, ReadEveryFormOfValue) {
       {R"({"__entity": {"type": "A", "id": "b"}, "x": 1})",
        "{__entity: {id: \"b\", type: \"A\"}, x: 1}"},
       {R"({"fn": "ip", "arg": "::1"})", "{arg: \"::1\", fn: \"ip\"}"},
+      // So is an escape with something else behind it than what belongs there.
+      {R"({"__entity": "A::\"b\""})", R"({__entity: "A::\"b\""})"},
+      {R"({"__extn": {"fn": "ip"}})", R"({__extn: {fn: "ip"}})"},
+      {R"({"__expr": 1})", "{__expr: 1}"},
+      // Cedar's reader takes the two strings in a row, and the first of two ways to give arguments.
+      {R"({"__entity": ["A", "b"]})", R"(A::"b")"},
+      {R"({"__extn": {"fn": "ip", "arg": "::1", "args": []}})", R"(ip("::1"))"},
   };
   for (const auto& c : cases) {
     EXPECT_EQ(Attribute(c.json), c.value) << c.json;
@@ -77,8 +84,6 @@ TEST(Entities, SayWhereAValueIsWrong) {
        "integers"},
       {R"({"b": 1, "c": 2, "b": 3})",
        "e.json: at [0].attrs.a.b: this key stands twice in its object"},
-      {R"({"__entity": "A::\"b\""})",
-       at + ": an entity is written {\"type\": \"…\", \"id\": \"…\"}"},
       {R"({"__entity": {"type": "A :: B", "id": "c"}})",
        at + ": \"A :: B\" is not an entity type; write names joined by :: without spaces"},
       {R"({"__extn": {"fn": "decimal", "arg": "1"}})",
@@ -86,8 +91,6 @@ TEST(Entities, SayWhereAValueIsWrong) {
       {R"({"__extn": {"fn": "foo", "arg": "1.0"}})", at + ": there is no function \"foo\""},
       {R"({"__extn": {"fn": "ip", "arg": "1.2.3"}})",
        at + ": not an IP address or range: \"1.2.3\""},
-      {R"({"__extn": {"fn": "ip"}})",
-       at + ": an extension value is written {\"fn\": \"…\", \"arg\": …}"},
       {R"({"__expr": "1"})",
        at + ": the escape \"__expr\" is no longer part of Cedar; use \"__entity\" or \"__extn\""},
   };
