@@ -241,7 +241,8 @@ bool PolicyParser::ParseCondition(std::vector<Condition>& conditions) {
   return true;
 }
 
-// What can be said of a text before it has tokens.
+}  // namespace
+
 std::optional<Diagnostic> CheckText(const SourcePtr& source) {
   Diagnostic diagnostic{.severity = Severity::kError,
                         .code = "parse-encoding",
@@ -261,8 +262,6 @@ std::optional<Diagnostic> CheckText(const SourcePtr& source) {
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 std::expected<std::vector<Policy>, std::vector<Diagnostic>> ParsePolicies(const SourcePtr& source) {
   if (std::optional<Diagnostic> bad = CheckText(source)) {

@@ -8,6 +8,7 @@
 #define PALYRA_POLICY_PARSER_H_
 
 #include <expected>
+#include <optional>
 #include <vector>
 
 #include "policy/ast.h"
@@ -22,6 +23,9 @@ std::expected<std::vector<Policy>, std::vector<Diagnostic>> ParsePolicies(const 
 
 // One expression and nothing behind it.
 std::expected<ExprPtr, std::vector<Diagnostic>> ParseExpression(const SourcePtr& source);
+
+// What is wrong with a text before it has tokens: it is no UTF-8, or too large.
+std::optional<Diagnostic> CheckText(const SourcePtr& source);
 
 // Whether `name` is an entity type as Cedar writes it in data: identifiers joined by "::" without
 // spaces, none of them reserved.

@@ -1,0 +1,482 @@
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "policy/printer.h"
+#include "policy/schema/schema.h"
+
+namespace palyra::policy {
+namespace {
+
+std::string Qualify(const std::string& scope, const std::string& name) {
+  return scope.empty() ? name : scope + "::" + name;
+}
+
+bool IsUnqualified(std::string_view name) { return name.find("::") == std::string_view::npos; }
+
+// Bool, Long, String and the extension types, by their own names without `__cedar::`.
+const Type* FindBuiltIn(std::string_view name) {
+  if (name == "Bool") return &kBoolType;
+  if (name == "Long") return &kLongType;
+  if (name == "String") return &kStringType;
+  const std::optional<ExtensionType> extension = FindExtensionType(name);
+  return extension ? &ExtensionTypeOf(*extension) : nullptr;
+}
+
+// kNever stands for a common type that was reported as wrong already.
+bool IsNoRecord(const Type* type) {
+  return type != nullptr && type->kind != TypeKind::kRecord && type->kind != TypeKind::kNever;
+}
+
+}  // namespace
+
+class SchemaResolver {
+ public:
+  explicit SchemaResolver(std::span<const SchemaFragment> fragments) : fragments_(fragments) {}
+
+  std::expected<Schema, std::vector<Diagnostic>> Resolve();
+
+ private:
+  // Where a declaration or a reference stands.
+  struct Place {
+    const SchemaFragment* fragment;
+    const std::string* scope;  // The name of the namespace.
+  };
+  struct CommonType {
+    const WrittenCommonType* written;
+    Place place;
+    const Type* type = nullptr;
+    bool is_open = false;  // Being resolved.
+  };
+  struct EntityType {
+    const WrittenEntityType* written;
+    Place place;
+    EntityTypeInfo* info;
+  };
+  struct Action {
+    const WrittenAction* written;
+    Place place;
+  };
+  struct Reference {
+    CommonType* common = nullptr;
+    const Type* built_in = nullptr;
+    EntityTypeInfo* entity = nullptr;
+  };
+  enum class Wanted : uint8_t { kCommon, kEntity, kEither };
+
+  void Collect();
+  void CollectScope(const Place& place, const WrittenNamespace& scope);
+  EntityTypeInfo* AddEntityType(std::string name);
+  void CheckShadowing();
+  void ResolveTypes();
+  void ResolveEntityType(const EntityType& entity);
+  void ResolveActions();
+  ActionInfo ResolveAction(const EntityUid& uid, const Action& action);
+  std::optional<EntityUid> ResolveActionRef(const WrittenActionRef& ref, const Place& place);
+  void CloseActions();
+  void CloseEntityTypes();
+
+  std::optional<Reference> Find(const std::string& name, Wanted wanted, const Place& place);
+  // Null after an error.
+  const Type* TypeOf(const WrittenType& written, const Place& place);
+  const Type* NamedType(const WrittenType& written, Wanted wanted, const Place& place);
+  const Type* RecordOf(const WrittenType& written, const Place& place);
+  const Type* CommonTypeOf(CommonType& common, const std::string& name);
+  // A type in a list that takes only declared entity types.
+  EntityTypeInfo* DeclaredEntity(const WrittenName& name, const Place& place);
+  std::vector<const EntityTypeInfo*> DeclaredEntities(const std::vector<WrittenName>& names,
+                                                      const Place& place);
+
+  void Report(const SchemaFragment& fragment, Span span, std::string_view code,
+              const std::string& message, std::optional<std::string> hint = std::nullopt);
+
+  std::span<const SchemaFragment> fragments_;
+  Schema schema_;
+  std::map<std::string, CommonType> common_types_;
+  std::map<std::string, EntityType> entity_types_;
+  std::map<std::string, EntityTypeInfo*> action_types_;
+  std::map<EntityUid, Action> actions_;
+  std::map<EntityTypeInfo*, std::set<EntityTypeInfo*>> parents_;
+  std::vector<Diagnostic> diagnostics_;
+};
+
+void SchemaResolver::Report(const SchemaFragment& fragment, Span span, std::string_view code,
+                            const std::string& message, std::optional<std::string> hint) {
+  diagnostics_.push_back(
+      {.severity = Severity::kError,
+       .code = std::string(code),
+       .message = fragment.has_spans ? message : fragment.source->name() + ": " + message,
+       .source = fragment.has_spans ? fragment.source : nullptr,
+       .span = span,
+       .policy_id = std::nullopt,
+       .hint = std::move(hint)});
+}
+
+EntityTypeInfo* SchemaResolver::AddEntityType(std::string name) {
+  EntityTypeInfo& info = schema_.entity_types_.emplace_back();
+  info.name = std::move(name);
+  info.id = static_cast<uint32_t>(schema_.entity_types_.size() - 1);
+  info.type = schema_.types_.AddEntity({&info});
+  schema_.entity_types_by_name_.emplace(info.name, &info);
+  return &info;
+}
+
+void SchemaResolver::Collect() {
+  for (const SchemaFragment& fragment : fragments_) {
+    for (const auto& [name, scope] : fragment.namespaces) {
+      CollectScope({.fragment = &fragment, .scope = &name}, scope);
+    }
+  }
+}
+
+void SchemaResolver::CollectScope(const Place& place, const WrittenNamespace& scope) {
+  const auto twice = [&](Span span, const std::string& name) {
+    Report(*place.fragment, span, "schema-duplicate", "`" + name + "` is declared twice");
+  };
+  for (const auto& [id, written] : scope.common_types) {
+    const std::string name = Qualify(*place.scope, id);
+    if (!common_types_.try_emplace(name, CommonType{.written = &written, .place = place}).second) {
+      twice(written.span, name);
+    }
+  }
+  for (const auto& [id, written] : scope.entity_types) {
+    const std::string name = Qualify(*place.scope, id);
+    if (entity_types_.contains(name)) {
+      twice(written.span, name);
+      continue;
+    }
+    EntityTypeInfo* info = AddEntityType(name);
+    info->enum_ids = written.enum_ids;
+    std::ranges::sort(info->enum_ids);
+    entity_types_.emplace(name, EntityType{.written = &written, .place = place, .info = info});
+  }
+  const std::string action_type = Qualify(*place.scope, "Action");
+  if (!scope.actions.empty() && !action_types_.contains(action_type)) {
+    EntityTypeInfo* info = AddEntityType(action_type);
+    info->is_action = true;
+    info->shape = &kEmptyRecordType;
+    action_types_.emplace(action_type, info);
+  }
+  for (const auto& [id, written] : scope.actions) {
+    const EntityUid uid(action_type, id);
+    if (!actions_.try_emplace(uid, Action{.written = &written, .place = place}).second) {
+      twice(written.span, ToCedar(uid));
+    }
+  }
+}
+
+void SchemaResolver::CheckShadowing() {
+  const auto check = [&](const std::string& full_name, const std::string& hidden, Span span,
+                         const Place& place) {
+    Report(*place.fragment, span, "schema-shadowing",
+           "`" + full_name + "` hides `" + hidden + "` of the empty namespace",
+           "rename one of the two, or move it to another namespace");
+  };
+  const auto check_type = [&](const std::string& name, Span span, const Place& place) {
+    if (const size_t colons = name.rfind("::"); colons != std::string::npos) {
+      const std::string base = name.substr(colons + 2);
+      if (common_types_.contains(base) || entity_types_.contains(base)) {
+        check(name, base, span, place);
+      }
+    }
+  };
+  for (const auto& [name, common] : common_types_) {
+    check_type(name, common.written->span, common.place);
+  }
+  for (const auto& [name, entity] : entity_types_) {
+    check_type(name, entity.written->span, entity.place);
+  }
+  for (const auto& [uid, action] : actions_) {
+    const EntityUid unqualified("Action", uid.id());
+    if (uid != unqualified && actions_.contains(unqualified)) {
+      check(ToCedar(uid), ToCedar(unqualified), action.written->span, action.place);
+    }
+  }
+}
+
+std::optional<SchemaResolver::Reference> SchemaResolver::Find(const std::string& name,
+                                                              Wanted wanted, const Place& place) {
+  const bool is_scoped = IsUnqualified(name) && !place.scope->empty();
+  const std::array<std::string, 2> candidates = {Qualify(is_scoped ? *place.scope : "", name),
+                                                 name};
+  for (const std::string& candidate : candidates) {
+    const auto common = common_types_.find(candidate);
+    const auto entity = entity_types_.find(candidate);
+    if (wanted != Wanted::kEntity) {
+      if (common != common_types_.end()) {
+        return Reference{.common = &common->second};
+      }
+      // The built-in types have two names; the short one is free for entity types.
+      constexpr std::string_view kPrefix = "__cedar::";
+      const std::string_view built_in = candidate.starts_with(kPrefix)
+                                            ? std::string_view(candidate).substr(kPrefix.size())
+                                            : std::string_view(candidate);
+      const bool is_hidden = built_in.size() == candidate.size() && entity != entity_types_.end();
+      if (const Type* type = is_hidden ? nullptr : FindBuiltIn(built_in)) {
+        return Reference{.built_in = type};
+      }
+    }
+    if (wanted != Wanted::kCommon) {
+      if (entity != entity_types_.end()) {
+        return Reference{.entity = entity->second.info};
+      }
+      const auto action = action_types_.find(candidate);
+      if (action != action_types_.end()) {
+        return Reference{.entity = action->second};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+const Type* SchemaResolver::TypeOf(const WrittenType& written, const Place& place) {
+  switch (written.kind) {
+    case WrittenType::Kind::kString:
+      return &kStringType;
+    case WrittenType::Kind::kLong:
+      return &kLongType;
+    case WrittenType::Kind::kBool:
+      return &kBoolType;
+    case WrittenType::Kind::kSet: {
+      const Type* element = TypeOf(*written.element, place);
+      return element == nullptr ? nullptr : schema_.types_.AddSet(element);
+    }
+    case WrittenType::Kind::kRecord:
+      return RecordOf(written, place);
+    case WrittenType::Kind::kEntity:
+      return NamedType(written, Wanted::kEntity, place);
+    case WrittenType::Kind::kCommon:
+      return NamedType(written, Wanted::kCommon, place);
+    case WrittenType::Kind::kEntityOrCommon:
+      return NamedType(written, Wanted::kEither, place);
+    case WrittenType::Kind::kExtension: {
+      const std::optional<ExtensionType> extension = FindExtensionType(written.name);
+      if (!extension) {
+        Report(*place.fragment, written.span, "schema-unknown-type",
+               "there is no extension type `" + written.name + "`",
+               "the extension types are ipaddr, decimal, datetime and duration");
+        return nullptr;
+      }
+      return &ExtensionTypeOf(*extension);
+    }
+  }
+  std::unreachable();
+}
+
+const Type* SchemaResolver::NamedType(const WrittenType& written, Wanted wanted,
+                                      const Place& place) {
+  const std::optional<Reference> found = Find(written.name, wanted, place);
+  if (!found) {
+    static constexpr std::array<std::string_view, 3> kWords = {"a common type", "an entity type",
+                                                               "a common type or entity type"};
+    Report(*place.fragment, written.span, "schema-unknown-type",
+           "`" + written.name + "` is not declared as " +
+               std::string(kWords.at(static_cast<size_t>(wanted))));
+    return nullptr;
+  }
+  if (found->common != nullptr) {
+    return CommonTypeOf(*found->common, written.name);
+  }
+  return found->entity != nullptr ? found->entity->type : found->built_in;
+}
+
+const Type* SchemaResolver::CommonTypeOf(CommonType& common, const std::string& name) {
+  if (common.type != nullptr) {
+    return common.type;
+  }
+  if (common.is_open) {
+    Report(*common.place.fragment, common.written->span, "schema-cycle",
+           "the common type `" + name + "` contains itself");
+    return nullptr;
+  }
+  common.is_open = true;
+  common.type = TypeOf(*common.written->type, common.place);
+  common.is_open = false;
+  if (common.type == nullptr) {
+    // It was reported where it is wrong; what refers to it need not fail as well.
+    common.type = &kNeverType;
+  }
+  return common.type;
+}
+
+const Type* SchemaResolver::RecordOf(const WrittenType& written, const Place& place) {
+  std::vector<AttributeType> attributes;
+  attributes.reserve(written.attributes.size());
+  bool good = true;
+  for (const auto& [name, attribute] : written.attributes) {
+    const Type* type = TypeOf(*attribute.type, place);
+    good = good && type != nullptr;
+    attributes.push_back({.name = name, .type = type, .required = attribute.required});
+  }
+  return good ? schema_.types_.AddRecord(std::move(attributes)) : nullptr;
+}
+
+EntityTypeInfo* SchemaResolver::DeclaredEntity(const WrittenName& name, const Place& place) {
+  const std::optional<Reference> found = Find(name.name, Wanted::kEntity, place);
+  if (!found || found->entity->is_action) {
+    Report(*place.fragment, name.span, "schema-unknown-type",
+           "`" + name.name + "` is not declared as an entity type");
+    return nullptr;
+  }
+  return found->entity;
+}
+
+std::vector<const EntityTypeInfo*> SchemaResolver::DeclaredEntities(
+    const std::vector<WrittenName>& names, const Place& place) {
+  std::vector<const EntityTypeInfo*> found;
+  for (const WrittenName& name : names) {
+    if (const EntityTypeInfo* entity = DeclaredEntity(name, place)) {
+      found.push_back(entity);
+    }
+  }
+  std::ranges::sort(found, {}, &EntityTypeInfo::id);
+  const auto twice = std::ranges::unique(found);
+  found.erase(twice.begin(), twice.end());
+  return found;
+}
+
+void SchemaResolver::ResolveTypes() {
+  for (auto& [name, common] : common_types_) {
+    CommonTypeOf(common, name);
+  }
+  for (const auto& [name, entity] : entity_types_) {
+    ResolveEntityType(entity);
+  }
+}
+
+void SchemaResolver::ResolveEntityType(const EntityType& entity) {
+  const WrittenEntityType& written = *entity.written;
+  for (const WrittenName& name : written.member_of) {
+    if (EntityTypeInfo* parent = DeclaredEntity(name, entity.place)) {
+      parents_[entity.info].insert(parent);
+    }
+  }
+  entity.info->shape = TypeOf(*written.shape, entity.place);
+  if (IsNoRecord(entity.info->shape)) {
+    Report(*entity.place.fragment, written.span, "schema-not-a-record",
+           "the shape of the entity type `" + entity.info->name + "` is not a record");
+  }
+  if (written.tags != nullptr) {
+    entity.info->tags = TypeOf(*written.tags, entity.place);
+  }
+}
+
+void SchemaResolver::ResolveActions() {
+  for (const auto& [uid, action] : actions_) {
+    const ActionInfo& info = schema_.actions_.emplace_back(ResolveAction(uid, action));
+    schema_.actions_by_uid_.emplace(uid, &info);
+  }
+}
+
+ActionInfo SchemaResolver::ResolveAction(const EntityUid& uid, const Action& action) {
+  const WrittenAction& written = *action.written;
+  ActionInfo info{.uid = uid,
+                  .type = action_types_.at(uid.type()),
+                  .principals = {},
+                  .resources = {},
+                  .context = &kEmptyRecordType,
+                  .ancestors = {}};
+  if (written.applies_to) {
+    info.principals = DeclaredEntities(written.applies_to->principals, action.place);
+    info.resources = DeclaredEntities(written.applies_to->resources, action.place);
+    info.context = TypeOf(*written.applies_to->context, action.place);
+    if (IsNoRecord(info.context)) {
+      Report(*action.place.fragment, written.span, "schema-not-a-record",
+             "the context of " + ToCedar(uid) + " is not a record");
+    }
+  }
+  if (written.member_of) {
+    for (const WrittenActionRef& ref : *written.member_of) {
+      if (std::optional<EntityUid> parent = ResolveActionRef(ref, action.place)) {
+        info.ancestors.insert(*std::move(parent));
+      }
+    }
+  }
+  return info;
+}
+
+std::optional<EntityUid> SchemaResolver::ResolveActionRef(const WrittenActionRef& ref,
+                                                          const Place& place) {
+  const std::string type = ref.type.value_or("Action");
+  for (const std::string& candidate :
+       {IsUnqualified(type) ? Qualify(*place.scope, type) : type, type}) {
+    EntityUid uid(candidate, ref.id);
+    if (actions_.contains(uid)) {
+      return uid;
+    }
+  }
+  Report(*place.fragment, ref.span, "schema-unknown-action",
+         ToCedar(EntityUid(type, ref.id)) + " is not declared as an action");
+  return std::nullopt;
+}
+
+void SchemaResolver::CloseActions() {
+  std::vector<Entity> entities;
+  entities.reserve(schema_.actions_.size());
+  for (const ActionInfo& action : schema_.actions_) {
+    entities.push_back({.uid = action.uid, .attrs = {}, .tags = {}, .ancestors = action.ancestors});
+  }
+  Result<EntityStore> closed = EntityStore::Create(std::move(entities));
+  if (!closed) {
+    Report(fragments_.front(), {}, "schema-cycle", "action groups: " + closed.error().message);
+    return;
+  }
+  schema_.action_entities_ = *std::move(closed);
+  for (ActionInfo& action : schema_.actions_) {
+    action.ancestors = schema_.action_entities_.Find(action.uid)->ancestors;
+    for (const EntityUid& ancestor : action.ancestors) {
+      EntityTypeInfo* own = action_types_.at(action.uid.type());
+      parents_[own].insert(action_types_.at(ancestor.type()));
+    }
+  }
+}
+
+// Cycles are allowed among entity types.
+void SchemaResolver::CloseEntityTypes() {
+  for (EntityTypeInfo& info : schema_.entity_types_) {
+    std::set<EntityTypeInfo*> ancestors;
+    std::vector<EntityTypeInfo*> open{&info};
+    while (!open.empty()) {
+      const auto parents = parents_.find(open.back());
+      open.pop_back();
+      if (parents == parents_.end()) {
+        continue;
+      }
+      for (EntityTypeInfo* parent : parents->second) {
+        if (ancestors.insert(parent).second) {
+          open.push_back(parent);
+        }
+      }
+    }
+    info.ancestors.assign(ancestors.begin(), ancestors.end());
+    std::ranges::sort(info.ancestors, {}, &EntityTypeInfo::id);
+  }
+}
+
+std::expected<Schema, std::vector<Diagnostic>> SchemaResolver::Resolve() {
+  const std::array<void (SchemaResolver::*)(), 6> steps = {
+      &SchemaResolver::Collect,      &SchemaResolver::CheckShadowing,
+      &SchemaResolver::ResolveTypes, &SchemaResolver::ResolveActions,
+      &SchemaResolver::CloseActions, &SchemaResolver::CloseEntityTypes};
+  for (const auto step : steps) {
+    // Types and actions are resolved both before giving up: their errors do not follow from each
+    // other.
+    if (!diagnostics_.empty() && step != &SchemaResolver::ResolveActions) {
+      break;
+    }
+    (this->*step)();
+  }
+  if (!diagnostics_.empty()) {
+    return std::unexpected(std::move(diagnostics_));
+  }
+  return std::move(schema_);
+}
+
+std::expected<Schema, std::vector<Diagnostic>> Schema::Resolve(
+    std::span<const SchemaFragment> fragments) {
+  return SchemaResolver(fragments).Resolve();
+}
+
+}  // namespace palyra::policy
