@@ -1,0 +1,94 @@
+// Policies, schema and entities as they come from a file or a line of JSON, and requests put to
+// them: what every `palyra cedar` verb and every comparison with other implementations begins with.
+
+#ifndef PALYRA_CLI_CEDAR_SETTING_H_
+#define PALYRA_CLI_CEDAR_SETTING_H_
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/authorizer.h"
+#include "policy/entities.h"
+#include "policy/policy_set.h"
+#include "policy/schema/schema.h"
+#include "policy/source.h"
+
+namespace palyra::cli {
+
+// The part of the input that is at fault.
+enum class Stage : uint8_t { kPolicies, kSchema, kEntities, kRequest };
+
+// "policies", "schema", "entities", "request".
+std::string_view NameOf(Stage stage);
+
+struct Refusal {
+  Stage stage;
+  std::string message;
+};
+
+// A request whose context is not read yet: what it must be depends on the schema.
+struct Question {
+  policy::EntityUid principal;
+  policy::EntityUid action;
+  policy::EntityUid resource;
+  policy::SourcePtr context;  // A JSON object; null: an empty context.
+};
+
+struct Text {
+  policy::SourcePtr source;  // Null: not given.
+  bool is_json = false;      // Else Cedar's own syntax.
+};
+
+struct SettingTexts {
+  Text policies;  // Needed.
+  Text schema;
+  policy::SourcePtr entities;  // JSON; null: none.
+};
+
+// Ids in the order in which the set has its policies.
+struct Answer {
+  policy::Decision decision;
+  std::vector<std::string> reasons;
+  std::vector<std::string> errors;
+};
+
+// What Load gives is held to the schema, where there is one. Immutable once made; Ask may be called
+// from any thread.
+class Setting {
+ public:
+  static std::expected<Setting, Refusal> Load(const SettingTexts& texts);
+
+  [[nodiscard]] const policy::PolicySet& policies() const { return policies_; }
+  [[nodiscard]] const policy::EntityStore& entities() const { return entities_; }
+  // Null where none was given.
+  [[nodiscard]] const policy::Schema* schema() const { return schema_ ? &*schema_ : nullptr; }
+
+  // The request that a question is; refused, with stage kRequest, where its context cannot be read
+  // or the schema knows no such request.
+  [[nodiscard]] std::expected<policy::Request, Refusal> Read(const Question& question) const;
+
+  [[nodiscard]] std::expected<Answer, Refusal> Ask(const Question& question) const;
+
+ private:
+  policy::PolicySet policies_;
+  std::optional<policy::Schema> schema_;
+  policy::EntityStore entities_;
+};
+
+// The parts of which Load is made.
+std::expected<policy::PolicySet, Refusal> LoadPolicies(const Text& text);
+std::expected<policy::Schema, Refusal> LoadSchema(const Text& text);
+// `schema` may be null. Without `source` the store holds the actions of the schema.
+std::expected<policy::EntityStore, Refusal> LoadEntities(const policy::SourcePtr& source,
+                                                         const policy::Schema* schema);
+
+// T::"id" as Cedar text; `name` is how the message calls it.
+Result<policy::EntityUid> ParseUid(std::string_view name, std::string_view text);
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_CEDAR_SETTING_H_
