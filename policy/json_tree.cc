@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "policy/ast.h"
 #include "policy/printer.h"
 
 namespace palyra::policy {
@@ -16,7 +15,8 @@ class TreeBuilder {
  public:
   using Json = nlohmann::json;
 
-  explicit TreeBuilder(const SourceFile& source) : source_(source) {}
+  TreeBuilder(const SourceFile& source, size_t max_nesting)
+      : source_(source), max_nesting_(max_nesting) {}
 
   Result<JsonNode> Finish() && {
     if (error_) {
@@ -83,8 +83,8 @@ class TreeBuilder {
 
   bool Open(JsonNode container) {
     open_.push_back({.node = std::move(container), .key = ""});
-    return open_.size() <= kMaxNesting ||
-           Refuse("this is nested deeper than " + std::to_string(kMaxNesting) + " levels");
+    return open_.size() <= max_nesting_ ||
+           Refuse("this is nested deeper than " + std::to_string(max_nesting_) + " levels");
   }
 
   bool Close() {
@@ -119,6 +119,7 @@ class TreeBuilder {
   }
 
   const SourceFile& source_;
+  size_t max_nesting_;
   std::vector<Frame> open_;  // From the outermost container to the innermost.
   JsonNode root_;
   std::optional<std::string> error_;
@@ -149,8 +150,8 @@ std::optional<JsonNode> ObjectFromArray(const JsonNode& node,
   return JsonNode{.data = std::move(object), .key = node.key};
 }
 
-Result<JsonNode> ParseJson(const SourceFile& source) {
-  TreeBuilder builder(source);
+Result<JsonNode> ParseJson(const SourceFile& source, size_t max_nesting) {
+  TreeBuilder builder(source, max_nesting);
   try {
     nlohmann::json::sax_parse(source.text(), &builder);
   } catch (const std::exception& error) {

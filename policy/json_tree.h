@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "policy/ast.h"
 #include "policy/source.h"
 
 namespace palyra::policy {
@@ -43,9 +44,9 @@ std::optional<JsonNode> ObjectFromArray(const JsonNode& node,
                                         std::initializer_list<std::string_view> keys);
 
 // The whole text as one value. Refused: numbers that are not 64-bit signed integers, duplicate
-// keys, nesting beyond kMaxNesting, and what is not JSON (RFC 8259) in UTF-8. The message says
+// keys, nesting beyond `max_nesting`, and what is not JSON (RFC 8259) in UTF-8. The message says
 // where: "entities.json:3:7: …" or "entities.json: at [2].attrs.port: …".
-Result<JsonNode> ParseJson(const SourceFile& source);
+Result<JsonNode> ParseJson(const SourceFile& source, size_t max_nesting = kMaxNesting);
 
 }  // namespace palyra::policy
 

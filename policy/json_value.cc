@@ -84,6 +84,8 @@ Result<Value> SetFromJson(const JsonNode::Array& array, const std::string& place
 
 }  // namespace
 
+bool IsTypeAndId(const JsonNode& node) { return FindTypeAndId(node).has_value(); }
+
 std::optional<CallJson> FindCall(const JsonNode& node) {
   const JsonNode* function = node.Find("fn");
   const JsonNode* arg = node.Find("arg");
@@ -164,7 +166,9 @@ Result<Value> ValueFromJson(const JsonNode& node, const std::string& place) {
   if (node.AsObject() == nullptr) {
     return FailAt(place, "null is not a Cedar value; leave the attribute out");
   }
-  if (const JsonNode* entity = FindEscape(node, "__entity")) {
+  // Unlike in a uid, a pair of strings is not a name here.
+  if (const JsonNode* entity = FindEscape(node, "__entity");
+      entity != nullptr && entity->AsObject() != nullptr) {
     if (const std::optional<TypeAndId> names = FindTypeAndId(*entity)) {
       Result<EntityUid> uid = MakeUid(*names, place);
       return uid ? Result<Value>(Value::Entity(*std::move(uid)))

@@ -18,6 +18,9 @@ namespace palyra::policy {
 // message.
 Result<EntityUid> UidFromJson(const JsonNode& node, const std::string& place);
 
+// Whether this is {"type", "id"} or [type, id], both strings.
+bool IsTypeAndId(const JsonNode& node);
+
 // What a call of an extension function is written as: {"fn", "arg"} or {"fn", "args"}.
 struct CallJson {
   const std::string* function;

@@ -39,6 +39,10 @@ bool IsReserved(std::string_view identifier) {
   return std::ranges::find(kReserved, identifier) != kReserved.end();
 }
 
+bool IsBareName(std::string_view name) { return IsIdentifier(name) && !IsReserved(name); }
+
+bool IsActionType(std::string_view type) { return type == "Action" || type.ends_with("::Action"); }
+
 std::string_view NameOf(Variable variable) { return kVariables.at(static_cast<size_t>(variable)); }
 std::string_view NameOf(BinaryOp op) { return kBinaryOperators.at(static_cast<size_t>(op)); }
 

@@ -17,6 +17,12 @@ bool IsIdentifier(std::string_view text);
 // __cedar.
 bool IsReserved(std::string_view identifier);
 
+// An identifier that is not reserved: what names an attribute without quotes.
+bool IsBareName(std::string_view name);
+
+// Whether entities of this type are actions: its last part is Action.
+bool IsActionType(std::string_view type);
+
 std::string_view NameOf(Variable variable);
 std::string_view NameOf(BinaryOp op);  // The operator, or the method's name.
 

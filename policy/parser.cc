@@ -13,6 +13,7 @@ namespace palyra::policy {
 namespace {
 
 constexpr size_t kMaxErrors = 20;
+constexpr std::string_view kShortestPolicy = "permit(principal,action,resource);";
 
 // What ParsePolicies is at work on: one file.
 class PolicyParser {
@@ -33,11 +34,11 @@ class PolicyParser {
   bool ParseAction(Scope& scope);
   bool ParseCondition(std::vector<Condition>& conditions);
 
-  // What `parse` takes, in any number of parentheses.
+  // What `parse` takes, in parentheses or none.
   template <typename Parse>
   bool InParentheses(const Parse& parse) {
-    size_t open = 0;
-    while (tokens_.TakeIf(TokenKind::kOpenParen)) {
+    int open = 0;
+    while (open < kMaxNesting && tokens_.TakeIf(TokenKind::kOpenParen)) {
       ++open;
     }
     bool good = parse();
@@ -214,7 +215,7 @@ bool PolicyParser::ParseAction(Scope& scope) {
   if (!uid) {
     return false;
   }
-  if (uid->type() != "Action" && !uid->type().ends_with("::Action")) {
+  if (!IsActionType(uid->type())) {
     tokens_.Report("parse-scope", tokens_.SpanFrom(start),
                    "expected an action, found an entity of type " + uid->type(),
                    "the type of an action ends with Action, as in Palyra::Action::\"net.connect\"");
@@ -269,6 +270,9 @@ std::expected<std::vector<Policy>, std::vector<Diagnostic>> ParsePolicies(const 
   }
   TokenStream tokens(source);
   std::vector<Policy> policies;
+  // Growing step by step would move all policies again and again.
+  const auto semicolons = static_cast<size_t>(std::ranges::count(source->text(), ';'));
+  policies.reserve(std::min(semicolons, source->text().size() / kShortestPolicy.size()));
   while (!tokens.At(TokenKind::kEnd) && tokens.diagnostics().size() < kMaxErrors) {
     if (std::optional<Policy> policy = PolicyParser(tokens).Parse()) {
       policies.push_back(*std::move(policy));
@@ -301,7 +305,7 @@ bool IsTypeName(std::string_view name) {
   while (true) {
     const size_t colons = name.find("::");
     const std::string_view part = name.substr(0, colons);
-    if (!IsIdentifier(part) || IsReserved(part)) {
+    if (!IsBareName(part)) {
       return false;
     }
     if (colons == std::string_view::npos) {

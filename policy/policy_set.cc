@@ -54,6 +54,8 @@ std::expected<PolicySet, std::vector<Diagnostic>> PolicySet::Parse(
       std::ranges::move(parsed.error(), std::back_inserter(diagnostics));
       continue;
     }
+    set.policies_.reserve(set.policies_.size() + parsed->size());
+    set.places_.reserve(set.places_.size() + parsed->size());
     for (Policy& policy : *parsed) {
       // These ids cannot collide.
       (void)set.Add("policy" + std::to_string(set.places_.size()), source, std::move(policy));

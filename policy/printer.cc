@@ -67,8 +67,6 @@ std::string QuotePattern(const Pattern& pattern) {
   return out + '"';
 }
 
-bool IsBareName(std::string_view name) { return IsIdentifier(name) && !IsReserved(name); }
-
 std::string Key(std::string_view key) {
   return IsBareName(key) ? std::string(key) : QuoteString(key);
 }

