@@ -88,13 +88,20 @@ std::string Describe(const Token& token) {
 
 void Lexer::SkipBlank() {
   while (at_ < text_.size()) {
-    if (const size_t length = WhiteSpaceLength(text_.substr(at_)); length > 0) {
-      at_ += length;
-    } else if (text_.substr(at_, 2) == "//") {
+    const auto byte = static_cast<unsigned char>(text_[at_]);
+    if (byte == ' ' || (byte >= '\t' && byte <= '\r')) {
+      ++at_;
+      continue;
+    }
+    if (byte == '/' && text_.substr(at_, 2) == "//") {
       at_ = std::min(text_.find_first_of("\r\n", at_), text_.size());
-    } else {
+      continue;
+    }
+    const size_t length = byte < 0x80 ? 0 : WhiteSpaceLength(text_.substr(at_));
+    if (length == 0) {
       return;
     }
+    at_ += length;
   }
 }
 
