@@ -15,8 +15,8 @@ namespace palyra::policy {
 
 // {"effect", "principal", "action", "resource", "conditions", "annotations"?} on one line, for a
 // policy or a template. Chains of && and || are nested to the left, and `x has a.b` is written as
-// `x has a && x.a has b`. (Only where x itself holds such a chain the list of names is kept, which
-// Cedar reads as well: written out, nested chains would grow without bound.)
+// `x has a && x.a has b`. (Above 64 names, and where x itself holds such a chain, the list of names
+// is kept, which Cedar reads as well: written out, they would grow without bound.)
 std::string ToEst(const Policy& policy);
 
 // One expression. An ErrorNode is {"error":[]}, as in Cedar's own residuals.

@@ -13,6 +13,9 @@
 namespace palyra::policy {
 namespace {
 
+// A longer chain of names stays a list: written out, it grows with the square of its length.
+constexpr size_t kMaxWrittenOut = 64;
+
 bool HoldsChain(const Expr& expr);
 
 bool HoldsChain(const std::vector<ExprPtr>& exprs) {
@@ -234,7 +237,8 @@ void EstWriter::WriteAccess(const Expr& object, const std::vector<std::string>& 
 void EstWriter::operator()(const GetAttr& n) { WriteAccess(*n.object, {n.attr}, 1); }
 
 void EstWriter::operator()(const HasAttr& n) {
-  const bool keep_list = n.path.size() > 1 && HoldsChain(*n.object);
+  const bool keep_list =
+      n.path.size() > kMaxWrittenOut || (n.path.size() > 1 && HoldsChain(*n.object));
   WriteNested("&&", keep_list ? size_t{1} : n.path.size(), [&](size_t i) {
     out_ += R"({"has":{"left":)";
     WriteAccess(*n.object, n.path, i);

@@ -246,6 +246,13 @@ TEST(Est, DepthIsBoundedAndChainsAreNot) {
   EXPECT_EQ(ReadBody(ToEst(*MustParse(chain))), chain);
 }
 
+TEST(Est, LongHasChainsStayLists) {
+  const std::string text = "context has a" + Repeat(".a", 20000);
+  const std::string json = ToEst(*MustParse(text));
+  EXPECT_LT(json.size(), 100'000U);
+  EXPECT_EQ(ReadBody(json), text);
+}
+
 TEST(Est, NestedHasChainsDoNotExplode) {
   const std::string text = Repeat("(", 60) + "context" + Repeat(" has a.b)", 60);
   const std::string json = ToEst(*MustParse(text));
