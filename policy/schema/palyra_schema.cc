@@ -78,28 +78,24 @@ class Extender {
 
   void ExtendType(const SchemaFragment& fragment, const std::string& name,
                   const WrittenEntityType& added, WrittenEntityType& own) {
+    const std::string full = "`Palyra::" + name + '`';
     const bool is_event = std::ranges::find(kEventTypes, name) != kEventTypes.end();
     if (!added.enum_ids.empty() || added.shape->kind != WrittenType::Kind::kRecord) {
-      Report(fragment, added.span,
-             "`Palyra::" + name +
-                 "` can only be given attributes, parents "
-                 "and tags");
+      Report(fragment, added.span, full + " can only be given attributes, parents and tags");
       return;
     }
     std::map<std::string, WrittenAttribute> attributes = own.shape->attributes;
     for (const auto& [attr, attribute] : added.shape->attributes) {
       if (!attributes.emplace(attr, attribute).second) {
         Report(fragment, attribute.type->span,
-               "`Palyra::" + name + "` has the attribute \"" + attr + "\" already");
+               full + " has the attribute \"" + attr + "\" already");
       } else if (is_event && attribute.required) {
         Report(fragment, attribute.type->span,
-               "the engine makes entities of `Palyra::" + name +
-                   "`: what is added to them must "
-                   "be optional");
+               "the engine makes entities of " + full + ": what is added must be optional");
       }
     }
     if (added.tags != nullptr && own.tags != nullptr) {
-      Report(fragment, added.span, "`Palyra::" + name + "` has tags already");
+      Report(fragment, added.span, full + " has tags already");
     }
     own.shape = MakeRecord(std::move(attributes), own.shape->span);
     own.tags = own.tags == nullptr ? added.tags : own.tags;

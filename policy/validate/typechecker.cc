@@ -219,7 +219,7 @@ Answer Typechecker::CheckNode(const Expr& /*expr*/, const Literal& node,
 }
 
 Answer Typechecker::CheckNode(const Expr& /*expr*/, const VariableRef& node,
-                              const Known& /*known*/) {
+                              const Known& /*known*/) const {
   switch (node.variable) {
     case Variable::kPrincipal:
       return Good(*env_.principal->type);

@@ -59,7 +59,8 @@ class Typechecker {
   Answer Expect(const Expr& expr, const Known& known, Wanted wanted);
 
   [[nodiscard]] Answer CheckNode(const Expr& expr, const Literal& node, const Known& known) const;
-  Answer CheckNode(const Expr& expr, const VariableRef& node, const Known& known);
+  [[nodiscard]] Answer CheckNode(const Expr& expr, const VariableRef& node,
+                                 const Known& known) const;
   Answer CheckNode(const Expr& expr, const Unary& node, const Known& known);
   Answer CheckNode(const Expr& expr, const Binary& node, const Known& known);
   Answer CheckNode(const Expr& expr, const And& node, const Known& known);

@@ -6,6 +6,7 @@
 #include "policy/validate/levels.h"
 #include "policy/validate/name_check.h"
 #include "policy/validate/scope_check.h"
+#include "policy/validate/text_check.h"
 #include "policy/validate/typechecker.h"
 
 namespace palyra::policy {
@@ -130,6 +131,7 @@ void PolicyValidator::ValidatePolicy(const PlacedPolicy& placed, ValidationRepor
   CheckNames(placed.policy, schema_, findings);
   CheckApplication(placed.policy, findings);
   CheckTypes(placed.policy, findings);
+  CheckTexts(placed.policy, findings);
   Hand(findings, report);
 }
 

@@ -240,6 +240,36 @@ TEST(Validator, WarnsOfPoliciesThatCanNeverHold) {
             "impossible-policy");
 }
 
+TEST(Validator, WarnsOfTextThatIsNotWhatItLooksLike) {
+  const auto warnings = [](const std::string& condition) {
+    return Warnings(R"(permit(principal, action == Action::"view", resource) when { )" + condition +
+                    " };");
+  };
+  const struct {
+    const char* condition;
+    const char* codes;
+  } cases[] = {
+      {"principal.rec.x == 1", ""},
+      {"principal.color == Color::\"red\"", ""},
+      {"principal.set.contains(\"paßwort, пароль\")", "mixed-scripts"},
+      {"principal.set.contains(\"пароль 1!\")", ""},
+      {"principal.set.contains(\"日本語のテキスト\")", ""},
+      {"principal.set.contains(\"日本語 text\")", "mixed-scripts"},
+      {"principal.set.contains(\"say_\u04bbello\")", "mixed-scripts"},
+      {"principal.set.contains(\"user\u202e && x\u2066\")", "bidirectional-text"},
+      {"principal.set.contains(\"new\\nline \\0\")", ""},
+      {"principal has \"is\u200bAdmin\" || principal.ok", "confusable-identifier"},
+      {"principal has \"new\\nline\" || principal.ok", "confusable-identifier"},
+      {"principal has \"a b+c@d{e}\" || principal.ok", ""},
+      {"principal has \"\u04bbello\" || principal.ok", "mixed-scripts"},
+      {"principal == User::\"\U0001F34C\"", "confusable-identifier"},
+      {"principal has name && principal.name like \"*_\u04bbello\"", "mixed-scripts"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(warnings(c.condition), c.codes) << c.condition;
+  }
+}
+
 TEST(Validator, PermissiveModeTakesMixedTypes) {
   const auto permissive = [](const std::string& condition) {
     return When(condition, ValidationMode::kPermissive);
