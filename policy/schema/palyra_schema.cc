@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "policy/printer.h"
 #include "policy/schema/text_parser.h"
 
 namespace palyra::policy {
@@ -88,7 +89,10 @@ class Extender {
     for (const auto& [attr, attribute] : added.shape->attributes) {
       if (!attributes.emplace(attr, attribute).second) {
         Report(fragment, attribute.type->span,
-               full + " has the attribute \"" + attr + "\" already");
+               std::string(full)
+                   .append(" has the attribute ")
+                   .append(QuoteString(attr))
+                   .append(" already"));
       } else if (is_event && attribute.required) {
         Report(fragment, attribute.type->span,
                "the engine makes entities of " + full + ": what is added must be optional");

@@ -10,6 +10,8 @@
 namespace palyra::policy {
 namespace {
 
+constexpr size_t kMaxErrors = 20;
+
 std::string Qualify(const std::string& scope, const std::string& name) {
   return scope.empty() ? name : scope + "::" + name;
 }
@@ -81,6 +83,7 @@ class SchemaResolver {
   std::optional<Reference> Find(const std::string& name, Wanted wanted, const Place& place);
   // Null after an error.
   const Type* TypeOf(const WrittenType& written, const Place& place);
+  const Type* TypeInside(const WrittenType& written, const Place& place);
   const Type* NamedType(const WrittenType& written, Wanted wanted, const Place& place);
   const Type* RecordOf(const WrittenType& written, const Place& place);
   const Type* CommonTypeOf(CommonType& common, const std::string& name);
@@ -100,10 +103,14 @@ class SchemaResolver {
   std::map<EntityUid, Action> actions_;
   std::map<EntityTypeInfo*, std::set<EntityTypeInfo*>> parents_;
   std::vector<Diagnostic> diagnostics_;
+  int nesting_ = 0;
 };
 
 void SchemaResolver::Report(const SchemaFragment& fragment, Span span, std::string_view code,
                             const std::string& message, std::optional<std::string> hint) {
+  if (diagnostics_.size() >= kMaxErrors) {
+    return;
+  }
   diagnostics_.push_back(
       {.severity = Severity::kError,
        .code = std::string(code),
@@ -232,6 +239,24 @@ std::optional<SchemaResolver::Reference> SchemaResolver::Find(const std::string&
 }
 
 const Type* SchemaResolver::TypeOf(const WrittenType& written, const Place& place) {
+  if (nesting_ >= kMaxNesting) {
+    Report(*place.fragment, written.span, "schema-nesting",
+           "types are nested deeper than " + std::to_string(kMaxNesting) + " levels");
+    return nullptr;
+  }
+  ++nesting_;
+  const Type* type = TypeInside(written, place);
+  --nesting_;
+  if (type != nullptr && (type->height > kMaxNesting || type->size > kMaxTypeSize)) {
+    Report(*place.fragment, written.span, "schema-nesting",
+           "this type is nested deeper than " + std::to_string(kMaxNesting) +
+               " levels, or has more than " + std::to_string(kMaxTypeSize) + " parts");
+    return nullptr;
+  }
+  return type;
+}
+
+const Type* SchemaResolver::TypeInside(const WrittenType& written, const Place& place) {
   switch (written.kind) {
     case WrittenType::Kind::kString:
       return &kStringType;

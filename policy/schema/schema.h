@@ -59,7 +59,7 @@ struct ActionInfo {
 class Schema {
  public:
   // All fragments together, as if they stood in one file; a namespace may be continued in another
-  // fragment. Refused, with every error of the same kind: names that are not declared, or declared
+  // fragment. Refused, with at most 20 errors of one kind: names that are not declared, or declared
   // twice; a name of the empty namespace that another namespace declares too (RFC 70); common
   // types that contain themselves; action groups that contain themselves; contexts and shapes that
   // are no records. Names resolve to their own namespace, then to the empty one; there to a common

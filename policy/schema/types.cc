@@ -37,6 +37,12 @@ bool IsRecordSubtype(const Type& a, const Type& b, ValidationMode mode) {
   });
 }
 
+// Sizes stop growing where they are too large for any schema.
+void CountPart(Type& type, const Type& part) {
+  type.height = std::max(type.height, part.height + 1);
+  type.size = std::min(type.size + part.size, 2 * kMaxTypeSize);
+}
+
 bool SameNames(const Type& a, const Type& b) {
   return std::ranges::equal(a.attributes, b.attributes, {}, &AttributeType::name,
                             &AttributeType::name);
@@ -79,6 +85,51 @@ LubResult EntityLub(const Type& a, const Type& b, ValidationMode mode, TypeArena
   return {.type = arena.AddEntity(std::move(both))};
 }
 
+constexpr size_t kLongText = 200;
+
+void AppendText(const Type& type, std::string& out);
+
+void AppendRecord(const Type& type, std::string& out) {
+  out += '{';
+  bool first = true;
+  for (const AttributeType& attribute : type.attributes) {
+    out += std::exchange(first, false) ? "" : ", ";
+    out += IsIdentifier(attribute.name) ? attribute.name : QuoteString(attribute.name);
+    out += attribute.required ? ": " : "?: ";
+    AppendText(*attribute.type, out);
+    if (out.size() > kLongText) {
+      break;
+    }
+  }
+  out += type.open || out.size() > kLongText ? ", …}" : "}";
+}
+
+void AppendText(const Type& type, std::string& out) {
+  static constexpr std::array<std::string_view, 6> kWords = {"Never", "True", "False",
+                                                             "Bool",  "Long", "String"};
+  switch (type.kind) {
+    case TypeKind::kExtension:
+      out += NameOf(type.extension);
+      return;
+    case TypeKind::kSet:
+      out += "Set<";
+      AppendText(*type.element, out);
+      out += '>';
+      return;
+    case TypeKind::kEntity:
+      for (const EntityTypeInfo* entity : type.entities) {
+        out += entity == type.entities.front() ? "" : " | ";
+        out += entity->name;
+      }
+      return;
+    case TypeKind::kRecord:
+      AppendRecord(type, out);
+      return;
+    default:
+      out += kWords.at(static_cast<size_t>(type.kind));
+  }
+}
+
 }  // namespace
 
 std::string_view NameOf(ExtensionType type) {
@@ -114,12 +165,16 @@ const Type* TypeArena::AddRecord(std::vector<AttributeType> attributes, bool ope
   type.attributes = std::move(attributes);
   type.open = open;
   std::ranges::sort(type.attributes, {}, &AttributeType::name);
+  for (const AttributeType& attribute : type.attributes) {
+    CountPart(type, *attribute.type);
+  }
   return &type;
 }
 
 const Type* TypeArena::AddSet(const Type* element) {
   Type& type = types_.emplace_back(TypeKind::kSet);
   type.element = element;
+  CountPart(type, *element);
   return &type;
 }
 
@@ -225,41 +280,9 @@ LubResult LeastUpperBound(const Type& a, const Type& b, ValidationMode mode, Typ
 }
 
 std::string ToText(const Type& type) {
-  switch (type.kind) {
-    case TypeKind::kNever:
-      return "Never";
-    case TypeKind::kTrue:
-      return "True";
-    case TypeKind::kFalse:
-      return "False";
-    case TypeKind::kBool:
-      return "Bool";
-    case TypeKind::kLong:
-      return "Long";
-    case TypeKind::kString:
-      return "String";
-    case TypeKind::kExtension:
-      return std::string(NameOf(type.extension));
-    case TypeKind::kSet:
-      return "Set<" + ToText(*type.element) + '>';
-    case TypeKind::kEntity: {
-      std::string text;
-      for (const EntityTypeInfo* entity : type.entities) {
-        text += (text.empty() ? "" : " | ") + entity->name;
-      }
-      return text;
-    }
-    case TypeKind::kRecord: {
-      std::string text = "{";
-      for (const AttributeType& attribute : type.attributes) {
-        text += (text.size() > 1 ? ", " : "") +
-                (IsIdentifier(attribute.name) ? attribute.name : QuoteString(attribute.name)) +
-                (attribute.required ? ": " : "?: ") + ToText(*attribute.type);
-      }
-      return text + (type.open ? ", …}" : "}");
-    }
-  }
-  std::unreachable();
+  std::string text;
+  AppendText(type, text);
+  return text;
 }
 
 }  // namespace palyra::policy

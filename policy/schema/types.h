@@ -50,6 +50,10 @@ struct Type {
   ExtensionType extension = ExtensionType::kIpaddr;
   // Of a record that is the least upper bound of different ones: there may be more attributes.
   bool open = false;
+  // Nesting, 1 for a type without parts; and how many parts there are when shared ones are counted
+  // each time, which is what comparing costs.
+  int height = 1;
+  uint64_t size = 1;
   const Type* element = nullptr;
   std::vector<AttributeType> attributes;        // Sorted by name.
   std::vector<const EntityTypeInfo*> entities;  // Sorted by id, at least one.
@@ -83,6 +87,9 @@ class TypeArena {
   std::deque<Type> types_;
 };
 
+// No type of a schema is nested deeper than kMaxNesting, or has more parts.
+inline constexpr uint64_t kMaxTypeSize = uint64_t{1} << 20;
+
 // Strict: records have the same attributes, required in both or in neither, and entities the same
 // type. Permissive: a record may have more attributes than its supertype if that is open.
 enum class ValidationMode : uint8_t { kStrict, kPermissive };
@@ -105,7 +112,7 @@ struct LubResult {
 LubResult LeastUpperBound(const Type& a, const Type& b, ValidationMode mode, TypeArena& arena);
 
 // As a schema writes it: "Long", "Set<A::User>", "{a: Long, b?: String}"; the type of true is
-// "True", of several entity types "A | B".
+// "True", of several entity types "A | B". Cut short where it becomes long.
 std::string ToText(const Type& type);
 
 }  // namespace palyra::policy

@@ -1,6 +1,7 @@
 #include "policy/validate/capability.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace palyra::policy {
@@ -19,11 +20,21 @@ bool AccessPath::operator==(const AccessPath& other) const {
   return attrs == other.attrs && (base == other.base || SameExpr(*base, *other.base));
 }
 
+Capability::Capability(AccessPath path, const Expr* tag)
+    : path_(std::make_shared<const AccessPath>(std::move(path))),
+      tag_(tag),
+      hash_(tag == nullptr ? 0 : 1) {
+  for (const std::string_view attr : path_->attrs) {
+    hash_ = hash_ * 31 + std::hash<std::string_view>{}(attr);
+  }
+}
+
 bool Capability::operator==(const Capability& other) const {
-  if ((tag == nullptr) != (other.tag == nullptr)) {
+  if (hash_ != other.hash_ || (tag_ == nullptr) != (other.tag_ == nullptr)) {
     return false;
   }
-  return path == other.path && (tag == other.tag || SameExpr(*tag, *other.tag));
+  return (path_ == other.path_ || *path_ == *other.path_) &&
+         (tag_ == other.tag_ || SameExpr(*tag_, *other.tag_));
 }
 
 bool CapabilitySet::Contains(const Capability& capability) const {
@@ -36,9 +47,9 @@ void CapabilitySet::Add(Capability capability) {
   }
 }
 
-void CapabilitySet::AddAll(const CapabilitySet& other) {
-  for (const Capability& capability : other.items_) {
-    Add(capability);
+void CapabilitySet::AddAll(const CapabilitySet& other, size_t first) {
+  for (size_t i = first; i < other.items_.size(); ++i) {
+    Add(other.items_[i]);
   }
 }
 

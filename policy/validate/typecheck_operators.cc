@@ -245,7 +245,7 @@ Answer Typechecker::CheckHasTag(const Binary& node, const Known& known) {
   if (!HasKind(entity.type, TypeKind::kEntity)) {
     return Plain(nullptr, false);
   }
-  Capability capability{.path = AccessPath::Of(*node.left), .tag = node.right.get()};
+  Capability capability(AccessPath::Of(*node.left), node.right.get());
   Answer answer = Plain(TagType(*entity.type) == nullptr ? &kFalseType
                         : known.Contains(capability)     ? &kTrueType
                                                          : &kBoolType,
@@ -260,7 +260,7 @@ Answer Typechecker::CheckGetTag(const Expr& expr, const Binary& node, const Know
   if (!HasKind(entity.type, TypeKind::kEntity)) {
     return Plain(nullptr, false);
   }
-  if (!known.Contains({.path = AccessPath::Of(*node.left), .tag = node.right.get()})) {
+  if (!known.Contains(Capability(AccessPath::Of(*node.left), node.right.get()))) {
     findings_.Add(
         FindingKind::kUnsafeTag, expr.span,
         "the tag " + ToCedar(*node.right) + " of " + ToText(*entity.type) + " may be missing",

@@ -147,10 +147,16 @@ void Typechecker::JoinOr(Answer& left, Answer right) {
 Answer Typechecker::CheckNode(const Expr& /*expr*/, const And& node, const Known& known) {
   Answer all = Expect(*node.operands.front(), known, Wanted::kBool);
   Known inner = known;
+  size_t given = 0;  // How many of the chain's capabilities are in `inner`.
   for (size_t i = 1; i < node.operands.size() && !HasKind(all.type, TypeKind::kFalse); ++i) {
-    inner.Truncate(known.size());
-    inner.AddAll(all.capabilities);
+    inner.AddAll(all.capabilities, given);
+    given = all.capabilities.size();
+    const bool forgets = HasKind(all.type, TypeKind::kTrue);
     JoinAnd(all, Expect(*node.operands[i], inner, Wanted::kBool));
+    if (forgets || all.capabilities.size() < given) {
+      inner.Truncate(known.size());
+      given = 0;
+    }
   }
   return all;
 }
@@ -290,7 +296,7 @@ Answer Typechecker::CheckNode(const Expr& expr, const GetAttr& node, const Known
     findings_.Add(FindingKind::kUnknownAttribute, expr.span, "there is no " + words);
     return Bad();
   }
-  if (!attribute->required && !known.Contains({.path = AccessPath::Of(expr)})) {
+  if (!attribute->required && !known.Contains(Capability(AccessPath::Of(expr)))) {
     findings_.Add(
         FindingKind::kUnsafeAttribute, expr.span, "the optional " + words + " may be missing",
         "test it before: `" + ToCedar(*node.object) + " has " + QuoteString(node.attr) + "`");
@@ -304,7 +310,7 @@ Answer Typechecker::TypeOfHas(const Type& type, const AccessPath& path, const Kn
   if (!MayHaveAttribute(type, attr)) {
     return Good(kFalseType);
   }
-  Capability capability{.path = path};
+  Capability capability(path);
   Answer answer = Good(kBoolType);
   const AttributeType* own = type.FindAttribute(attr);
   if ((own != nullptr && own->required) || known.Contains(capability)) {

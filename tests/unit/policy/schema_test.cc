@@ -143,6 +143,28 @@ TEST(Schema, NamesThatDoNotResolveAreRefused) {
   }
 }
 
+TEST(Schema, TypesAreBounded) {
+  const auto chain = [](int count, bool twice) {
+    std::string text = "type T0 = Long;";
+    for (int i = 1; i <= count; ++i) {
+      const std::string name = "T" + std::to_string(i - 1);
+      text += "type T" + std::to_string(i) + " = {a: ";
+      text.append(name).append(", b: ").append(twice ? name : "Long");
+      text += "};\n";
+    }
+    return text;
+  };
+  EXPECT_EQ(SchemaErrors(FragmentOf(chain(200, false))), "");
+  EXPECT_THAT(SchemaErrors(FragmentOf(chain(300, false))), HasSubstr("nested deeper than"));
+  EXPECT_THAT(SchemaErrors(FragmentOf(chain(20000, false))), HasSubstr("nested deeper than"));
+  EXPECT_EQ(SchemaErrors(FragmentOf(chain(15, true))), "");
+  EXPECT_THAT(SchemaErrors(FragmentOf(chain(60, true))), HasSubstr("more than 1048576 parts"));
+  EXPECT_THAT(SchemaErrors(FragmentOf("type T = " + Repeat("Set<", 5000) + "Long")),
+              HasSubstr("types are nested deeper than 256 levels"));
+  const Schema schema = MustResolve(chain(15, true) + "entity E { t: T15 };");
+  EXPECT_LT(ToText(*schema.FindEntityType("E")->shape).size(), 400U);
+}
+
 TEST(Schema, EveryUndeclaredNameIsReported) {
   EXPECT_EQ(SchemaErrors(FragmentOf("entity A { a: X };\ntype T = Y;\naction a in z;")),
             "s.cedarschema:2:10: error: `Y` is not declared as a common type or entity type\n"

@@ -158,6 +158,16 @@ TEST(Validator, ConditionsKnowWhatThoseBeforeThemTested) {
             "unsafe-attribute");
 }
 
+TEST(Validator, LongChainsOfTestsTakeLittleTime) {
+  std::string condition = "principal has name";
+  for (int i = 0; i < 1000; ++i) {
+    condition += " && !(principal.hasTag(\"" + std::to_string(i) + "\") && principal.getTag(\"" +
+                 std::to_string(i) + "\") == \"x\") && principal.hasTag(\"" + std::to_string(i) +
+                 "\")";
+  }
+  EXPECT_EQ(When(condition + " && principal.name == \"a\""), "");
+}
+
 TEST(Validator, ATagIsTestedBeforeItIsUsed) {
   ExpectCodes({
       {"principal.hasTag(\"a\") && principal.getTag(\"a\") like \"x*\"", ""},
