@@ -103,6 +103,9 @@ Result<policy::RuleSet> Compile(const RunOptions& options, const std::string& wo
     error.code = ErrorCode::kRefused;
     return std::unexpected(error);
   }
+  for (const LayerPolicies& layer : layers) {
+    if (!layer.warnings.empty()) SayBlock(policy::Render(layer.warnings));
+  }
   if (!compiled->warnings.empty()) SayBlock(policy::Render(compiled->warnings));
   return std::move(compiled->rules);
 }

@@ -9,10 +9,16 @@
 #include <cerrno>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/file.h"
 #include "policy/mandatory.h"
+#include "policy/schema/data.h"
+#include "policy/schema/json_reader.h"
+#include "policy/schema/palyra_schema.h"
+#include "policy/schema/text_parser.h"
+#include "policy/validate/engine_policies.h"
 
 namespace palyra::cli {
 namespace {
@@ -21,6 +27,7 @@ namespace fs = std::filesystem;
 using policy::EntityStore;
 using policy::Layer;
 using policy::PolicySet;
+using policy::Schema;
 using policy::SourceFile;
 using policy::SourcePtr;
 
@@ -69,47 +76,78 @@ Result<std::vector<SourcePtr>> ReadTrustedSources(const std::string& directory) 
   return sources;
 }
 
-Result<EntityStore> ReadEntities(const std::string& path) {
-  Result<SourcePtr> source = ReadSource(path);
-  if (!source) return std::unexpected(source.error());
-  return EntityStore::FromJson(**source);
+Result<Schema> ReadSchema(const std::optional<std::string>& path) {
+  std::vector<policy::SchemaFragment> extensions;
+  if (path) {
+    Result<SourcePtr> source = ReadSource(*path);
+    if (!source) return std::unexpected(source.error());
+    auto parsed = path->ends_with(".json") ? policy::ParseSchemaJson(*source)
+                                           : policy::ParseSchemaText(*source);
+    if (!parsed) return std::unexpected(policy::ToError(parsed.error()));
+    extensions.push_back(*std::move(parsed));
+  }
+  auto schema = policy::PalyraSchema(extensions);
+  if (!schema) return std::unexpected(policy::ToError(schema.error()));
+  return *std::move(schema);
 }
 
-Result<PolicySet> ParsePolicies(const std::vector<SourcePtr>& sources) {
-  std::expected<PolicySet, std::vector<policy::Diagnostic>> parsed = PolicySet::Parse(sources);
-  if (!parsed) return std::unexpected(policy::ToError(parsed.error()));
-  return *std::move(parsed);
+// Where a layer's parts come from.
+struct LayerFiles {
+  Layer layer;
+  std::vector<SourcePtr> policies;
+  std::optional<std::string> entities;
+  std::optional<std::string> schema;
+};
+
+Result<LayerPolicies> ReadLayer(const LayerFiles& files) {
+  LayerPolicies layer = {.layer = files.layer, .policies = {}, .entities = {}, .warnings = {}};
+  // Nothing to hold to a schema, and a run without policies starts faster.
+  if (files.policies.empty() && !files.entities && !files.schema) return layer;
+  auto policies = PolicySet::Parse(files.policies);
+  if (!policies) return std::unexpected(policy::ToError(policies.error()));
+  layer.policies = *std::move(policies);
+
+  Result<Schema> schema = ReadSchema(files.schema);
+  if (!schema) return std::unexpected(schema.error());
+  auto warnings = policy::ValidateForEngine(layer.policies, *schema);
+  if (!warnings) return std::unexpected(policy::ToError(warnings.error()));
+  layer.warnings = *std::move(warnings);
+  if (files.entities) {
+    Result<SourcePtr> source = ReadSource(*files.entities);
+    if (!source) return std::unexpected(source.error());
+    Result<EntityStore> entities = policy::EntitiesFromJson(**source, *schema);
+    if (!entities) return std::unexpected(entities.error());
+    layer.entities = *std::move(entities);
+  }
+  return layer;
+}
+
+Result<std::optional<std::string>> TrustedFileIfThere(const char* path) {
+  if (!Exists(path)) return std::nullopt;
+  if (Result<void> safe = RequireRootOnly(path); !safe) return std::unexpected(safe.error());
+  return path;
 }
 
 Result<LayerPolicies> OperatorLayer() {
-  Result<std::vector<SourcePtr>> sources = ReadTrustedSources(kOperatorPolicies);
-  if (!sources) return std::unexpected(sources.error());
-  Result<PolicySet> policies = ParsePolicies(*sources);
+  Result<std::vector<SourcePtr>> policies = ReadTrustedSources(kOperatorPolicies);
   if (!policies) return std::unexpected(policies.error());
-  EntityStore entities;
-  if (Exists(kOperatorEntities)) {
-    if (Result<void> safe = RequireRootOnly(kOperatorEntities); !safe) {
-      return std::unexpected(safe.error());
-    }
-    Result<EntityStore> read = ReadEntities(kOperatorEntities);
-    if (!read) return std::unexpected(read.error());
-    entities = *std::move(read);
-  }
-  return LayerPolicies{Layer::kOperator, *std::move(policies), std::move(entities)};
+  Result<std::optional<std::string>> entities = TrustedFileIfThere(kOperatorEntities);
+  if (!entities) return std::unexpected(entities.error());
+  Result<std::optional<std::string>> schema = TrustedFileIfThere(kOperatorSchema);
+  if (!schema) return std::unexpected(schema.error());
+  return ReadLayer({.layer = Layer::kOperator,
+                    .policies = *std::move(policies),
+                    .entities = *std::move(entities),
+                    .schema = *std::move(schema)});
 }
 
 Result<LayerPolicies> CallerLayer(const RunOptions& options) {
-  Result<std::vector<SourcePtr>> sources = CallerSources(options);
-  if (!sources) return std::unexpected(sources.error());
-  Result<PolicySet> policies = ParsePolicies(*sources);
+  Result<std::vector<SourcePtr>> policies = CallerSources(options);
   if (!policies) return std::unexpected(policies.error());
-  EntityStore entities;
-  if (options.entities) {
-    Result<EntityStore> read = ReadEntities(*options.entities);
-    if (!read) return std::unexpected(read.error());
-    entities = *std::move(read);
-  }
-  return LayerPolicies{Layer::kCaller, *std::move(policies), std::move(entities)};
+  return ReadLayer({.layer = Layer::kCaller,
+                    .policies = *std::move(policies),
+                    .entities = options.entities,
+                    .schema = options.schema});
 }
 
 std::string CallersOwnPolicies() {
@@ -157,7 +195,7 @@ Result<std::vector<SourcePtr>> CallerSources(const RunOptions& options) {
 
 Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options) {
   std::vector<LayerPolicies> layers;
-  layers.push_back({Layer::kMandatory, policy::MandatoryPolicies(), EntityStore()});
+  layers.push_back({Layer::kMandatory, policy::MandatoryPolicies(), EntityStore(), {}});
   if (Exists(kOperatorPolicies)) {
     Result<LayerPolicies> layer = OperatorLayer();
     if (!layer) return std::unexpected(layer.error());

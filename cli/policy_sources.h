@@ -17,12 +17,14 @@ namespace palyra::cli {
 
 inline constexpr const char* kOperatorPolicies = "/etc/palyra/policy.d";
 inline constexpr const char* kOperatorEntities = "/etc/palyra/entities.json";
+inline constexpr const char* kOperatorSchema = "/etc/palyra/schema.cedarschema";
 
 // The policies of one layer with the entities that they speak of.
 struct LayerPolicies {
   policy::Layer layer;
   policy::PolicySet policies;
   policy::EntityStore entities;
+  std::vector<policy::Diagnostic> warnings;  // Of the validator.
 };
 
 // A file, or every *.cedar of a directory in the order of their names. Named as given.
@@ -35,7 +37,10 @@ Result<std::vector<policy::SourcePtr>> CallerSources(const RunOptions& options);
 
 // All layers of a run, outermost first: mandatory, operator (where /etc/palyra/policy.d exists),
 // caller. Directories that are used without being named must belong to root and be writable by
-// nobody else. A policy that does not parse fails with its rendered diagnostics as the message.
+// nobody else. Policies and entities are held to the Palyra schema, to which each layer's own
+// schema
+// (--schema, /etc/palyra/schema.cedarschema) adds. What does not parse, or is not valid, fails with
+// its rendered diagnostics as the message.
 Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options);
 
 }  // namespace palyra::cli

@@ -39,6 +39,9 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->allow_extra_args(false);
   app.add_option("--entities", options.entities, "Cedar entities as JSON, for those policies")
       ->type_name("FILE");
+  app.add_option("--schema", options.schema,
+                 "entity types and attributes beside the built-in ones: Cedar schema, or JSON")
+      ->type_name("FILE");
   app.add_option("--agent", options.agent, "who asks: Palyra::Agent::\"ID\"")->type_name("ID");
   app.add_option("--tool", options.tool, "what runs: Palyra::Tool::\"NAME\"")->type_name("NAME");
   app.add_option_function<std::string>("--allow-net", add_rule(policy::NetShorthand::kAllow),

@@ -23,6 +23,7 @@ struct NetRule {
 struct RunOptions {
   std::vector<std::string> policies;  // Files or directories.
   std::optional<std::string> entities;
+  std::optional<std::string> schema;
   std::string agent = "unknown";
   std::string tool = "unknown";
   std::vector<std::string> environment;  // NAME or NAME=VALUE.

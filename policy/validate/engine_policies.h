@@ -13,7 +13,7 @@
 namespace palyra::policy {
 
 // The warnings of policies that are valid, strictly, under `schema`, which PalyraSchema made; or
-// the errors, at least one. What fails here does not load.
+// the errors, at least one, and one for each place. What fails here does not load.
 std::expected<std::vector<Diagnostic>, std::vector<Diagnostic>> ValidateForEngine(
     const PolicySet& policies, const Schema& schema);
 

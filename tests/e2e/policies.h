@@ -11,13 +11,17 @@ namespace palyra::tests {
 
 inline constexpr std::string_view kPermitAll = "permit (principal, action, resource);\n";
 
-// One permit or forbid for every action when `condition` holds.
+// One permit or forbid for every network action when `condition` holds.
 inline std::string PermitWhen(std::string_view condition) {
-  return std::string("permit (principal, action, resource) when { ").append(condition) + " };\n";
+  return std::string("permit (principal, action, resource is Palyra::Endpoint) when { ")
+             .append(condition) +
+         " };\n";
 }
 
 inline std::string ForbidWhen(std::string_view condition) {
-  return std::string("forbid (principal, action, resource) when { ").append(condition) + " };\n";
+  return std::string("forbid (principal, action, resource is Palyra::Endpoint) when { ")
+             .append(condition) +
+         " };\n";
 }
 
 // "resource.address == ip(...) || ..."

@@ -22,7 +22,7 @@ using testing::Not;
 LayerPolicies Policies(Layer layer, const std::string& file, const std::string& text) {
   auto parsed = policy::PolicySet::Parse({std::make_shared<const policy::SourceFile>(file, text)});
   EXPECT_TRUE(parsed);
-  return {.layer = layer, .policies = *std::move(parsed), .entities = {}};
+  return {.layer = layer, .policies = *std::move(parsed), .entities = {}, .warnings = {}};
 }
 
 palyra_event Event(palyra_action action, palyra_protocol protocol, const std::vector<int>& address,

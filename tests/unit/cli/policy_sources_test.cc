@@ -135,5 +135,47 @@ TEST_F(PolicySourcesTest, FailWithEntitiesThatAreNone) {
   EXPECT_TRUE(LoadLayers(options));
 }
 
+// A forbid with a slip in a name would never forbid.
+TEST_F(PolicySourcesTest, RefuseWhatTheSchemaDoesNotKnow) {
+  RunOptions options;
+  options.policies = {directory_.Write(
+      "a.cedar",
+      "forbid(principal, action == Palyra::Action::\"net.connect\", resource) when { "
+      "resource.prot == \"tcp\" };")};
+  const Result<std::vector<LayerPolicies>> layers = LoadLayers(options);
+  ASSERT_FALSE(layers);
+  EXPECT_THAT(layers.error().message, HasSubstr("\"prot\""));
+  EXPECT_THAT(layers.error().message, HasSubstr("a.cedar:1:"));
+}
+
+TEST_F(PolicySourcesTest, HoldPoliciesAndEntitiesToTheCallersSchemaToo) {
+  RunOptions options;
+  options.policies = {directory_.Write(
+      "a.cedar",
+      "permit(principal, action == Palyra::Action::\"net.connect\", resource) when { "
+      "principal in Team::\"web\" };")};
+  options.entities =
+      directory_.Write("entities.json",
+                       R"([{"uid": {"type": "Palyra::Agent", "id": "a"}, "attrs": {"level": 3},
+           "parents": [{"type": "Team", "id": "web"}]}])");
+  EXPECT_FALSE(LoadLayers(options));
+  const std::string text =
+      "entity Team; namespace Palyra { entity Agent in [Team] { level?: Long }; }";
+  options.schema = directory_.Write("s.cedarschema", text);
+  const Result<std::vector<LayerPolicies>> layers = LoadLayers(options);
+  ASSERT_TRUE(layers) << layers.error().message;
+  EXPECT_NE(layers->back().entities.Find(policy::EntityUid("Palyra::Agent", "a")), nullptr);
+
+  options.schema = directory_.Write(
+      "s.json", R"({"": {"entityTypes": {"Team": {}}, "actions": {}}, "Palyra": {"entityTypes":
+          {"Agent": {"memberOfTypes": ["Team"], "shape": {"type": "Record", "attributes":
+          {"level": {"type": "Long", "required": false}}}}}, "actions": {}}})");
+  EXPECT_TRUE(LoadLayers(options));
+  options.schema = directory_.Write("s.cedarschema", "entity Team");
+  EXPECT_FALSE(LoadLayers(options));
+  options.schema = directory_.Path("missing.cedarschema");
+  EXPECT_FALSE(LoadLayers(options));
+}
+
 }  // namespace
 }  // namespace palyra::cli

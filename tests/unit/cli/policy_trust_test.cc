@@ -119,6 +119,19 @@ TEST_F(PolicyTrustTest, OperatorEntitiesAreHeldToTheSame) {
   });
 }
 
+TEST_F(PolicyTrustTest, OperatorSchemaIsHeldToTheSame) {
+  Inside([] {
+    MakeDirectory(kOperatorPolicies);
+    Write(kOperatorSchema, "entity Team;");
+    ASSERT_EQ(LoadError(), "");
+    ASSERT_EQ(chmod(kOperatorSchema, 0666), 0);
+    EXPECT_THAT(LoadError(), HasSubstr(kOperatorSchema));
+    ASSERT_EQ(chmod(kOperatorSchema, 0644), 0);
+    Write(kOperatorSchema, "entity");
+    EXPECT_NE(LoadError(), "");
+  });
+}
+
 TEST_F(PolicyTrustTest, AWrongOperatorPolicyStopsEveryRun) {
   Inside([] {
     MakeDirectory(kOperatorPolicies);

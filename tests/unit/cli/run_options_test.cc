@@ -48,13 +48,35 @@ TEST(RunOptions, AreDefaultsWhereNothingIsSaid) {
 }
 
 TEST(RunOptions, HoldWhatEachOptionSays) {
-  const RunOptions options = Parse(
-      {"--policy",  "a.cedar",   "--policy=b", "--entities", "e.json", "--agent",  "agent-1",
-       "--tool",    "git",       "--env",      "A",          "--env",  "B=c=d",    "--user",
-       "1000:1000", "--timeout", "1.5m",       "--audit",    "log",    "--report", "--print-policy",
-       "--",        "git",       "status"});
+  const RunOptions options = Parse({"--schema",
+                                    "s",
+                                    "--policy",
+                                    "a.cedar",
+                                    "--policy=b",
+                                    "--entities",
+                                    "e.json",
+                                    "--agent",
+                                    "agent-1",
+                                    "--tool",
+                                    "git",
+                                    "--env",
+                                    "A",
+                                    "--env",
+                                    "B=c=d",
+                                    "--user",
+                                    "1000:1000",
+                                    "--timeout",
+                                    "1.5m",
+                                    "--audit",
+                                    "log",
+                                    "--report",
+                                    "--print-policy",
+                                    "--",
+                                    "git",
+                                    "status"});
   EXPECT_THAT(options.policies, ElementsAre("a.cedar", "b"));
   EXPECT_EQ(options.entities, "e.json");
+  EXPECT_EQ(options.schema, "s");
   EXPECT_EQ(options.agent, "agent-1");
   EXPECT_EQ(options.tool, "git");
   EXPECT_THAT(options.environment, ElementsAre("A", "B=c=d"));
@@ -140,8 +162,8 @@ TEST(RunOptions, GiveHelpAndVersion) {
     ASSERT_TRUE(std::holds_alternative<HelpText>(*parsed));
     const std::string& text = std::get<HelpText>(*parsed).text;
     for (const std::string option :
-         {"--policy", "--entities", "--agent", "--tool", "--allow-net", "--deny-net", "--env",
-          "--user", "--timeout", "--audit", "--print-policy", "--report", "--version"}) {
+         {"--policy", "--entities", "--schema", "--agent", "--tool", "--allow-net", "--deny-net",
+          "--env", "--user", "--timeout", "--audit", "--print-policy", "--report", "--version"}) {
       EXPECT_THAT(text, HasSubstr(option));
     }
   }

@@ -109,5 +109,14 @@ TEST(PalyraSchema, AUserCannotChangeIt) {
   }
 }
 
+// Of all the types that have no address, one is told.
+TEST(ValidateForEngine, TellsAPlaceThatIsWrongForManyTypesOnce) {
+  const std::string errors = LoadErrors(MustParsePolicies(
+      "permit (principal, action, resource) when { resource.address.isIpv4() };"));
+  EXPECT_THAT(errors, HasSubstr("more like it"));
+  EXPECT_THAT(errors, HasSubstr("hint: "));
+  EXPECT_EQ(errors.find("error:"), errors.rfind("error:"));
+}
+
 }  // namespace
 }  // namespace palyra::policy
