@@ -48,8 +48,8 @@ struct SpawnRequest {
   std::vector<std::string> control_mounts;       // Host::control_mounts.
   std::vector<std::string> control_directories;  // Host::control_directories.
   std::span<const sock_filter> seccomp;          // Borrowed.
-  int landlock_fd = -1;       // -1: the kernel has no Landlock.
-  sigset_t signal_mask = {};  // Of the child at exec.
+  int landlock_fd = -1;                          // -1: the kernel has no Landlock.
+  sigset_t signal_mask = {};                     // Of the child at exec.
 };
 
 struct Child {
