@@ -165,6 +165,20 @@ ExprPtr ScopeCondition(Variable variable, const Scope& scope) {
   std::unreachable();
 }
 
+// `parts`, which are of the scope, and the conditions.
+ExprPtr Conjunction(const Policy& policy, std::vector<ExprPtr> parts) {
+  for (const Condition& condition : policy.conditions) {
+    parts.push_back(condition.kind == Condition::Kind::kWhen
+                        ? condition.body
+                        : MakeExpr(condition.span, Unary{UnaryOp::kNot, condition.body}));
+  }
+  // A lone `when` still has to be Bool, which && checks.
+  while (parts.size() < 2) {
+    parts.insert(parts.begin(), MakeLiteral(policy.span, Value::Bool(true)));
+  }
+  return MakeExpr(policy.span, And{std::move(parts)});
+}
+
 }  // namespace
 
 bool Matches(const Pattern& pattern, std::string_view text) {
@@ -247,16 +261,11 @@ ExprPtr WholeCondition(const Policy& policy) {
       parts.push_back(part);
     }
   }
-  for (const Condition& condition : policy.conditions) {
-    parts.push_back(condition.kind == Condition::Kind::kWhen
-                        ? condition.body
-                        : MakeExpr(condition.span, Unary{UnaryOp::kNot, condition.body}));
-  }
-  // A lone `when` still has to be Bool, which && checks.
-  while (parts.size() < 2) {
-    parts.insert(parts.begin(), MakeLiteral(policy.span, Value::Bool(true)));
-  }
-  return MakeExpr(policy.span, And{std::move(parts)});
+  return Conjunction(policy, std::move(parts));
+}
+
+ExprPtr ConditionBeyondScope(const Policy& policy) {
+  return policy.conditions.empty() ? nullptr : Conjunction(policy, {});
 }
 
 bool SamePolicy(const Policy& a, const Policy& b) {

@@ -232,6 +232,10 @@ struct Policy {
 // Policy::whole from the other fields. Not for templates.
 ExprPtr WholeCondition(const Policy& policy);
 
+// Policy::whole without the scope: what is left to ask where the scope holds. Null where the policy
+// has no conditions.
+ExprPtr ConditionBeyondScope(const Policy& policy);
+
 // Structural equality; spans do not count.
 bool SamePolicy(const Policy& a, const Policy& b);
 

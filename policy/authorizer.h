@@ -10,6 +10,7 @@
 #include "policy/evaluator.h"
 #include "policy/policy_set.h"
 #include "policy/rule_set.h"
+#include "policy/scope_index.h"
 
 namespace palyra::policy {
 
@@ -19,6 +20,7 @@ enum class Decision : uint8_t { kDeny, kAllow };
 struct PolicyError {
   size_t policy;  // Index into the PolicySet.
   EvalError error;
+  bool operator==(const PolicyError&) const = default;
 };
 
 struct Response {
@@ -41,6 +43,23 @@ struct Judgement {
 // As Authorize, but: a forbid that errors denies like one that is satisfied, and is a reason; and
 // where every satisfied permit carries @ask the verdict is ask.
 Judgement Judge(const PolicySet& policies, const Request& request, const EntityStore& entities);
+
+// Authorize and Judge for many requests: the same answers, but a request looks only at the policies
+// whose scopes hold for it.
+//
+// Borrows the policies, which must outlive it unchanged. Thread-safe.
+class Authorizer {
+ public:
+  explicit Authorizer(const PolicySet& policies);
+
+  [[nodiscard]] Response Authorize(const Request& request, const EntityStore& entities) const;
+  [[nodiscard]] Judgement Judge(const Request& request, const EntityStore& entities) const;
+
+ private:
+  const PolicySet& policies_;
+  ScopeIndex index_;
+  std::vector<ExprPtr> conditions_;  // Of each policy what is left beyond its scope; may be null.
+};
 
 }  // namespace palyra::policy
 

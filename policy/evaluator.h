@@ -25,9 +25,13 @@ struct Request {
   std::shared_ptr<const Entity> event_entity = nullptr;
 };
 
+// The request's own entity or the store's; null where there is neither.
+const Entity* FindEntity(const EntityUid& uid, const Request& request, const EntityStore& entities);
+
 struct EvalError {
   Span span;  // Of the expression that failed, in the source of its policy.
   std::string message;
+  bool operator==(const EvalError&) const = default;
 };
 
 using EvalResult = std::expected<Value, EvalError>;

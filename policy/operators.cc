@@ -22,12 +22,6 @@ std::unexpected<EvalError> TypeError(Span span, std::string_view expected, const
                             std::string(KindName(found.kind())));
 }
 
-const Entity* FindEntity(const EntityUid& uid, const Request& request,
-                         const EntityStore& entities) {
-  const Entity* event = request.event_entity.get();
-  return event != nullptr && event->uid == uid ? event : entities.Find(uid);
-}
-
 bool IsOrdered(ValueKind kind) {
   return kind == ValueKind::kLong || kind == ValueKind::kDatetime || kind == ValueKind::kDuration;
 }
@@ -152,6 +146,12 @@ std::expected<const RecordValue*, EvalError> AttributesOf(const Value& object,
 }
 
 }  // namespace
+
+const Entity* FindEntity(const EntityUid& uid, const Request& request,
+                         const EntityStore& entities) {
+  const Entity* event = request.event_entity.get();
+  return event != nullptr && event->uid == uid ? event : entities.Find(uid);
+}
 
 EvalResult ApplyUnary(UnaryOp op, const Value& operand, Span span) {
   switch (op) {
