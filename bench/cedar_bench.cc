@@ -1,7 +1,8 @@
 // What Cedar costs: authorization on the cases of cedar_cases.h, and parsing.
-//   Authorize/<case>  one request against policies and entities that are loaded and indexed
-//   Scan/<case>       the same without an index
-//   Parse             policy text to trees
+//   Authorize/N  one request against policies and entities that are loaded and indexed
+//   Scan/N       the same without an index
+//   Parse        policy text to trees
+// where N is the number of the case, and its name the label.
 // `cedar_bench --print-cases` prints the cases as JSON instead, for other engines.
 
 #include <benchmark/benchmark.h>
@@ -36,7 +37,15 @@ struct Loaded {
   std::vector<policy::Request> requests;
 };
 
-Loaded Load(const bench::CedarCase& from) {
+const std::vector<bench::CedarCase>& Cases() {
+  static const std::vector<bench::CedarCase> kCases = bench::CedarCases();
+  return kCases;
+}
+
+// The case that the benchmark's argument is the index of.
+Loaded Load(benchmark::State& state) {
+  const bench::CedarCase& from = Cases()[static_cast<size_t>(state.range(0))];
+  state.SetLabel(from.name);
   auto policies = policy::PolicySet::Parse(
       {std::make_shared<const policy::SourceFile>(from.name, from.policies)});
   auto entities = policy::EntityStore::FromJson(policy::SourceFile(from.name, from.entities));
@@ -53,8 +62,8 @@ Loaded Load(const bench::CedarCase& from) {
   return loaded;
 }
 
-void Authorize(benchmark::State& state, const bench::CedarCase& from) {
-  const Loaded loaded = Load(from);
+void Authorize(benchmark::State& state) {
+  const Loaded loaded = Load(state);
   const policy::Authorizer authorizer(loaded.policies);
   size_t next = 0;
   while (state.KeepRunning()) {
@@ -63,8 +72,8 @@ void Authorize(benchmark::State& state, const bench::CedarCase& from) {
   }
 }
 
-void Scan(benchmark::State& state, const bench::CedarCase& from) {
-  const Loaded loaded = Load(from);
+void Scan(benchmark::State& state) {
+  const Loaded loaded = Load(state);
   size_t next = 0;
   while (state.KeepRunning()) {
     benchmark::DoNotOptimize(
@@ -73,7 +82,8 @@ void Scan(benchmark::State& state, const bench::CedarCase& from) {
   }
 }
 
-void Parse(benchmark::State& state, const bench::CedarCase& from) {
+void Parse(benchmark::State& state) {
+  const bench::CedarCase& from = Cases().back();
   const auto source = std::make_shared<const policy::SourceFile>(from.name, from.policies);
   while (state.KeepRunning()) {
     benchmark::DoNotOptimize(policy::ParsePolicies(source));
@@ -81,19 +91,21 @@ void Parse(benchmark::State& state, const bench::CedarCase& from) {
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * from.policies.size()));
 }
 
+void EachCase(benchmark::internal::Benchmark* benchmark) {
+  benchmark->DenseRange(0, static_cast<int>(Cases().size()) - 1);
+}
+
+BENCHMARK(Authorize)->Apply(EachCase);
+BENCHMARK(Scan)->Apply(EachCase);
+BENCHMARK(Parse);
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<bench::CedarCase> cases = bench::CedarCases();
   if (argc == 2 && std::string_view(argv[1]) == "--print-cases") {
-    std::puts(bench::ToJson(cases).c_str());
+    std::puts(bench::ToJson(Cases()).c_str());
     return 0;
   }
-  for (const bench::CedarCase& c : cases) {
-    benchmark::RegisterBenchmark(("Authorize/" + c.name).c_str(), Authorize, c);
-    benchmark::RegisterBenchmark(("Scan/" + c.name).c_str(), Scan, c);
-  }
-  benchmark::RegisterBenchmark("Parse", Parse, cases.back());
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
     return 1;

@@ -1,6 +1,10 @@
 #include "policy/evaluator.h"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
+#include <memory_resource>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -8,182 +12,291 @@
 namespace palyra::policy {
 namespace {
 
-// The value of one expression node; its operands come from the evaluator.
-class NodeVisitor {
- public:
-  NodeVisitor(const Evaluator& evaluator, const Request& request, const EntityStore& entities,
-              Span span)
-      : evaluator_(evaluator), request_(request), entities_(entities), span_(span) {}
+// What stands for the variables, as values.
+struct Variables {
+  const Value& principal;
+  const Value& action;
+  const Value& resource;
+  const Value& context;
 
-  EvalResult operator()(const Literal& n) const { return n.value; }
-
-  EvalResult operator()(const VariableRef& n) const {
-    switch (n.variable) {
+  [[nodiscard]] const Value* Of(Variable variable) const {
+    switch (variable) {
       case Variable::kPrincipal:
-        return Value::Entity(request_.principal);
+        return &principal;
       case Variable::kAction:
-        return Value::Entity(request_.action);
+        return &action;
       case Variable::kResource:
-        return Value::Entity(request_.resource);
+        return &resource;
       case Variable::kContext:
-        return request_.context;
+        return &context;
     }
     std::unreachable();
   }
+};
 
-  EvalResult operator()(const Unary& n) const {
-    return With(*n.operand, [&](const Value& v) { return ApplyUnary(n.op, v, span_); });
+// A set or record literal that is not constant, and so has to be made or taken apart.
+template <typename Node>
+const Node* OpenLiteral(const Expr& expr) {
+  const Node* literal = std::get_if<Node>(&expr.node);
+  return literal == nullptr || literal->constant ? nullptr : literal;
+}
+
+// One evaluation. A value is where it was found (in the expression, the request or the entities),
+// or in `slot`, which the caller provides; null after a failure, whose error is then in `error_`.
+class Evaluation {
+ public:
+  Evaluation(const Variables& variables, const Request& request, const EntityStore& entities)
+      : variables_(variables), request_(request), entities_(entities) {}
+
+  const Value* Evaluate(const Expr& expr, Value& slot) {
+    return std::visit([&](const auto& node) { return On(node, expr, slot); }, expr.node);
   }
 
-  EvalResult operator()(const Binary& n) const {
-    return WithBoth(*n.left, *n.right, [&](const Value& left, const Value& right) {
-      return ApplyBinary(n.op, left, right, request_, entities_, span_);
+  EvalError TakeError() { return *std::move(error_); }
+
+ private:
+  // The memory of so many elements of a literal comes from the stack.
+  static constexpr size_t kElementsOnStack = 16;
+
+  const Variables& variables_;
+  const Request& request_;
+  const EntityStore& entities_;
+  std::optional<EvalError> error_;
+
+  static Value Empty() { return Value::Bool(false); }
+
+  static const Value* Keep(Value value, Value& slot) {
+    slot = std::move(value);
+    return &slot;
+  }
+
+  const Value* Fail(EvalError error) {
+    error_ = std::move(error);
+    return nullptr;
+  }
+
+  const Value* Keep(EvalResult result, Value& slot) {
+    return result ? Keep(*std::move(result), slot) : Fail(std::move(result).error());
+  }
+
+  const Value* On(const Literal& n, const Expr& /*expr*/, Value& /*slot*/) { return &n.value; }
+
+  const Value* On(const VariableRef& n, const Expr& /*expr*/, Value& /*slot*/) {
+    return variables_.Of(n.variable);
+  }
+
+  const Value* On(const Unary& n, const Expr& expr, Value& slot) {
+    return WithOperand(*n.operand, n.op == UnaryOp::kIsEmpty, [&](const Operand& operand) {
+      return Keep(ApplyUnary(n.op, operand, expr.span), slot);
     });
   }
 
-  EvalResult operator()(const And& n) const { return Chain(n.operands, false); }
-  EvalResult operator()(const Or& n) const { return Chain(n.operands, true); }
-
-  EvalResult operator()(const If& n) const {
-    const EvalResult condition = EvaluateBool(*n.condition);
-    if (!condition) {
-      return condition;
-    }
-    return evaluator_.Evaluate(*condition->AsBool() ? *n.then_branch : *n.else_branch);
-  }
-
-  EvalResult operator()(const GetAttr& n) const {
-    return With(*n.object, [&](const Value& object) {
-      return ApplyGetAttr(object, n.attr, request_, entities_, span_);
-    });
-  }
-
-  EvalResult operator()(const HasAttr& n) const {
-    return With(*n.object, [&](const Value& object) {
-      return ApplyHasAttr(object, n.path, request_, entities_, span_);
-    });
-  }
-
-  EvalResult operator()(const Like& n) const {
-    return With(*n.text, [&](const Value& text) { return ApplyLike(text, n.pattern, span_); });
-  }
-
-  EvalResult operator()(const Is& n) const {
-    return With(*n.object, [&](const Value& object) {
-      EvalResult is_type = ApplyIsType(object, n.type, span_);
-      if (!is_type || !*is_type->AsBool() || n.ancestor == nullptr) {
-        return is_type;
-      }
-      return With(*n.ancestor, [&](const Value& ancestor) {
-        return ApplyBinary(BinaryOp::kIn, object, ancestor, request_, entities_, span_);
+  const Value* On(const Binary& n, const Expr& expr, Value& slot) {
+    const bool of_sets = n.op == BinaryOp::kContainsAll || n.op == BinaryOp::kContainsAny;
+    const bool left = of_sets || n.op == BinaryOp::kContains;
+    const bool right = of_sets || n.op == BinaryOp::kIn;
+    return WithOperand(*n.left, left, [&](const Operand& a) {
+      return WithOperand(*n.right, right, [&](const Operand& b) {
+        return Keep(ApplyBinary(n.op, a, b, request_, entities_, expr.span), slot);
       });
     });
   }
 
-  EvalResult operator()(const SetLiteral& n) const {
-    if (n.constant) {
-      return *n.constant;
-    }
-    auto elements = EvaluateAll(n.elements);
-    return elements ? EvalResult(Value::Set(*std::move(elements)))
-                    : std::unexpected(std::move(elements).error());
+  const Value* On(const And& n, const Expr& /*expr*/, Value& slot) {
+    return Chain(n.operands, false, slot);
+  }
+  const Value* On(const Or& n, const Expr& /*expr*/, Value& slot) {
+    return Chain(n.operands, true, slot);
   }
 
-  EvalResult operator()(const RecordLiteral& n) const {
+  const Value* On(const If& n, const Expr& /*expr*/, Value& slot) {
+    const Value* condition = EvaluateBool(*n.condition, slot);
+    if (condition == nullptr) {
+      return nullptr;
+    }
+    return Evaluate(*condition->AsBool() ? *n.then_branch : *n.else_branch, slot);
+  }
+
+  const Value* On(const GetAttr& n, const Expr& expr, Value& slot) {
+    if (const auto* record = OpenLiteral<RecordLiteral>(*n.object)) {
+      bool found = false;
+      return EvaluateField(*record, n.attr, slot, found) ? found ? &slot : FailWithout(n, expr)
+                                                         : nullptr;
+    }
+    Value object_slot = Empty();
+    const Value* object = Evaluate(*n.object, object_slot);
+    if (object == nullptr) {
+      return nullptr;
+    }
+    const Value* attr = FindAttr(*object, n.attr, request_, entities_);
+    if (attr == nullptr) {
+      return Fail(MissingAttr(*object, n.attr, request_, entities_, expr.span));
+    }
+    // A record that was made on the way ends here.
+    return object == &object_slot && object->AsRecord() != nullptr ? Keep(Value(*attr), slot)
+                                                                   : attr;
+  }
+
+  const Value* On(const HasAttr& n, const Expr& expr, Value& slot) {
+    if (const auto* record = OpenLiteral<RecordLiteral>(*n.object)) {
+      Value field = Empty();
+      bool found = false;
+      if (!EvaluateField(*record, n.path.front(), field, found)) {
+        return nullptr;
+      }
+      return found ? Keep(ApplyHasAttr(field, std::span(n.path).subspan(1), request_, entities_,
+                                       expr.span),
+                          slot)
+                   : Keep(Value::Bool(false), slot);
+    }
+    return With(*n.object, [&](const Value& object) {
+      return Keep(ApplyHasAttr(object, n.path, request_, entities_, expr.span), slot);
+    });
+  }
+
+  const Value* On(const Like& n, const Expr& expr, Value& slot) {
+    return With(*n.text, [&](const Value& text) {
+      return Keep(ApplyLike(text, n.pattern, expr.span), slot);
+    });
+  }
+
+  const Value* On(const Is& n, const Expr& expr, Value& slot) {
+    return With(*n.object, [&](const Value& object) -> const Value* {
+      const Value* is_type = Keep(ApplyIsType(object, n.type, expr.span), slot);
+      if (is_type == nullptr || !*is_type->AsBool() || n.ancestor == nullptr) {
+        return is_type;
+      }
+      return WithOperand(*n.ancestor, true, [&](const Operand& ancestor) {
+        return Keep(ApplyBinary(BinaryOp::kIn, object, ancestor, request_, entities_, expr.span),
+                    slot);
+      });
+    });
+  }
+
+  const Value* On(const SetLiteral& n, const Expr& /*expr*/, Value& slot) {
     if (n.constant) {
-      return *n.constant;
+      return &*n.constant;
+    }
+    std::vector<Value> elements;
+    elements.reserve(n.elements.size());
+    return EvaluateAll(n.elements, elements) ? Keep(Value::Set(std::move(elements)), slot)
+                                             : nullptr;
+  }
+
+  const Value* On(const RecordLiteral& n, const Expr& /*expr*/, Value& slot) {
+    if (n.constant) {
+      return &*n.constant;
     }
     std::vector<RecordValue::Field> fields;
     fields.reserve(n.fields.size());
     for (const auto& [key, expr] : n.fields) {
-      EvalResult value = evaluator_.Evaluate(*expr);
-      if (!value) {
-        return value;
+      Value field_slot = Empty();
+      const Value* value = Evaluate(*expr, field_slot);
+      if (value == nullptr) {
+        return nullptr;
       }
-      fields.emplace_back(key, *std::move(value));
+      fields.emplace_back(key, *value);
     }
-    return Value::Record(std::move(fields));
+    return Keep(Value::Record(std::move(fields)), slot);
   }
 
-  EvalResult operator()(const Call& n) const {
+  const Value* On(const Call& n, const Expr& expr, Value& slot) {
     if (n.constant) {
-      return *n.constant;
+      return &*n.constant;
     }
-    if (n.args.size() == 1) {
-      return With(*n.args[0], [&](const Value& arg) {
-        return ApplyCall(n.function, std::span(&arg, 1), span_);
-      });
-    }
-    if (n.args.size() == 2) {
-      return WithBoth(*n.args[0], *n.args[1], [&](const Value& first, const Value& second) {
-        return ApplyCall(n.function, std::array{first, second}, span_);
-      });
-    }
-    const auto args = EvaluateAll(n.args);
-    return args ? ApplyCall(n.function, *args, span_) : std::unexpected(args.error());
-  }
-
-  EvalResult operator()(const ErrorNode& n) const {
-    return std::unexpected(EvalError{.span = span_, .message = n.message});
-  }
-
- private:
-  // `use` of the operand's value, or its error.
-  template <typename Use>
-  EvalResult With(const Expr& operand, const Use& use) const {
-    if (const Value* held = evaluator_.Borrow(operand)) {
-      return use(*held);
-    }
-    const EvalResult value = evaluator_.Evaluate(operand);
-    return value ? use(*value) : value;
-  }
-
-  template <typename Use>
-  EvalResult WithBoth(const Expr& first, const Expr& second, const Use& use) const {
-    return With(first, [&](const Value& a) {
-      return With(second, [&](const Value& b) { return use(a, b); });
+    return WithElements(n.args, [&](std::span<const Value> args) {
+      return Keep(ApplyCall(n.function, args, expr.span), slot);
     });
   }
 
-  [[nodiscard]] EvalResult EvaluateBool(const Expr& expr) const {
-    EvalResult value = evaluator_.Evaluate(expr);
-    if (value && value->AsBool() == nullptr) {
-      return std::unexpected(EvalError{
-          .span = expr.span,
-          .message = "type error: expected bool, found " + std::string(KindName(value->kind()))});
+  const Value* On(const ErrorNode& n, const Expr& expr, Value& /*slot*/) {
+    return Fail({.span = expr.span, .message = n.message});
+  }
+
+  // `use` of the operand's value, unless there is none.
+  template <typename Use>
+  const Value* With(const Expr& operand, const Use& use) {
+    Value slot = Empty();
+    const Value* value = Evaluate(operand, slot);
+    return value == nullptr ? nullptr : use(*value);
+  }
+
+  // The same, but a set literal is not built where the operator takes its elements.
+  template <typename Use>
+  const Value* WithOperand(const Expr& operand, bool takes_elements, const Use& use) {
+    const auto* set = takes_elements ? OpenLiteral<SetLiteral>(operand) : nullptr;
+    if (set != nullptr && set->elements.size() <= kElementsOnStack) {
+      return WithElements(set->elements,
+                          [&](std::span<const Value> elements) { return use(Operand(elements)); });
+    }
+    return With(operand, [&](const Value& value) { return use(Operand(value)); });
+  }
+
+  template <typename Use>
+  const Value* WithElements(const std::vector<ExprPtr>& exprs, const Use& use) {
+    alignas(Value) std::array<std::byte, kElementsOnStack * sizeof(Value)> buffer;
+    std::pmr::monotonic_buffer_resource memory(buffer.data(), buffer.size());
+    std::pmr::vector<Value> values(&memory);
+    values.reserve(exprs.size());
+    return EvaluateAll(exprs, values) ? use(values) : nullptr;
+  }
+
+  const Value* EvaluateBool(const Expr& expr, Value& slot) {
+    const Value* value = Evaluate(expr, slot);
+    if (value != nullptr && value->AsBool() == nullptr) {
+      return Fail(
+          {.span = expr.span,
+           .message = "type error: expected bool, found " + std::string(KindName(value->kind()))});
     }
     return value;
   }
 
   // The first operand that is `decisive` decides.
-  [[nodiscard]] EvalResult Chain(const std::vector<ExprPtr>& operands, bool decisive) const {
+  const Value* Chain(const std::vector<ExprPtr>& operands, bool decisive, Value& slot) {
     for (const ExprPtr& operand : operands) {
-      EvalResult value = EvaluateBool(*operand);
-      if (!value || *value->AsBool() == decisive) {
+      const Value* value = EvaluateBool(*operand, slot);
+      if (value == nullptr || *value->AsBool() == decisive) {
         return value;
       }
     }
-    return Value::Bool(!decisive);
+    return Keep(Value::Bool(!decisive), slot);
   }
 
-  [[nodiscard]] std::expected<std::vector<Value>, EvalError> EvaluateAll(
-      const std::vector<ExprPtr>& exprs) const {
-    std::vector<Value> values;
-    values.reserve(exprs.size());
+  // False after a failure.
+  template <typename Values>
+  bool EvaluateAll(const std::vector<ExprPtr>& exprs, Values& values) {
     for (const ExprPtr& expr : exprs) {
-      EvalResult value = evaluator_.Evaluate(*expr);
-      if (!value) {
-        return std::unexpected(std::move(value).error());
+      Value slot = Empty();
+      const Value* value = Evaluate(*expr, slot);
+      if (value == nullptr) {
+        return false;
       }
-      values.push_back(*std::move(value));
+      values.push_back(value == &slot ? std::move(slot) : *value);
     }
-    return values;
+    return true;
   }
 
-  const Evaluator& evaluator_;
-  const Request& request_;
-  const EntityStore& entities_;
-  Span span_;
+  // All fields in their order, since each may fail; into `slot` the one of this name, where there
+  // is one. False after a failure.
+  bool EvaluateField(const RecordLiteral& record, const std::string& name, Value& slot,
+                     bool& found) {
+    for (const auto& [key, expr] : record.fields) {
+      Value field_slot = Empty();
+      const Value* value = Evaluate(*expr, field_slot);
+      if (value == nullptr) {
+        return false;
+      }
+      if (key == name) {
+        slot = *value;
+        found = true;
+      }
+    }
+    return true;
+  }
+
+  const Value* FailWithout(const GetAttr& n, const Expr& expr) {
+    return Fail(MissingAttr(Value::Record({}), n.attr, request_, entities_, expr.span));
+  }
 };
 
 }  // namespace
@@ -195,28 +308,18 @@ Evaluator::Evaluator(const Request& request, const EntityStore& entities)
       action_(Value::Entity(request.action)),
       resource_(Value::Entity(request.resource)) {}
 
-const Value* Evaluator::Borrow(const Expr& expr) const {
-  if (const auto* reference = std::get_if<VariableRef>(&expr.node)) {
-    switch (reference->variable) {
-      case Variable::kPrincipal:
-        return &principal_;
-      case Variable::kAction:
-        return &action_;
-      case Variable::kResource:
-        return &resource_;
-      case Variable::kContext:
-        return &request_.context;
-    }
-  }
-  if (const auto* get = std::get_if<GetAttr>(&expr.node)) {
-    const Value* object = Borrow(*get->object);
-    return object == nullptr ? nullptr : FindAttr(*object, get->attr, request_, entities_);
-  }
-  return ConstantOf(expr);
-}
-
 EvalResult Evaluator::Evaluate(const Expr& expr) const {
-  return std::visit(NodeVisitor(*this, request_, entities_, expr.span), expr.node);
+  const Variables variables{.principal = principal_,
+                            .action = action_,
+                            .resource = resource_,
+                            .context = request_.context};
+  Evaluation evaluation(variables, request_, entities_);
+  Value slot = Value::Bool(false);
+  const Value* value = evaluation.Evaluate(expr, slot);
+  if (value == nullptr) {
+    return std::unexpected(evaluation.TakeError());
+  }
+  return value == &slot ? std::move(slot) : *value;
 }
 
 }  // namespace palyra::policy

@@ -42,13 +42,11 @@ class Evaluator {
   Evaluator(const Request& request, const EntityStore& entities);
 
   // Short-circuits &&, || and if; everything else is strict, left to right. Recurses at most
-  // `expr.height` deep.
+  // `expr.height` deep. Allocates for messages of errors, and for sets and records that are made of
+  // what is not constant; but neither for a set of up to 16 elements that is the left side of
+  // contains, containsAll, containsAny or isEmpty, or the right side of `in`, containsAll or
+  // containsAny, nor for a record whose attribute is asked for on the spot.
   [[nodiscard]] EvalResult Evaluate(const Expr& expr) const;
-
-  // The value of `expr` without a copy, where something that outlives the evaluation holds it: a
-  // constant, a variable, an attribute of either. Null for every other expression, and where
-  // evaluation fails.
-  [[nodiscard]] const Value* Borrow(const Expr& expr) const;
 
  private:
   const Request& request_;
@@ -58,11 +56,33 @@ class Evaluator {
   Value resource_;
 };
 
+// What a set operator is applied to: a value, or the elements of a set that is not built for it, in
+// any order and any number of times. Borrows either.
+class Operand {
+ public:
+  Operand(const Value& value) : value_(&value) {}  // NOLINT(google-explicit-constructor)
+  explicit Operand(std::span<const Value> elements) : elements_(elements) {}
+
+  // Null where this is a set that is not built.
+  [[nodiscard]] const Value* value() const { return value_; }
+  [[nodiscard]] ValueKind kind() const { return value_ ? value_->kind() : ValueKind::kSet; }
+  [[nodiscard]] bool is_set() const { return kind() == ValueKind::kSet; }
+  // Of a set.
+  [[nodiscard]] std::span<const Value> elements() const;
+  [[nodiscard]] bool Contains(const Value& element) const;
+
+ private:
+  const Value* value_ = nullptr;
+  std::span<const Value> elements_;
+};
+
 // The operators on values, for partial evaluation too: an operator gives the same answer there.
 // `span` goes into the error. `request` lends only its event entity.
-EvalResult ApplyUnary(UnaryOp op, const Value& operand, Span span);
-EvalResult ApplyBinary(BinaryOp op, const Value& left, const Value& right, const Request& request,
-                       const EntityStore& entities, Span span);
+EvalResult ApplyUnary(UnaryOp op, const Operand& operand, Span span);
+// Not built may be: the left side of contains, containsAll and containsAny, and the right side of
+// `in`, containsAll and containsAny.
+EvalResult ApplyBinary(BinaryOp op, const Operand& left, const Operand& right,
+                       const Request& request, const EntityStore& entities, Span span);
 EvalResult ApplyCall(Function function, std::span<const Value> args, Span span);
 EvalResult ApplyLike(const Value& text, const Pattern& pattern, Span span);
 EvalResult ApplyIsType(const Value& object, const std::string& type, Span span);
@@ -70,9 +90,12 @@ EvalResult ApplyIsType(const Value& object, const std::string& type, Span span);
 // The attribute of a record or of an entity; null where there is none, or `object` is neither.
 const Value* FindAttr(const Value& object, const std::string& attr, const Request& request,
                       const EntityStore& entities);
+// The error of `object.attr` where FindAttr gives null.
+EvalError MissingAttr(const Value& object, const std::string& attr, const Request& request,
+                      const EntityStore& entities, Span span);
 EvalResult ApplyGetAttr(const Value& object, const std::string& attr, const Request& request,
                         const EntityStore& entities, Span span);
-EvalResult ApplyHasAttr(const Value& object, const std::vector<std::string>& path,
+EvalResult ApplyHasAttr(const Value& object, std::span<const std::string> path,
                         const Request& request, const EntityStore& entities, Span span);
 
 }  // namespace palyra::policy

@@ -17,9 +17,13 @@ std::unexpected<EvalError> EvalFail(Span span, std::string message) {
   return std::unexpected(EvalError{.span = span, .message = std::move(message)});
 }
 
-std::unexpected<EvalError> TypeError(Span span, std::string_view expected, const Value& found) {
+std::unexpected<EvalError> TypeError(Span span, std::string_view expected, ValueKind found) {
   return EvalFail(span, "type error: expected " + std::string(expected) + ", found " +
-                            std::string(KindName(found.kind())));
+                            std::string(KindName(found)));
+}
+
+std::unexpected<EvalError> TypeError(Span span, std::string_view expected, const Value& found) {
+  return TypeError(span, expected, found.kind());
 }
 
 bool IsOrdered(ValueKind kind) {
@@ -62,7 +66,7 @@ EvalResult Compute(BinaryOp op, const Value& left, const Value& right, Span span
   return Value::Long(result);
 }
 
-EvalResult In(const Value& left, const Value& right, const Request& request,
+EvalResult In(const Value& left, const Operand& right, const Request& request,
               const EntityStore& entities, Span span) {
   const EntityUid* uid = left.AsEntity();
   if (uid == nullptr) {
@@ -72,15 +76,15 @@ EvalResult In(const Value& left, const Value& right, const Request& request,
   const auto is_in = [&](const EntityUid& ancestor) {
     return *uid == ancestor || (entity != nullptr && entity->ancestors.contains(ancestor));
   };
-  if (const EntityUid* ancestor = right.AsEntity()) {
+  const Value* built = right.value();
+  if (const EntityUid* ancestor = built == nullptr ? nullptr : built->AsEntity()) {
     return Value::Bool(is_in(*ancestor));
   }
-  const SetValue* set = right.AsSet();
-  if (set == nullptr) {
-    return TypeError(span, "entity or set of entities", right);
+  if (!right.is_set()) {
+    return TypeError(span, "entity or set of entities", right.kind());
   }
   bool found = false;
-  for (const Value& element : set->elements()) {
+  for (const Value& element : right.elements()) {
     const EntityUid* ancestor = element.AsEntity();
     if (ancestor == nullptr) {
       return TypeError(span, "set of entities, an element of it", element);
@@ -90,19 +94,20 @@ EvalResult In(const Value& left, const Value& right, const Request& request,
   return Value::Bool(found);
 }
 
-EvalResult SetOperation(BinaryOp op, const Value& left, const Value& right, Span span) {
-  const SetValue* a = left.AsSet();
-  if (a == nullptr) {
-    return TypeError(span, "set", left);
+EvalResult SetOperation(BinaryOp op, const Operand& left, const Operand& right, Span span) {
+  if (!left.is_set()) {
+    return TypeError(span, "set", left.kind());
   }
   if (op == BinaryOp::kContains) {
-    return Value::Bool(a->Contains(right));
+    return Value::Bool(left.Contains(*right.value()));
   }
-  const SetValue* b = right.AsSet();
-  if (b == nullptr) {
-    return TypeError(span, "set", right);
+  if (!right.is_set()) {
+    return TypeError(span, "set", right.kind());
   }
-  return Value::Bool(op == BinaryOp::kContainsAll ? a->ContainsAll(*b) : a->ContainsAny(*b));
+  const auto is_in_left = [&](const Value& element) { return left.Contains(element); };
+  return Value::Bool(op == BinaryOp::kContainsAll
+                         ? std::ranges::all_of(right.elements(), is_in_left)
+                         : std::ranges::any_of(right.elements(), is_in_left));
 }
 
 EvalResult TagOperation(BinaryOp op, const Value& left, const Value& right, const Request& request,
@@ -153,58 +158,61 @@ const Entity* FindEntity(const EntityUid& uid, const Request& request,
   return event != nullptr && event->uid == uid ? event : entities.Find(uid);
 }
 
-EvalResult ApplyUnary(UnaryOp op, const Value& operand, Span span) {
-  switch (op) {
-    case UnaryOp::kNot:
-      if (const bool* value = operand.AsBool()) {
-        return Value::Bool(!*value);
-      }
-      return TypeError(span, "bool", operand);
-    case UnaryOp::kNegate: {
-      const int64_t* value = operand.AsLong();
-      if (value == nullptr) {
-        return TypeError(span, "long", operand);
-      }
-      int64_t result = 0;
-      if (__builtin_sub_overflow(int64_t{0}, *value, &result)) {
-        return EvalFail(span, "integer overflow: -(" + std::to_string(*value) + ')');
-      }
-      return Value::Long(result);
-    }
-    case UnaryOp::kIsEmpty:
-      if (const SetValue* set = operand.AsSet()) {
-        return Value::Bool(set->elements().empty());
-      }
-      return TypeError(span, "set", operand);
-  }
-  std::unreachable();
+std::span<const Value> Operand::elements() const {
+  return value_ == nullptr ? elements_ : value_->AsSet()->elements();
 }
 
-EvalResult ApplyBinary(BinaryOp op, const Value& left, const Value& right, const Request& request,
-                       const EntityStore& entities, Span span) {
+bool Operand::Contains(const Value& element) const {
+  return value_ == nullptr ? std::ranges::find(elements_, element) != elements_.end()
+                           : value_->AsSet()->Contains(element);
+}
+
+EvalResult ApplyUnary(UnaryOp op, const Operand& operand, Span span) {
+  if (op == UnaryOp::kIsEmpty) {
+    return operand.is_set() ? EvalResult(Value::Bool(operand.elements().empty()))
+                            : TypeError(span, "set", operand.kind());
+  }
+  if (op == UnaryOp::kNot) {
+    const bool* value = operand.value()->AsBool();
+    return value != nullptr ? EvalResult(Value::Bool(!*value))
+                            : TypeError(span, "bool", operand.kind());
+  }
+  const int64_t* value = operand.value()->AsLong();
+  if (value == nullptr) {
+    return TypeError(span, "long", operand.kind());
+  }
+  int64_t result = 0;
+  if (__builtin_sub_overflow(int64_t{0}, *value, &result)) {
+    return EvalFail(span, "integer overflow: -(" + std::to_string(*value) + ')');
+  }
+  return Value::Long(result);
+}
+
+EvalResult ApplyBinary(BinaryOp op, const Operand& left, const Operand& right,
+                       const Request& request, const EntityStore& entities, Span span) {
   switch (op) {
     case BinaryOp::kEqual:
-      return Value::Bool(left == right);
+      return Value::Bool(*left.value() == *right.value());
     case BinaryOp::kNotEqual:
-      return Value::Bool(left != right);
+      return Value::Bool(*left.value() != *right.value());
     case BinaryOp::kLess:
     case BinaryOp::kLessEqual:
     case BinaryOp::kGreater:
     case BinaryOp::kGreaterEqual:
-      return Compare(op, left, right, span);
+      return Compare(op, *left.value(), *right.value(), span);
     case BinaryOp::kIn:
-      return In(left, right, request, entities, span);
+      return In(*left.value(), right, request, entities, span);
     case BinaryOp::kAdd:
     case BinaryOp::kSubtract:
     case BinaryOp::kMultiply:
-      return Compute(op, left, right, span);
+      return Compute(op, *left.value(), *right.value(), span);
     case BinaryOp::kContains:
     case BinaryOp::kContainsAll:
     case BinaryOp::kContainsAny:
       return SetOperation(op, left, right, span);
     case BinaryOp::kGetTag:
     case BinaryOp::kHasTag:
-      return TagOperation(op, left, right, request, entities, span);
+      return TagOperation(op, *left.value(), *right.value(), request, entities, span);
   }
   std::unreachable();
 }
@@ -227,29 +235,35 @@ EvalResult ApplyIsType(const Value& object, const std::string& type, Span span) 
 
 const Value* FindAttr(const Value& object, const std::string& attr, const Request& request,
                       const EntityStore& entities) {
-  const auto attrs = AttributesOf(object, request, entities, Span{});
-  return attrs && *attrs != nullptr ? (*attrs)->Find(attr) : nullptr;
+  if (const RecordValue* record = object.AsRecord()) {
+    return record->Find(attr);
+  }
+  const EntityUid* uid = object.AsEntity();
+  const Entity* entity = uid == nullptr ? nullptr : FindEntity(*uid, request, entities);
+  return entity == nullptr ? nullptr : entity->attrs.Find(attr);
+}
+
+EvalError MissingAttr(const Value& object, const std::string& attr, const Request& request,
+                      const EntityStore& entities, Span span) {
+  const auto attrs = AttributesOf(object, request, entities, span);
+  if (!attrs) {
+    return attrs.error();
+  }
+  const EntityUid* uid = object.AsEntity();
+  return {.span = span,
+          .message = *attrs == nullptr ? "entity " + ToCedar(*uid) + " does not exist"
+                                       : (uid == nullptr ? "record" : "entity " + ToCedar(*uid)) +
+                                             " has no attribute " + QuoteString(attr)};
 }
 
 EvalResult ApplyGetAttr(const Value& object, const std::string& attr, const Request& request,
                         const EntityStore& entities, Span span) {
-  const auto attrs = AttributesOf(object, request, entities, span);
-  if (!attrs) {
-    return std::unexpected(attrs.error());
-  }
-  if (*attrs == nullptr) {
-    return EvalFail(span, "entity " + ToCedar(*object.AsEntity()) + " does not exist");
-  }
-  const Value* value = (*attrs)->Find(attr);
-  if (value == nullptr) {
-    const EntityUid* uid = object.AsEntity();
-    return EvalFail(span, (uid == nullptr ? "record" : "entity " + ToCedar(*uid)) +
-                              " has no attribute " + QuoteString(attr));
-  }
-  return *value;
+  const Value* value = FindAttr(object, attr, request, entities);
+  return value != nullptr ? EvalResult(*value)
+                          : std::unexpected(MissingAttr(object, attr, request, entities, span));
 }
 
-EvalResult ApplyHasAttr(const Value& object, const std::vector<std::string>& path,
+EvalResult ApplyHasAttr(const Value& object, std::span<const std::string> path,
                         const Request& request, const EntityStore& entities, Span span) {
   const Value* at = &object;
   for (const std::string& attr : path) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -228,7 +229,8 @@ ExprPtr PartialEvaluator::ReduceHas(Span span, ExprPtr object,
   }
   const std::string& attr = path.front();
   if (known) {
-    ExprPtr has = FromResult(span, ApplyHasAttr(*value, {attr}, request_, entities_, span));
+    ExprPtr has =
+        FromResult(span, ApplyHasAttr(*value, std::span(&attr, 1), request_, entities_, span));
     if (const bool* there = KnownBool(*has); path.size() == 1 || there == nullptr || !*there) {
       return has;
     }

@@ -80,7 +80,12 @@ int Value::height() const {
   return 1;
 }
 
-bool Value::operator==(const Value& other) const { return (*this <=> other) == 0; }
+bool Value::operator==(const Value& other) const {
+  if (const EntityUid* uid = AsEntity()) {
+    return other.AsEntity() != nullptr && *uid == *other.AsEntity();  // By hash first.
+  }
+  return (*this <=> other) == 0;
+}
 
 std::strong_ordering Value::operator<=>(const Value& other) const {
   if (data_.index() != other.data_.index()) {
@@ -125,17 +130,6 @@ SetValue::SetValue(std::vector<Value> elements) : elements_(std::move(elements))
 bool SetValue::Contains(const Value& value) const {
   return std::ranges::binary_search(elements_, value,
                                     [](const Value& a, const Value& b) { return (a <=> b) < 0; });
-}
-
-bool SetValue::ContainsAll(const SetValue& other) const {
-  return std::ranges::all_of(other.elements_, [&](const Value& v) { return Contains(v); });
-}
-
-bool SetValue::ContainsAny(const SetValue& other) const {
-  const bool smaller = elements_.size() < other.elements_.size();
-  const SetValue& asked = smaller ? *this : other;
-  const SetValue& searched = smaller ? other : *this;
-  return std::ranges::any_of(asked.elements_, [&](const Value& v) { return searched.Contains(v); });
 }
 
 RecordValue::RecordValue(std::vector<Field> fields) : fields_(std::move(fields)) {

@@ -114,8 +114,6 @@ class SetValue {
 
   [[nodiscard]] const std::vector<Value>& elements() const { return elements_; }
   [[nodiscard]] bool Contains(const Value& value) const;
-  [[nodiscard]] bool ContainsAll(const SetValue& other) const;
-  [[nodiscard]] bool ContainsAny(const SetValue& other) const;
   [[nodiscard]] int height() const { return height_; }
 
  private:

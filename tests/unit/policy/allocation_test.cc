@@ -77,7 +77,7 @@ constexpr const char* kTrueConditions[] = {
     "[principal, resource].containsAll([principal]) && [1, context.now].containsAny([12])",
     "![principal].isEmpty() && principal in [resource, G::\"dev\", action]",
     "{here: principal.home.city, now: context.now}.here == \"Bern\"",
-    "context == {now: 12} && principal.home == {city: \"Bern\"}",
+    "{here: principal.home} has here.city && !({here: principal.home} has here.street)",
 };
 
 TEST(Allocation, ADenialAllocatesNothing) {
