@@ -55,7 +55,7 @@ std::string Quoted(const Expr& residual);
 // of a layer. It remembers arithmetic that it has tried.
 class AtomProbe {
  public:
-  // Borrows `entities`. `request` as in PartialEvaluator, for any action.
+  // Borrows `entities`. `request` is for any action and any endpoint.
   AtomProbe(Request request, const EntityStore& entities)
       : request_(std::move(request)), entities_(entities) {}
 

@@ -33,6 +33,15 @@ Request RequestFor(const CompileInput& input, const NetEvent& event) {
   return request;
 }
 
+PartialRequest OpenRequestFor(const CompileInput& input, NetAction action) {
+  return {.principal = {.uid = input.principal},
+          .action = {.uid = ActionUid(action)},
+          .resource = OpenEndpoint(),
+          .context = *input.context.AsRecord(),
+          .open_context = {},
+          .open_attrs = {}};
+}
+
 // "net.connect tcp 192.0.2.1:443"
 std::string EventText(const NetEvent& event) {
   return std::string(ActionName(event.action)) + ' ' + EndpointEntity(event).uid.id();
@@ -160,12 +169,15 @@ class Compilation {
 
   void AddResidual(uint32_t number, NetAction action, std::vector<ResidualOfActions>& residuals) {
     const PlacedPolicy& policy = *placed_[number];
-    const Request request = RequestFor(input_, action);
+    const PartialRequest request = OpenRequestFor(input_, action);
     PartialEvaluator partial(request, EntitiesOf(number));
     ExprPtr residual = partial.Residual(policy.policy.whole);
     // Exact, but a forbid on names would hold nothing without saying so.
     const bool is_forbid = facts_[number].is_forbid;
-    for (const Span span : partial.domain_tests()) {
+    for (const auto& [span, attr] : partial.absences()) {
+      if (attr != kDomainAttr) {
+        continue;
+      }
       Report(is_forbid ? errors_ : warnings_, is_forbid ? Severity::kError : Severity::kWarning,
              policy,
              {.code = "LOW-DOMAIN",

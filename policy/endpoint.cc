@@ -42,4 +42,26 @@ Entity EndpointEntity(const NetEvent& event) {
           .ancestors = {}};
 }
 
+PartialEntity OpenEndpoint() {
+  const auto required = [](std::string_view name) {
+    return OpenAttr{.name = std::string(name), .required = true};
+  };
+  return {.uid = std::nullopt,
+          .type = std::string(kEndpointType),
+          .shape = EntityShape{
+              .attributes = {required(kAddressAttr), required(kPortAttr), required(kProtocolAttr)},
+              .ancestor_types = {std::string(kDomainType)}}};
+}
+
+bool IsResource(const Expr& expr) {
+  const auto* variable = std::get_if<VariableRef>(&expr.node);
+  return variable != nullptr && variable->variable == Variable::kResource;
+}
+
+bool IsNamedEndpoint(const Expr& expr) {
+  const Value* value = ConstantOf(expr);
+  const EntityUid* uid = value == nullptr ? nullptr : value->AsEntity();
+  return uid != nullptr && uid->type() == kEndpointType;
+}
+
 }  // namespace palyra::policy

@@ -5,7 +5,9 @@
 
 #include <string_view>
 
+#include "policy/ast.h"
 #include "policy/entities.h"
+#include "policy/partial.h"
 #include "policy/rule_set.h"
 #include "policy/value.h"
 
@@ -30,6 +32,15 @@ std::string_view ProtocolName(Protocol protocol);
 // The Palyra::Endpoint that the event is about, without ancestors and tags. Its id is for people:
 // "tcp 192.0.2.1:443", "udp [2001:db8::1]:53".
 Entity EndpointEntity(const NetEvent& event);
+
+// The endpoint of an event that is to come.
+PartialEntity OpenEndpoint();
+
+// Whether this is the variable `resource` itself.
+bool IsResource(const Expr& expr);
+
+// Whether this is an entity of type Palyra::Endpoint that is named as a constant.
+bool IsNamedEndpoint(const Expr& expr);
 
 }  // namespace palyra::policy
 

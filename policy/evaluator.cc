@@ -48,6 +48,7 @@ class Evaluation {
   Evaluation(const Variables& variables, const Request& request, const EntityStore& entities)
       : variables_(variables), request_(request), entities_(entities) {}
 
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static): most overloads of On are not.
   const Value* Evaluate(const Expr& expr, Value& slot) {
     return std::visit([&](const auto& node) { return On(node, expr, slot); }, expr.node);
   }
@@ -79,7 +80,9 @@ class Evaluation {
     return result ? Keep(*std::move(result), slot) : Fail(std::move(result).error());
   }
 
-  const Value* On(const Literal& n, const Expr& /*expr*/, Value& /*slot*/) { return &n.value; }
+  static const Value* On(const Literal& n, const Expr& /*expr*/, Value& /*slot*/) {
+    return &n.value;
+  }
 
   const Value* On(const VariableRef& n, const Expr& /*expr*/, Value& /*slot*/) {
     return variables_.Of(n.variable);
@@ -271,7 +274,7 @@ class Evaluation {
       if (value == nullptr) {
         return false;
       }
-      values.push_back(value == &slot ? std::move(slot) : *value);
+      values.push_back(*value);
     }
     return true;
   }
@@ -319,7 +322,7 @@ EvalResult Evaluator::Evaluate(const Expr& expr) const {
   if (value == nullptr) {
     return std::unexpected(evaluation.TakeError());
   }
-  return value == &slot ? std::move(slot) : *value;
+  return *value;
 }
 
 }  // namespace palyra::policy

@@ -6,7 +6,6 @@
 #include "policy/atom.h"
 #include "policy/endpoint.h"
 #include "policy/extension.h"
-#include "policy/partial.h"
 #include "policy/printer.h"
 
 namespace palyra::policy {

@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "policy/endpoint.h"
 #include "policy/extension.h"
 
 namespace palyra::policy {
@@ -48,27 +47,92 @@ bool YieldsBool(const Expr& expr) {
          std::holds_alternative<Is>(expr.node) || KnownBool(expr) != nullptr;
 }
 
-// Whether `value` is, or is a set that holds, an entity of one of the types that an endpoint's name
-// and ancestors have.
-bool NamesEndpointOrDomain(const Value& value) {
+// Whether `value` is, or is a set that holds, an entity of the open one's type or its ancestors'.
+bool MayHold(const PartialEntity& open, const Value& value) {
   if (const EntityUid* uid = value.AsEntity()) {
-    return uid->type() == kEndpointType || uid->type() == kDomainType;
+    return uid->type() == *open.type ||
+           std::ranges::find(open.shape->ancestor_types, uid->type()) !=
+               open.shape->ancestor_types.end();
   }
   const SetValue* set = value.AsSet();
-  return set != nullptr && std::ranges::any_of(set->elements(), NamesEndpointOrDomain);
+  return set != nullptr && std::ranges::any_of(set->elements(), [&](const Value& element) {
+           return MayHold(open, element);
+         });
+}
+
+const OpenAttr* FindOpen(const std::vector<OpenAttr>& attrs, const std::string& name) {
+  const auto found = std::ranges::find(attrs, name, &OpenAttr::name);
+  return found == attrs.end() ? nullptr : &*found;
+}
+
+// A name that is never asked about stands for what is to come.
+EntityUid UidOr(const PartialEntity& entity) {
+  return entity.uid.value_or(EntityUid(entity.type.value_or(""), ""));
 }
 
 }  // namespace
 
-bool IsResource(const Expr& expr) {
-  const auto* variable = std::get_if<VariableRef>(&expr.node);
-  return variable != nullptr && variable->variable == Variable::kResource;
+PartialEvaluator::PartialEvaluator(const PartialRequest& request, const EntityStore& entities)
+    : request_(request),
+      entities_(entities),
+      known_{.principal = UidOr(request.principal),
+             .action = UidOr(request.action),
+             .resource = UidOr(request.resource),
+             .context = Value::Record(request.context.fields())} {}
+
+// Null where this is not a variable that stands for an entity to come.
+const PartialEntity* PartialEvaluator::OpenEntity(const Expr& expr) const {
+  const auto* reference = std::get_if<VariableRef>(&expr.node);
+  if (reference == nullptr || reference->variable == Variable::kContext) {
+    return nullptr;
+  }
+  const PartialEntity& entity = reference->variable == Variable::kPrincipal ? request_.principal
+                                : reference->variable == Variable::kAction  ? request_.action
+                                                                            : request_.resource;
+  return entity.uid ? nullptr : &entity;
 }
 
-bool IsNamedEndpoint(const Expr& expr) {
+bool PartialEvaluator::IsOpenContext(const Expr& expr) const {
+  const auto* reference = std::get_if<VariableRef>(&expr.node);
+  return reference != nullptr && reference->variable == Variable::kContext &&
+         !request_.open_context.empty();
+}
+
+// Whether this is a constant entity whose data an entity to come may replace.
+bool PartialEvaluator::IsWithheld(const Expr& expr) const {
   const Value* value = ConstantOf(expr);
   const EntityUid* uid = value == nullptr ? nullptr : value->AsEntity();
-  return uid != nullptr && uid->type() == kEndpointType;
+  const auto replaces = [&](const PartialEntity& entity) {
+    return entity.shape && *entity.type == uid->type();
+  };
+  return uid != nullptr &&
+         (replaces(request_.principal) || replaces(request_.action) || replaces(request_.resource));
+}
+
+PartialEvaluator::AttrState PartialEvaluator::StateOf(const Expr& object,
+                                                      const std::string& attr) const {
+  const auto of_open = [](const OpenAttr* open) {
+    return AttrState{open == nullptr  ? Presence::kAbsent
+                     : open->required ? Presence::kThere
+                                      : Presence::kOpen};
+  };
+  if (const PartialEntity* open = OpenEntity(object)) {
+    return open->shape ? of_open(FindOpen(open->shape->attributes, attr)) : AttrState{};
+  }
+  const bool is_context = IsOpenContext(object);
+  const Value* value = is_context ? &known_.context : ConstantOf(object);
+  if (value == nullptr || IsWithheld(object)) {
+    return {};
+  }
+  const EntityUid* uid = value->AsEntity();
+  if (uid != nullptr &&
+      std::ranges::find(request_.open_attrs, std::pair(*uid, attr)) != request_.open_attrs.end()) {
+    return {};
+  }
+  if (const Value* found = FindAttr(*value, attr, known_, entities_)) {
+    return {.presence = Presence::kKnown, .value = found};
+  }
+  return is_context ? of_open(FindOpen(request_.open_context, attr)) : AttrState{Presence::kAbsent};
 }
 
 // NOLINTNEXTLINE(readability-convert-member-functions-to-static): most overloads of Reduce are not.
@@ -84,15 +148,18 @@ ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Literal& /*node*/) {
 ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const ErrorNode& /*node*/) { return expr; }
 
 ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const VariableRef& node) {
+  if (OpenEntity(*expr) != nullptr || IsOpenContext(*expr)) {
+    return expr;
+  }
   switch (node.variable) {
     case Variable::kPrincipal:
-      return MakeLiteral(expr->span, Value::Entity(request_.principal));
+      return MakeLiteral(expr->span, Value::Entity(known_.principal));
     case Variable::kAction:
-      return MakeLiteral(expr->span, Value::Entity(request_.action));
-    case Variable::kContext:
-      return MakeLiteral(expr->span, request_.context);
+      return MakeLiteral(expr->span, Value::Entity(known_.action));
     case Variable::kResource:
-      return expr;
+      return MakeLiteral(expr->span, Value::Entity(known_.resource));
+    case Variable::kContext:
+      return MakeLiteral(expr->span, known_.context);
   }
   std::unreachable();
 }
@@ -125,25 +192,43 @@ ExprPtr PartialEvaluator::ReduceBinary(Span span, BinaryOp op, ExprPtr left, Exp
       op == BinaryOp::kIn || op == BinaryOp::kGetTag || op == BinaryOp::kHasTag;
   const Value* left_value = ConstantOf(*left);
   const Value* right_value = ConstantOf(*right);
-  if (left_value != nullptr && right_value != nullptr && !(asks_entity && IsNamedEndpoint(*left))) {
-    return FromResult(span, ApplyBinary(op, *left_value, *right_value, request_, entities_, span));
+  if (left_value != nullptr && right_value != nullptr && !(asks_entity && IsWithheld(*left))) {
+    return FromResult(span, ApplyBinary(op, *left_value, *right_value, known_, entities_, span));
   }
-  if (op == BinaryOp::kEqual || op == BinaryOp::kNotEqual) {
-    // The endpoint's name differs from everything that is not an endpoint's name.
-    const Value* other = IsResource(*left)    ? right_value
-                         : IsResource(*right) ? left_value
-                                              : nullptr;
-    if (other != nullptr && !IsNamedEndpoint(other == right_value ? *right : *left)) {
-      return BoolAt(span, op == BinaryOp::kNotEqual);
-    }
+  const ExprPtr known =
+      op == BinaryOp::kIn ? ReduceIn(span, *left, *right) : ReduceEqual(span, op, *left, *right);
+  return known != nullptr
+             ? known
+             : MakeExpr(span, Binary{.op = op, .left = std::move(left), .right = std::move(right)});
+}
+
+// An entity to come differs from everything that is no entity, or one of another type.
+ExprPtr PartialEvaluator::ReduceEqual(Span span, BinaryOp op, const Expr& left,
+                                      const Expr& right) const {
+  if (op != BinaryOp::kEqual && op != BinaryOp::kNotEqual) {
+    return nullptr;
   }
-  if (op == BinaryOp::kIn && IsResource(*left) && right_value != nullptr &&
-      !NamesEndpointOrDomain(*right_value)) {
-    // No endpoint lies in an entity of another type; a right side that is no entity still fails.
-    return FromResult(span, ApplyBinary(op, Value::Entity(request_.resource), *right_value,
-                                        request_, entities_, span));
+  const PartialEntity* open = OpenEntity(left);
+  const Value* other = ConstantOf(open != nullptr ? right : left);
+  open = open != nullptr ? open : OpenEntity(right);
+  if (open == nullptr || other == nullptr) {
+    return nullptr;
   }
-  return MakeExpr(span, Binary{.op = op, .left = std::move(left), .right = std::move(right)});
+  const EntityUid* uid = other->AsEntity();
+  const bool differs = uid == nullptr || (open->type && *open->type != uid->type());
+  return differs ? BoolAt(span, op == BinaryOp::kNotEqual) : nullptr;
+}
+
+// No entity lies in one of a type that its ancestors cannot have; a right side that is neither an
+// entity nor a set of such still fails.
+ExprPtr PartialEvaluator::ReduceIn(Span span, const Expr& left, const Expr& right) const {
+  const PartialEntity* open = OpenEntity(left);
+  const Value* value = ConstantOf(right);
+  if (open == nullptr || !open->shape || value == nullptr || MayHold(*open, *value)) {
+    return nullptr;
+  }
+  return FromResult(span, ApplyBinary(BinaryOp::kIn, Value::Entity(UidOr(*open)), *value, known_,
+                                      entities_, span));
 }
 
 ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const And& node) {
@@ -206,8 +291,15 @@ ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const GetAttr& node) {
   if (IsError(object)) {
     return object;
   }
-  if (const Value* value = ConstantOf(*object); value != nullptr && !IsNamedEndpoint(*object)) {
-    return FromResult(expr->span, ApplyGetAttr(*value, node.attr, request_, entities_, expr->span));
+  const AttrState state = StateOf(*object, node.attr);
+  if (state.presence == Presence::kKnown) {
+    return MakeLiteral(expr->span, *state.value);
+  }
+  const bool is_context = IsOpenContext(*object);
+  const Value* value = is_context ? &known_.context : ConstantOf(*object);
+  if (state.presence == Presence::kAbsent && value != nullptr) {
+    EvalError error = MissingAttr(*value, node.attr, known_, entities_, expr->span);
+    return ErrorAt(error.span, std::move(error.message));
   }
   return MakeExpr(expr->span, GetAttr{.object = std::move(object), .attr = node.attr});
 }
@@ -222,29 +314,27 @@ ExprPtr PartialEvaluator::ReduceHas(Span span, ExprPtr object,
   if (IsError(object)) {
     return object;
   }
-  const Value* value = ConstantOf(*object);
-  const bool known = value != nullptr && !IsNamedEndpoint(*object);
-  if (!known && !IsResource(*object)) {
+  const std::string& attr = path.front();
+  const AttrState state = StateOf(*object, attr);
+  if (state.presence == Presence::kOpen) {
     return MakeExpr(span, HasAttr{.object = std::move(object), .path = path});
   }
-  const std::string& attr = path.front();
-  if (known) {
-    ExprPtr has =
-        FromResult(span, ApplyHasAttr(*value, std::span(&attr, 1), request_, entities_, span));
-    if (const bool* there = KnownBool(*has); path.size() == 1 || there == nullptr || !*there) {
-      return has;
+  if (state.presence == Presence::kAbsent) {
+    if (OpenEntity(*object) != nullptr) {
+      absences_.push_back({.span = span, .attr = attr});
     }
-    object = FromResult(span, ApplyGetAttr(*value, attr, request_, entities_, span));
-  } else {
-    const bool there = attr == kAddressAttr || attr == kPortAttr || attr == kProtocolAttr;
-    if (attr == kDomainAttr) {
-      domain_tests_.push_back(span);
-    }
-    if (!there || path.size() == 1) {
-      return BoolAt(span, there);
-    }
-    object = MakeExpr(span, GetAttr{.object = std::move(object), .attr = attr});
+    // A constant that has no attributes at all is an error.
+    const Value* value = ConstantOf(*object);
+    return value == nullptr ? BoolAt(span, false)
+                            : FromResult(span, ApplyHasAttr(*value, std::span(&attr, 1), known_,
+                                                            entities_, span));
   }
+  if (path.size() == 1) {
+    return BoolAt(span, true);
+  }
+  object = state.presence == Presence::kKnown
+               ? MakeLiteral(span, *state.value)
+               : MakeExpr(span, GetAttr{.object = std::move(object), .attr = attr});
   return ReduceHas(span, std::move(object), {path.begin() + 1, path.end()});
 }
 
@@ -266,7 +356,8 @@ ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Is& node) {
     return object;
   }
   const Value* value = ConstantOf(*object);
-  if (value == nullptr && !IsResource(*object)) {
+  const PartialEntity* open = OpenEntity(*object);
+  if (value == nullptr && (open == nullptr || !open->type)) {
     ExprPtr is = MakeExpr(expr->span, Is{.object = object, .type = node.type, .ancestor = nullptr});
     if (node.ancestor == nullptr) {
       return is;
@@ -278,8 +369,7 @@ ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const Is& node) {
   if (value != nullptr && value->AsEntity() == nullptr) {
     return ErrorAt(object->span, "expected entity");
   }
-  const bool matches =
-      node.type == (value == nullptr ? kEndpointType : std::string_view(value->AsEntity()->type()));
+  const bool matches = node.type == (value == nullptr ? *open->type : value->AsEntity()->type());
   if (!matches || node.ancestor == nullptr) {
     return BoolAt(expr->span, matches);
   }

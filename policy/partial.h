@@ -1,8 +1,12 @@
-// Partial evaluation: a policy for one principal, action and context, with the endpoint unknown.
+// Partial evaluation: what is left to ask of a policy when a part of the request is not known yet.
 
 #ifndef PALYRA_POLICY_PARTIAL_H_
 #define PALYRA_POLICY_PARTIAL_H_
 
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policy/ast.h"
@@ -11,28 +15,74 @@
 
 namespace palyra::policy {
 
-// Borrows what it is given. `request.resource` is a name that is never asked about.
+// An attribute or a context field whose value is to come.
+struct OpenAttr {
+  std::string name;
+  bool required = false;  // Surely there.
+};
+
+// What is known of an entity that comes with the request, as Request::event_entity does.
+struct EntityShape {
+  std::vector<OpenAttr> attributes;         // All that it can have.
+  std::vector<std::string> ancestor_types;  // All types that its ancestors can have.
+};
+
+struct PartialEntity {
+  std::optional<EntityUid> uid = std::nullopt;     // Nothing where it is to come.
+  std::optional<std::string> type = std::nullopt;  // Of one that is to come, where that is known.
+  // Of one that is to come and brings its data, which then stand before the store's; needs `type`.
+  // Others are in the store.
+  std::optional<EntityShape> shape = std::nullopt;
+};
+
+struct PartialRequest {
+  PartialEntity principal;
+  PartialEntity action;
+  PartialEntity resource;
+  RecordValue context;                 // The fields that are known,
+  std::vector<OpenAttr> open_context;  // and those that may be there besides.
+  // Attributes whose value is to come, of entities of the store: what the store says of them is not
+  // asked.
+  std::vector<std::pair<EntityUid, std::string>> open_attrs;
+};
+
+// Borrows what it is given.
 class PartialEvaluator {
  public:
-  PartialEvaluator(const Request& request, const EntityStore& entities)
-      : request_(request), entities_(entities) {}
+  PartialEvaluator(const PartialRequest& request, const EntityStore& entities);
 
-  // For every endpoint, the residual evaluates as `expr` does: to the same value, or both fail.
-  // Everything that does not depend on the endpoint has become a constant or an ErrorNode, and what
-  // &&, || and `if` can then never reach is gone.
+  // For every request that completes the partial one, the residual evaluates as `expr` does: to the
+  // same value, or both fail. What depends on nothing that is to come has become a constant or an
+  // ErrorNode, and what &&, || and `if` can then never reach is gone.
   //
-  // Left standing although nothing kernel-side is asked, because it may be about the endpoint's own
-  // name: attributes, tags and ancestors of an entity of type Palyra::Endpoint that a policy or the
-  // data names.
+  // Left standing because it may be about the entity that is to come: attributes, tags and
+  // ancestors of a constant entity of the type of one that brings its data.
   [[nodiscard]] ExprPtr Residual(const ExprPtr& expr);
 
-  // Places where `resource has domain` became false.
-  [[nodiscard]] const std::vector<Span>& domain_tests() const { return domain_tests_; }
+  // A `has` that became false because the shape does not have the attribute.
+  struct Absence {
+    Span span;
+    std::string attr;
+  };
+  [[nodiscard]] const std::vector<Absence>& absences() const { return absences_; }
 
  private:
-  const Request& request_;
+  const PartialRequest& request_;
   const EntityStore& entities_;
-  std::vector<Span> domain_tests_;
+  Request known_;  // What the operators ask: of its parts only those that are known matter.
+  std::vector<Absence> absences_;
+
+  enum class Presence : uint8_t { kOpen, kAbsent, kThere, kKnown };
+  // What is known of an attribute; the value where it is kKnown.
+  struct AttrState {
+    Presence presence = Presence::kOpen;
+    const Value* value = nullptr;
+  };
+
+  [[nodiscard]] const PartialEntity* OpenEntity(const Expr& expr) const;
+  [[nodiscard]] bool IsOpenContext(const Expr& expr) const;
+  [[nodiscard]] bool IsWithheld(const Expr& expr) const;
+  [[nodiscard]] AttrState StateOf(const Expr& object, const std::string& attr) const;
 
   static ExprPtr Reduce(const ExprPtr& expr, const Literal& node);
   static ExprPtr Reduce(const ExprPtr& expr, const ErrorNode& node);
@@ -52,14 +102,12 @@ class PartialEvaluator {
 
   ExprPtr ReduceChain(Span span, const std::vector<ExprPtr>& operands, bool is_and);
   ExprPtr ReduceBinary(Span span, BinaryOp op, ExprPtr left, ExprPtr right);
+  // Null where nothing is known of the comparison.
+  [[nodiscard]] ExprPtr ReduceEqual(Span span, BinaryOp op, const Expr& left,
+                                    const Expr& right) const;
+  [[nodiscard]] ExprPtr ReduceIn(Span span, const Expr& left, const Expr& right) const;
   ExprPtr ReduceHas(Span span, ExprPtr object, const std::vector<std::string>& path);
 };
-
-// Whether this is the variable `resource` itself.
-bool IsResource(const Expr& expr);
-
-// Whether this is an entity of type Palyra::Endpoint that is named as a constant.
-bool IsNamedEndpoint(const Expr& expr);
 
 }  // namespace palyra::policy
 

@@ -1,0 +1,51 @@
+#include "policy/partial_authorizer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace palyra::policy {
+namespace {
+
+// Over what is satisfied, and what may be: a forbid that is satisfied comes first, then what has no
+// chance of a permit, then what a forbid may still undo.
+std::optional<Decision> Decide(const PolicySet& policies, const PartialResponse& response) {
+  const auto is = [&](Effect effect) {
+    return [&policies, effect](size_t i) { return policies[i].policy.effect == effect; };
+  };
+  const auto satisfied = [&](Effect effect) {
+    return std::ranges::any_of(response.satisfied, is(effect));
+  };
+  const auto possible = [&](Effect effect) {
+    return std::ranges::any_of(response.residuals, is(effect), &ResidualPolicy::policy);
+  };
+  if (satisfied(Effect::kForbid) || !(satisfied(Effect::kPermit) || possible(Effect::kPermit))) {
+    return Decision::kDeny;
+  }
+  if (possible(Effect::kForbid) || !satisfied(Effect::kPermit)) {
+    return std::nullopt;
+  }
+  return Decision::kAllow;
+}
+
+}  // namespace
+
+PartialResponse PartiallyAuthorize(const PolicySet& policies, const PartialRequest& request,
+                                   const EntityStore& entities) {
+  PartialEvaluator evaluator(request, entities);
+  PartialResponse response;
+  for (size_t i = 0; i < policies.size(); ++i) {
+    ExprPtr residual = evaluator.Residual(policies[i].policy.whole);
+    if (const auto* error = std::get_if<ErrorNode>(&residual->node)) {
+      response.errors.push_back(
+          {.policy = i, .error = {.span = residual->span, .message = error->message}});
+    } else if (const Value* value = ConstantOf(*residual); value == nullptr) {
+      response.residuals.push_back({.policy = i, .residual = std::move(residual)});
+    } else if (*value->AsBool()) {
+      response.satisfied.push_back(i);
+    }
+  }
+  response.decision = Decide(policies, response);
+  return response;
+}
+
+}  // namespace palyra::policy
