@@ -1,15 +1,18 @@
 // What Cedar costs: authorization on the cases of cedar_cases.h, and parsing.
 //   Authorize/N  one request against policies and entities that are loaded and indexed
 //   Scan/N       the same without an index
+//   FromJson/N   the same with the index, and the entities are read from JSON for it
 //   Parse        policy text to trees
 // where N is the number of the case, and its name the label.
-// `cedar_bench --print-cases` prints the cases as JSON instead, for other engines.
+// `cedar_bench --print-cases` prints the cases as JSON instead, for other engines, and
+// `--print-decisions` our decisions on their requests.
 
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,10 +45,14 @@ const std::vector<bench::CedarCase>& Cases() {
   return kCases;
 }
 
-// The case that the benchmark's argument is the index of.
-Loaded Load(benchmark::State& state) {
+// The case that the benchmark's argument is the index of; its name becomes the label.
+const bench::CedarCase& CaseOf(benchmark::State& state) {
   const bench::CedarCase& from = Cases()[static_cast<size_t>(state.range(0))];
   state.SetLabel(from.name);
+  return from;
+}
+
+Loaded Load(const bench::CedarCase& from) {
   auto policies = policy::PolicySet::Parse(
       {std::make_shared<const policy::SourceFile>(from.name, from.policies)});
   auto entities = policy::EntityStore::FromJson(policy::SourceFile(from.name, from.entities));
@@ -63,7 +70,7 @@ Loaded Load(benchmark::State& state) {
 }
 
 void Authorize(benchmark::State& state) {
-  const Loaded loaded = Load(state);
+  const Loaded loaded = Load(CaseOf(state));
   const policy::Authorizer authorizer(loaded.policies);
   size_t next = 0;
   while (state.KeepRunning()) {
@@ -73,11 +80,24 @@ void Authorize(benchmark::State& state) {
 }
 
 void Scan(benchmark::State& state) {
-  const Loaded loaded = Load(state);
+  const Loaded loaded = Load(CaseOf(state));
   size_t next = 0;
   while (state.KeepRunning()) {
     benchmark::DoNotOptimize(
         policy::Authorize(loaded.policies, loaded.requests[next], loaded.entities));
+    next = next + 1 == loaded.requests.size() ? 0 : next + 1;
+  }
+}
+
+void FromJson(benchmark::State& state) {
+  const bench::CedarCase& from = CaseOf(state);
+  const Loaded loaded = Load(from);
+  const policy::Authorizer authorizer(loaded.policies);
+  size_t next = 0;
+  while (state.KeepRunning()) {
+    const auto entities =
+        policy::EntityStore::FromJson(policy::SourceFile(from.name, from.entities));
+    benchmark::DoNotOptimize(authorizer.Authorize(loaded.requests[next], *entities));
     next = next + 1 == loaded.requests.size() ? 0 : next + 1;
   }
 }
@@ -97,13 +117,32 @@ void EachCase(benchmark::internal::Benchmark* benchmark) {
 
 BENCHMARK(Authorize)->Apply(EachCase);
 BENCHMARK(Scan)->Apply(EachCase);
+BENCHMARK(FromJson)->Apply(EachCase);
 BENCHMARK(Parse);
+
+void PrintDecisions() {
+  nlohmann::json decisions;
+  for (const bench::CedarCase& from : Cases()) {
+    const Loaded loaded = Load(from);
+    const policy::Authorizer authorizer(loaded.policies);
+    for (const policy::Request& request : loaded.requests) {
+      const bool allows =
+          authorizer.Authorize(request, loaded.entities).decision == policy::Decision::kAllow;
+      decisions[from.name].push_back(allows ? "allow" : "deny");
+    }
+  }
+  std::puts(decisions.dump().c_str());
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "--print-cases") {
     std::puts(bench::ToJson(Cases()).c_str());
+    return 0;
+  }
+  if (argc == 2 && std::string_view(argv[1]) == "--print-decisions") {
+    PrintDecisions();
     return 0;
   }
   benchmark::Initialize(&argc, argv);

@@ -18,9 +18,8 @@ EntityUid::EntityUid(std::string type, std::string id) {
   data_ = std::make_shared<const Data>(Data{std::move(type), std::move(id), hash});
 }
 
-bool EntityUid::operator==(const EntityUid& other) const {
-  return data_ == other.data_ ||
-         (hash() == other.hash() && id() == other.id() && type() == other.type());
+bool EntityUid::HasNameOf(const EntityUid& other) const {
+  return id() == other.id() && type() == other.type();
 }
 
 std::strong_ordering EntityUid::operator<=>(const EntityUid& other) const {

@@ -29,7 +29,9 @@ class EntityUid {
   [[nodiscard]] const std::string& id() const { return data_->id; }
   [[nodiscard]] size_t hash() const { return data_->hash; }
 
-  bool operator==(const EntityUid& other) const;
+  bool operator==(const EntityUid& other) const {
+    return data_ == other.data_ || (hash() == other.hash() && HasNameOf(other));
+  }
   std::strong_ordering operator<=>(const EntityUid& other) const;  // By type, then id.
 
  private:
@@ -38,6 +40,8 @@ class EntityUid {
     std::string id;
     size_t hash;
   };
+  [[nodiscard]] bool HasNameOf(const EntityUid& other) const;
+
   std::shared_ptr<const Data> data_;
 };
 
