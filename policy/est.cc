@@ -75,7 +75,7 @@ std::optional<Policy> PolicyReader::Read(const JsonNode& node, const EstPath& pa
 }
 
 bool PolicyReader::ReadEffect(const JsonNode& node, const EstPath& path, Effect& effect) {
-  const std::string* word = reader_.StringMember(node, path, "effect");
+  const std::string* word = reader_.WordMember(node, path, "effect");
   if (word == nullptr) {
     return false;
   }
@@ -156,7 +156,7 @@ bool PolicyReader::ReadEntityOrSlot(const JsonNode& node, const EstPath& path, V
                             : R"(expected an object with a member "entity" or "slot")");
   }
   const std::string wanted = '?' + std::string(NameOf(variable));
-  const std::string* slot = reader_.StringMember(node, path, "slot");
+  const std::string* slot = reader_.WordMember(node, path, "slot");
   if (slot == nullptr || *slot != wanted) {
     return Report(EstPath(path, "slot"), "expected the slot " + QuoteString(wanted));
   }
@@ -185,7 +185,7 @@ bool PolicyReader::ReadConditions(const JsonNode& node, const EstPath& path, Pol
   for (const JsonNode& item : *items) {
     const EstPath item_path(path, policy.conditions.size());
     const std::string* kind = reader_.Only(item, item_path, {"kind", "body"})
-                                  ? reader_.StringMember(item, item_path, "kind")
+                                  ? reader_.WordMember(item, item_path, "kind")
                                   : nullptr;
     if (kind == nullptr) {
       return false;

@@ -33,6 +33,15 @@ const JsonNode* OnlyMember(const JsonNode& node, std::string_view name) {
   return object != nullptr && object->members.size() == 1 ? node.Find(name) : nullptr;
 }
 
+// {"word": null} is how Cedar's own reader lets a word of a fixed list be written, too.
+const std::string* FindWord(const JsonNode& node) {
+  const JsonNode::Object* object = node.AsObject();
+  if (object == nullptr) return node.AsString();
+  const bool is_word = object->members.size() == 1 &&
+                       std::holds_alternative<std::monostate>(object->members.front().data);
+  return is_word ? &object->members.front().key : nullptr;
+}
+
 }  // namespace
 
 std::string EstPath::Text() const {
@@ -93,6 +102,17 @@ const std::string* EstReader::StringMember(const JsonNode& node, const EstPath& 
                                            std::string_view name) {
   const JsonNode* member = Member(node, path, name);
   return member == nullptr ? nullptr : String(*member, EstPath(path, name));
+}
+
+const std::string* EstReader::Word(const JsonNode& node, const EstPath& path) {
+  const std::string* word = FindWord(node);
+  return word != nullptr ? word : Report(path, "expected a string");
+}
+
+const std::string* EstReader::WordMember(const JsonNode& node, const EstPath& path,
+                                         std::string_view name) {
+  const JsonNode* member = Member(node, path, name);
+  return member == nullptr ? nullptr : Word(*member, EstPath(path, name));
 }
 
 std::optional<EntityUid> EstReader::Uid(const JsonNode& node, const EstPath& path) {
@@ -207,7 +227,7 @@ ExprPtr EstReader::ReadOperand(const JsonNode& node, const EstPath& path, std::s
 }
 
 ExprPtr EstReader::ReadVariable(const JsonNode& node, const EstPath& path) {
-  const std::string* name = String(node, path);
+  const std::string* name = Word(node, path);
   if (name == nullptr) {
     return nullptr;
   }
@@ -386,7 +406,7 @@ std::optional<Pattern> EstReader::ReadPattern(const JsonNode& node, const EstPat
   }
   Pattern pattern{.pieces = {""}};
   for (const JsonNode& item : *items) {
-    const std::string* word = item.AsString();
+    const std::string* word = FindWord(item);
     const JsonNode* literal = OnlyMember(item, "Literal");
     if (word != nullptr && *word == "Wildcard") {
       pattern.pieces.emplace_back();

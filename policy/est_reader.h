@@ -47,6 +47,11 @@ class EstReader {
   const std::string* TypeName(const JsonNode& node, const EstPath& path);
   // The member `name` as a string.
   const std::string* StringMember(const JsonNode& node, const EstPath& path, std::string_view name);
+  // One word of a fixed list, such as "permit": a string, or, as Cedar reads it too, an object
+  // whose one member is null and named by it.
+  const std::string* Word(const JsonNode& node, const EstPath& path);
+  // The member `name` as a word.
+  const std::string* WordMember(const JsonNode& node, const EstPath& path, std::string_view name);
   // As UidFromJson.
   std::optional<EntityUid> Uid(const JsonNode& node, const EstPath& path);
   // Whether this is an object without members other than these.
