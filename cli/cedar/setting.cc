@@ -1,11 +1,10 @@
 #include "cli/cedar/setting.h"
 
-#include <fmt/format.h>
-
-#include <memory>
 #include <utility>
 
-#include "policy/parser.h"
+#include "cli/cedar/links.h"
+#include "policy/est.h"
+#include "policy/json_tree.h"
 #include "policy/schema/data.h"
 #include "policy/schema/json_reader.h"
 #include "policy/schema/text_parser.h"
@@ -13,10 +12,30 @@
 namespace palyra::cli {
 namespace {
 
-using policy::EntityUid;
-
 std::unexpected<Refusal> Refuse(Stage stage, std::string message) {
   return std::unexpected(Refusal{stage, std::move(message)});
+}
+
+std::expected<policy::PolicySet, Refusal> LoadCedar(const policy::SourcePtr& source) {
+  auto policies = policy::PolicySet::Parse({source});
+  if (!policies) return Refuse(Stage::kPolicies, policy::ToError(policies.error()).message);
+  return *std::move(policies);
+}
+
+std::expected<policy::PolicySet, Refusal> LoadJson(const policy::SourcePtr& source) {
+  const Result<policy::JsonNode> root = policy::ParseJson(*source);
+  if (!root) return Refuse(Stage::kPolicies, root.error().message);
+  if (root->Find("effect") == nullptr) {
+    Result<policy::PolicySet> policies = policy::PolicySetFromEst(source);
+    if (!policies) return Refuse(Stage::kPolicies, policies.error().message);
+    return *std::move(policies);
+  }
+  Result<policy::Policy> one = policy::PolicyFromEst(*source);
+  if (!one) return Refuse(Stage::kPolicies, one.error().message);
+  policy::PolicySet policies;
+  const Result<void> added = policies.Add("policy0", source, *std::move(one));
+  if (!added) return Refuse(Stage::kPolicies, added.error().message);
+  return policies;
 }
 
 }  // namespace
@@ -35,22 +54,13 @@ std::string_view NameOf(Stage stage) {
   std::unreachable();
 }
 
-Result<EntityUid> ParseUid(std::string_view name, std::string_view text) {
-  const auto source =
-      std::make_shared<const policy::SourceFile>(std::string(name), std::string(text));
-  const auto parsed = policy::ParseExpression(source);
-  if (parsed && !text.contains('(')) {
-    const policy::Value* value = policy::ConstantOf(**parsed);
-    if (value != nullptr && value->AsEntity() != nullptr) return *value->AsEntity();
-  }
-  return Fail(ErrorCode::kInvalidArgument,
-              fmt::format(R"({}: "{}" is no entity; write TYPE::"ID")", name, text));
-}
-
-std::expected<policy::PolicySet, Refusal> LoadPolicies(const Text& text) {
-  auto parsed = policy::PolicySet::Parse({text.source});
-  if (!parsed) return Refuse(Stage::kPolicies, policy::ToError(parsed.error()).message);
-  return *std::move(parsed);
+std::expected<policy::PolicySet, Refusal> LoadPolicies(const Text& text,
+                                                       const policy::SourcePtr& links) {
+  auto policies = text.is_json ? LoadJson(text.source) : LoadCedar(text.source);
+  if (!policies || links == nullptr) return policies;
+  const Result<void> added = AddLinks(*links, *policies);
+  if (!added) return Refuse(Stage::kPolicies, added.error().message);
+  return policies;
 }
 
 std::expected<policy::Schema, Refusal> LoadSchema(const Text& text) {
@@ -76,7 +86,7 @@ std::expected<policy::EntityStore, Refusal> LoadEntities(const policy::SourcePtr
 
 std::expected<Setting, Refusal> Setting::Load(const SettingTexts& texts) {
   Setting setting;
-  auto policies = LoadPolicies(texts.policies);
+  auto policies = LoadPolicies(texts.policies, texts.links);
   if (!policies) return std::unexpected(policies.error());
   setting.policies_ = *std::move(policies);
   if (texts.schema.source != nullptr) {
@@ -90,25 +100,26 @@ std::expected<Setting, Refusal> Setting::Load(const SettingTexts& texts) {
   return setting;
 }
 
-std::expected<policy::Request, Refusal> Setting::Read(const Question& question) const {
+std::expected<policy::Request, Refusal> MakeRequest(const Question& question,
+                                                    const policy::Schema* schema, bool validate) {
   policy::Request request{question.principal, question.action, question.resource,
                           policy::Value::Record({})};
   if (question.context != nullptr) {
     Result<policy::Value> context =
-        schema_ ? policy::ContextFromJson(*question.context, *schema_, question.action)
-                : policy::ContextFromJson(*question.context);
+        schema == nullptr ? policy::ContextFromJson(*question.context)
+                          : policy::ContextFromJson(*question.context, *schema, question.action);
     if (!context) return Refuse(Stage::kRequest, context.error().message);
     request.context = *std::move(context);
   }
-  if (schema_) {
-    const Result<void> valid = policy::ValidateRequest(request, *schema_);
+  if (schema != nullptr && validate) {
+    const Result<void> valid = policy::ValidateRequest(request, *schema);
     if (!valid) return Refuse(Stage::kRequest, valid.error().message);
   }
   return request;
 }
 
 std::expected<Answer, Refusal> Setting::Ask(const Question& question) const {
-  const std::expected<policy::Request, Refusal> request = Read(question);
+  const std::expected<policy::Request, Refusal> request = MakeRequest(question, schema(), true);
   if (!request) return std::unexpected(request.error());
   const policy::Response response = policy::Authorize(policies_, *request, entities_);
   Answer answer{.decision = response.decision, .reasons = {}, .errors = {}};

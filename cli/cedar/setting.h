@@ -16,6 +16,7 @@
 #include "policy/policy_set.h"
 #include "policy/schema/schema.h"
 #include "policy/source.h"
+#include "policy/validate/validator.h"
 
 namespace palyra::cli {
 
@@ -44,7 +45,8 @@ struct Text {
 };
 
 struct SettingTexts {
-  Text policies;  // Needed.
+  Text policies;            // Needed.
+  policy::SourcePtr links;  // As ReadLinks takes them; null: none.
   Text schema;
   policy::SourcePtr entities;  // JSON; null: none.
 };
@@ -67,11 +69,12 @@ class Setting {
   // Null where none was given.
   [[nodiscard]] const policy::Schema* schema() const { return schema_ ? &*schema_ : nullptr; }
 
-  // The request that a question is; refused, with stage kRequest, where its context cannot be read
-  // or the schema knows no such request.
-  [[nodiscard]] std::expected<policy::Request, Refusal> Read(const Question& question) const;
-
   [[nodiscard]] std::expected<Answer, Refusal> Ask(const Question& question) const;
+
+  // Only with a schema.
+  [[nodiscard]] policy::ValidationReport Validate() const {
+    return policy::Validate(policies_, *schema_);
+  }
 
  private:
   policy::PolicySet policies_;
@@ -80,14 +83,21 @@ class Setting {
 };
 
 // The parts of which Load is made.
-std::expected<policy::PolicySet, Refusal> LoadPolicies(const Text& text);
+//
+// Policies in JSON are a policy set, or one policy alone, which gets the id policy0. `links` may be
+// null.
+std::expected<policy::PolicySet, Refusal> LoadPolicies(const Text& text,
+                                                       const policy::SourcePtr& links = nullptr);
 std::expected<policy::Schema, Refusal> LoadSchema(const Text& text);
 // `schema` may be null. Without `source` the store holds the actions of the schema.
 std::expected<policy::EntityStore, Refusal> LoadEntities(const policy::SourcePtr& source,
                                                          const policy::Schema* schema);
 
-// T::"id" as Cedar text; `name` is how the message calls it.
-Result<policy::EntityUid> ParseUid(std::string_view name, std::string_view text);
+// The request that a question is; refused, with stage kRequest, where its context cannot be read.
+// With a schema, which may be null, the context is read by the type of the action, and if
+// `validate` requests that the schema does not know are refused.
+std::expected<policy::Request, Refusal> MakeRequest(const Question& question,
+                                                    const policy::Schema* schema, bool validate);
 
 }  // namespace palyra::cli
 

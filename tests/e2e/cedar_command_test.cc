@@ -1,0 +1,173 @@
+// `palyra cedar` as people and scripts call it.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+
+namespace palyra::tests {
+namespace {
+
+class CedarCommand : public testing::Test {
+ protected:
+  // Runs `palyra cedar ARGUMENTS…` in a directory with a few files.
+  Ended Run(std::vector<std::string> arguments, const std::string& input = "") const {
+    arguments.insert(arguments.begin(), {BinaryPath("palyra"), "cedar"});
+    SpawnOptions options;
+    options.input = input;
+    options.directory = files_.path();
+    return RunProgram(arguments, options);
+  }
+
+  TempDir files_;
+  std::string policies_ = files_.Write("p.cedar", R"(@id("friends")
+permit (principal in Group::"g", action == Action::"go", resource) when { context.n < 5 };
+@id("never") forbid (principal, action, resource == User::"x");
+@id("guests") permit (principal == ?principal, action, resource);
+)");
+  std::string schema_ = files_.Write("s.cedarschema", R"(entity Group; entity User in Group;
+action go appliesTo { principal: User, resource: User, context: { n: Long } };
+)");
+  std::string entities_ = files_.Write("e.json", R"([{"uid": {"type": "User", "id": "a"},
+  "attrs": {}, "parents": [{"type": "Group", "id": "g"}]}])");
+  std::string small_ = files_.Write("small.json", R"({"n": 1})");
+  std::string large_ = files_.Write("large.json", R"({"n": 9})");
+  std::string request_ = files_.Write("r.json", R"({"principal": "User::\"a\"",
+  "action": "Action::\"go\"", "resource": "User::\"x\"", "context": {"n": 1}})");
+};
+
+TEST_F(CedarCommand, SaysByItsStatusHowItWent) {
+  struct Row {
+    std::string claim;
+    std::vector<std::string> arguments;
+    int status;
+    std::string output;
+  };
+  const std::vector<std::string> ask = {"authorize",       "-p", "p.cedar",      "--entities",
+                                        "e.json",          "-l", R"(User::"a")", "-a",
+                                        R"(Action::"go")", "-r", R"(User::"b")"};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = ask;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const Row rows[] = {
+      {"allow is 0", with({"-c", "small.json"}), 0, "ALLOW\n"},
+      {"deny is 2", with({"-c", "large.json"}), 2, "DENY\n"},
+      {"reasons are named by @id", with({"-c", "small.json", "-v"}), 0, "  friends\n"},
+      {"a policy that fails is told", with({}), 2, "error while evaluating policy `friends`"},
+      {"a request in one file",
+       {"authorize", "-p", "p.cedar", "--entities", "e.json", "--request-json", "r.json", "-v"},
+       2,
+       "  never\n"},
+      {"a schema fits", with({"-c", "small.json", "-s", "s.cedarschema"}), 0, "ALLOW\n"},
+      {"a request that the schema does not have is 1", with({"-s", "s.cedarschema"}), 1, ""},
+      {"which can be let through", with({"-s", "s.cedarschema", "--request-validation", "false"}),
+       2, "DENY\n"},
+      {"a file that is missing is 1", with({"-c", "none.json"}), 1, ""},
+      {"an expression has a value",
+       {"evaluate", "--request-json", "r.json", "context.n + 1"},
+       0,
+       "2\n"},
+      {"an expression that fails is 1",
+       {"evaluate", "--request-json", "r.json", "context.m"},
+       1,
+       ""},
+      {"policies that fit are 0",
+       {"validate", "-s", "s.cedarschema", "-p", "p.cedar"},
+       0,
+       "passed"},
+      {"policies that do not fit are 3",
+       {"validate", "-s", "s.cedarschema", "-p", "bad.cedar"},
+       3,
+       "failed"},
+      {"what parses is 0", {"check-parse", "-p", "p.cedar"}, 0, ""},
+      {"what does not is 1", {"check-parse", "-p", "s.cedarschema"}, 1, ""},
+      {"a schema that parses", {"check-parse", "-s", "s.cedarschema"}, 0, ""},
+      {"an expression that does not", {"check-parse", "--expression", "1 +"}, 1, ""},
+      {"text to be formatted fails the check",
+       {"format", "-p", "ugly.cedar", "--check"},
+       1,
+       "permit (principal, action, resource);\n"},
+      {"an unknown verb is misuse", {"frobnicate"}, 2, ""},
+  };
+  const std::string bad =
+      files_.Write("bad.cedar", "permit (principal, action, resource) when {1};");
+  const std::string ugly = files_.Write("ugly.cedar", "permit(principal,action,resource);");
+  for (const Row& row : rows) {
+    const Ended ended = Run(row.arguments);
+    EXPECT_EQ(ended.status, row.status) << row.claim << Describe(ended);
+    EXPECT_TRUE(ended.output.contains(row.output)) << row.claim << Describe(ended);
+    if (row.status == 1 && row.output.empty()) {
+      EXPECT_FALSE(ended.error_output.empty()) << row.claim;
+    }
+  }
+}
+
+TEST_F(CedarCommand, TranslationsLeadBack) {
+  const Ended json = Run({"translate-policy", "--direction", "cedar-to-json", "-p", "p.cedar"});
+  ASSERT_EQ(json.status, 0) << Describe(json);
+  const Ended back = Run({"translate-policy", "--direction", "json-to-cedar"}, json.output);
+  ASSERT_EQ(back.status, 0) << Describe(back);
+  EXPECT_TRUE(back.output.contains("context.n < 5")) << back.output;
+  EXPECT_TRUE(back.output.contains("principal == ?principal")) << back.output;
+
+  const Ended schema = Run({"translate-schema", "--direction", "cedar-to-json"}, ReadText(schema_));
+  ASSERT_EQ(schema.status, 0) << Describe(schema);
+  const Ended text = Run({"translate-schema", "--direction", "json-to-cedar"}, schema.output);
+  ASSERT_EQ(text.status, 0) << Describe(text);
+  const Ended again = Run({"translate-schema", "--direction", "cedar-to-json"}, text.output);
+  EXPECT_EQ(again.output, schema.output);
+}
+
+TEST_F(CedarCommand, FormatWritesOnlyWhatItWasAskedTo) {
+  const std::string ugly = files_.Write("ugly.cedar", "permit(principal,action,resource);");
+  const Ended broken = Run({"format", "-p", "s.cedarschema", "--write"});
+  EXPECT_EQ(broken.status, 1);
+  EXPECT_TRUE(ReadText(schema_).starts_with("entity Group"));
+  EXPECT_EQ(Run({"format", "-p", "ugly.cedar", "--write"}).status, 0);
+  EXPECT_EQ(ReadText(ugly), "permit (principal, action, resource);\n");
+  EXPECT_EQ(Run({"format", "-p", "ugly.cedar", "--check"}).status, 0);
+}
+
+TEST_F(CedarCommand, ALinkDecides) {
+  const std::vector<std::string> ask = {"authorize",    "-p", "p.cedar",         "--entities",
+                                        "e.json",       "-k", "links.json",      "-l",
+                                        R"(User::"z")", "-a", R"(Action::"go")", "-r",
+                                        R"(User::"b")", "-c", "small.json"};
+  EXPECT_EQ(Run(ask).status, 2);
+  const std::vector<std::string> link = {"link",
+                                         "-p",
+                                         "p.cedar",
+                                         "-k",
+                                         "links.json",
+                                         "--template-id",
+                                         "guests",
+                                         "-n",
+                                         "z",
+                                         "-a",
+                                         R"({"?principal": "User::\"z\""})"};
+  EXPECT_EQ(Run(link).status, 0);
+  EXPECT_EQ(Run(ask).status, 0);
+
+  const std::string before = ReadText(files_.Path("links.json"));
+  EXPECT_EQ(Run(link).status, 1) << "the id is taken";
+  EXPECT_EQ(ReadText(files_.Path("links.json")), before);
+}
+
+TEST_F(CedarCommand, EvalAnswersEveryLine) {
+  const std::string good =
+      R"({"policies":"permit (principal, action, resource);","principal":"A::\"a\"",)"
+      R"("action":"Action::\"b\"","resource":"C::\"c\""})";
+  const Ended ended = Run({"eval", "--jsonl"}, good + "\n{\n\n" + good);
+  EXPECT_EQ(ended.status, 0) << Describe(ended);
+  const std::string answer = R"({"decision":"allow","reasons":["policy0"],"errors":[]})";
+  EXPECT_TRUE(ended.output.starts_with(answer + "\n{\"error\":")) << ended.output;
+  EXPECT_TRUE(ended.output.ends_with("\n" + answer + "\n")) << ended.output;
+}
+
+}  // namespace
+}  // namespace palyra::tests
