@@ -6,8 +6,8 @@
     tools/test --only 6.12/       the tests of one kernel
 
 In order: tools/setup, the release build, lint, unit tests under AddressSanitizer and
-UndefinedBehaviorSanitizer, all tests on this machine, then the tests labelled kernel-lane in Linux
-6.1 and 6.12 (tools/run_in_kernel). Each lint of a file and each GoogleTest case counts as one.
+UndefinedBehaviorSanitizer, all tests on this machine, half a minute of tools/fuzz, then the tests
+labelled kernel-lane in Linux 6.1 and 6.12 (tools/run_in_kernel). Each lint of a file and each GoogleTest case counts as one.
 Nothing stops at the first failure. Exit status 1 if anything failed.
 """
 
@@ -32,6 +32,8 @@ RELEASE = TOP / "build" / "release"
 ASAN = TOP / "build" / "asan"
 TIDY_CACHE = TOP / "build" / "tidy-passed"
 KERNELS = ("6.1", "6.12")
+FUZZ_MINUTES = "0.5"
+FUZZ_CANNOT = 3  # What tools/fuzz gives where something that it needs is not installed.
 
 
 def run_step(report: Report, name: str, command: list[str]) -> bool:
@@ -102,6 +104,21 @@ def run_on_host(report: Report, tests: list[ctest.Test]) -> None:
             report.add_group(name, ctest.run_here(name, test))
 
 
+def fuzz_beside_official(report: Report) -> None:
+    """A short look at fresh cases, where node and the official implementation are there."""
+    name = "fuzz/cedar"
+    if not report.wants(name):
+        return
+    result = subprocess.run(["tools/fuzz", "cedar", "--minutes", FUZZ_MINUTES], cwd=TOP,
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                            errors="replace", check=False)
+    if result.returncode == FUZZ_CANNOT:
+        report.add_group(name, [Case(name, Outcome.SKIPPED, result.stderr)])
+        return
+    problem = f"{result.stdout}\n{result.stderr}" if result.returncode else ""
+    report.add_group(name, [verdict(name, problem)])
+
+
 def run_in_kernels(report: Report, tests: list[ctest.Test]) -> None:
     chosen = [test for test in tests if lane.LABEL in test.labels]
     for kernel in KERNELS:
@@ -139,6 +156,7 @@ def main() -> int:
     stage(report, "lint", lambda: lint(report))
     stage(report, "asan", lambda: run_sanitized(report))
     stage(report, "host", lambda: run_on_host(report, ctest.discover(RELEASE)))
+    stage(report, "fuzz", lambda: fuzz_beside_official(report))
     if not options.fast:
         stage(report, "kernels", lambda: run_in_kernels(report, ctest.discover(RELEASE)))
     return report.close()
