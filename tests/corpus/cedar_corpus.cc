@@ -23,6 +23,7 @@ void Print(const std::string& text) { (void)base::WriteAll(STDOUT_FILENO, text, 
 struct Options {
   std::vector<std::string> archives;
   std::string json_schemas;
+  std::string validation;
 };
 
 Result<void> RunAll(const Options& options, CorpusRun& run) {
@@ -30,6 +31,11 @@ Result<void> RunAll(const Options& options, CorpusRun& run) {
     Result<FilesByName> schemas = ReadFilesByName(options.json_schemas);
     if (!schemas) return std::unexpected(schemas.error());
     run.ExpectJsonSchemas(*std::move(schemas));
+  }
+  if (!options.validation.empty()) {
+    Result<FilesByName> verdicts = ReadFilesByName(options.validation);
+    if (!verdicts) return std::unexpected(verdicts.error());
+    run.ExpectVerdicts(*std::move(verdicts));
   }
   for (const std::string& archive : options.archives) {
     Result<void> read = ReadArchive(archive, [&](std::string name, std::string content) {
@@ -54,8 +60,9 @@ int Run(const Options& options) {
   if (failures.size() > kShownFailures) {
     Print(fmt::format("… {} more failures\n", failures.size() - kShownFailures));
   }
-  Print(fmt::format("{} requests, {} schemas in JSON\n{} passed, {} failed\n", run.requests(),
-                    run.translations(), run.passed(), run.failed()));
+  Print(fmt::format("{} requests, {} schemas in JSON, {} verdicts of the validator\n",
+                    run.requests(), run.translations(), run.judged()));
+  Print(fmt::format("{} passed, {} failed\n", run.passed(), run.failed()));
   return run.failed() == 0 ? 0 : 1;
 }
 
@@ -66,6 +73,9 @@ int Main(int argc, char** argv) {
       ->required();
   app.add_option("--json-schemas", options.json_schemas,
                  "an archive of the same schemas, translated to JSON")
+      ->type_name("ARCHIVE");
+  app.add_option("--validation", options.validation,
+                 "an archive of the validator's verdicts in both modes")
       ->type_name("ARCHIVE");
   try {
     app.parse(argc, argv);

@@ -12,6 +12,7 @@
 #include "policy/json_value.h"
 #include "policy/schema/printer.h"
 #include "policy/schema/text_parser.h"
+#include "policy/validate/validator.h"
 #include "tests/corpus/json_difference.h"
 
 namespace palyra::tests {
@@ -120,6 +121,26 @@ std::string TranslationDifference(const policy::SourcePtr& text, const std::stri
   if (!fragment) return policy::Render(fragment.error());
   const std::string difference = JsonDifference(json, policy::ToSchemaJson(*fragment));
   return difference.empty() ? "" : fmt::format("schema in JSON {}", difference);
+}
+
+// Official verdicts on the policies of a test in one mode, and ours.
+std::string VerdictDifference(const JsonNode& official, std::string_view mode,
+                              const policy::ValidationReport& report) {
+  std::set<std::string> invalid;
+  for (const policy::Diagnostic& error : report.errors) {
+    invalid.insert(error.policy_id.value_or(""));
+  }
+  std::set<std::string> expected;
+  const JsonNode* policies = official.Find("perPolicy");
+  if (policies == nullptr || policies->AsObject() == nullptr) return "there are no verdicts";
+  for (const JsonNode& policy : policies->AsObject()->members) {
+    const JsonNode* valid = policy.Find(mode);
+    if (valid == nullptr || valid->AsBool() == nullptr) return "a verdict is missing";
+    if (!*valid->AsBool()) expected.insert(policy.key);
+  }
+  if (invalid == expected) return "";
+  return fmt::format("{}: invalid officially [{}], by us [{}]", mode, fmt::join(expected, ", "),
+                     fmt::join(invalid, ", "));
 }
 
 std::string BaseName(const std::string& name) { return name.substr(name.rfind('/') + 1); }
@@ -241,10 +262,34 @@ std::vector<std::string> CorpusRun::DifferencesUnder(const CorpusTest& test,
     return {
         fmt::format("refused at {}: {}", NameOf(setting.error().stage), setting.error().message)};
   }
-  std::vector<std::string> differences;
+  std::vector<std::string> differences = VerdictDifferences(test, *setting);
   for (const CorpusRequest& request : test.requests) {
     ++requests_;
     std::string difference = Difference(request, *setting);
+    if (!difference.empty()) differences.push_back(std::move(difference));
+  }
+  return differences;
+}
+
+std::vector<std::string> CorpusRun::VerdictDifferences(const CorpusTest& test,
+                                                       const cli::Setting& setting) {
+  std::vector<std::string> differences;
+  const policy::ValidationReport strict = setting.Validate();
+  if (strict.valid() != test.should_validate) {
+    differences.push_back(fmt::format("should {}validate\n{}", test.should_validate ? "" : "not ",
+                                      policy::Render(strict.errors)));
+  }
+  const auto verdicts = verdicts_.find(BaseName(test.name) + ".validation.json");
+  if (verdicts == verdicts_.end()) return differences;
+  ++judged_;
+  const Result<JsonNode> node = ReadNode(verdicts->first, verdicts->second);
+  const JsonNode* official = node ? node->Find("policyValidation") : nullptr;
+  if (official == nullptr) return {fmt::format("{} has no verdicts", verdicts->first)};
+  const policy::ValidationReport permissive =
+      policy::Validate(setting.policies(), *setting.schema(),
+                       {.mode = policy::ValidationMode::kPermissive, .max_level = std::nullopt});
+  for (std::string difference : {VerdictDifference(*official, "strict", strict),
+                                 VerdictDifference(*official, "permissive", permissive)}) {
     if (!difference.empty()) differences.push_back(std::move(difference));
   }
   return differences;

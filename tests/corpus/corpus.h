@@ -51,6 +51,12 @@ class CorpusRun {
     json_schemas_ = std::move(schemas);
   }
 
+  // Verdicts of the validator in both modes, by the name of the file without directories: those on
+  // the test NAME are in NAME.validation.json. Before the first Take.
+  void ExpectVerdicts(std::map<std::string, std::string> verdicts) {
+    verdicts_ = std::move(verdicts);
+  }
+
   // Takes one file. A test runs as soon as all of its files are there; those that belong to it
   // alone, which begin as it does, are then forgotten.
   void Take(std::string name, std::string content);
@@ -63,6 +69,8 @@ class CorpusRun {
   [[nodiscard]] size_t requests() const { return requests_; }
   // Tests that had a schema in JSON.
   [[nodiscard]] size_t translations() const { return translations_; }
+  // Tests that had verdicts of the validator.
+  [[nodiscard]] size_t judged() const { return judged_; }
 
   // A few lines about each test that failed.
   [[nodiscard]] const std::vector<std::string>& failures() const { return failures_; }
@@ -74,14 +82,17 @@ class CorpusRun {
   [[nodiscard]] std::vector<std::string> Missing(const CorpusTest& test) const;
   // What is wrong, a line each; empty where nothing is.
   std::vector<std::string> Differences(const CorpusTest& test);
+  std::vector<std::string> VerdictDifferences(const CorpusTest& test, const cli::Setting& setting);
   std::vector<std::string> DifferencesUnder(const CorpusTest& test, const cli::Text& schema);
 
   std::map<std::string, std::string> files_;
   std::map<std::string, std::string> json_schemas_;
+  std::map<std::string, std::string> verdicts_;
   std::vector<CorpusTest> waiting_;
   size_t passed_ = 0;
   size_t requests_ = 0;
   size_t translations_ = 0;
+  size_t judged_ = 0;
   std::vector<std::string> failures_;
 };
 

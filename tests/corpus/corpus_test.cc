@@ -44,11 +44,16 @@ TEST(OfficialCorpus, EveryAnswerIsTheOfficialOne) {
   PALYRA_REQUIRE_FEATURE(OfficialArchive("json-schemas-4.9.tar.gz"));
   Result<FilesByName> schemas = ReadFilesByName(OfficialPath("json-schemas-4.9.tar.gz"));
   ASSERT_TRUE(schemas) << schemas.error().message;
+  PALYRA_REQUIRE_FEATURE(OfficialArchive("validation-4.9.tar.gz"));
+  Result<FilesByName> verdicts = ReadFilesByName(OfficialPath("validation-4.9.tar.gz"));
+  ASSERT_TRUE(verdicts) << verdicts.error().message;
   CorpusRun run;
   run.ExpectJsonSchemas(*std::move(schemas));
+  run.ExpectVerdicts(*std::move(verdicts));
   RunArchive("corpus-4.10.tar.gz", run);
   EXPECT_GT(run.passed(), 4000U);
   EXPECT_GT(run.translations(), 4000U);
+  EXPECT_GT(run.judged(), 4000U);
 }
 
 TEST(OfficialCorpus, EveryHandwrittenAnswerIsTheOfficialOne) {
@@ -59,14 +64,15 @@ TEST(OfficialCorpus, EveryHandwrittenAnswerIsTheOfficialOne) {
 }
 
 // One test whose policy permits everything; `decision` and `reason` are what it expects.
-std::string OneTest(const std::string& decision, const std::string& reason) {
+std::string OneTest(const std::string& decision, const std::string& reason,
+                    const std::string& should_validate = "true") {
   return fmt::format(
       R"({{"policies": "t.cedar", "schema": "t.cedarschema", "entities": "t.entities.json",
-           "shouldValidate": true, "requests": [{{"description": "r",
+           "shouldValidate": {}, "requests": [{{"description": "r",
            "principal": {{"type": "U", "id": "a"}}, "action": {{"type": "Action", "id": "go"}},
            "resource": {{"type": "U", "id": "b"}}, "context": {{}}, "decision": "{}",
            "reason": [{}], "errors": []}}]}})",
-      decision, reason);
+      should_validate, decision, reason);
 }
 
 void TakeWorld(CorpusRun& run) {
@@ -93,6 +99,8 @@ TEST(CorpusRun, FailsWhereAnythingDiffers) {
   const Row rows[] = {
       {"another decision", OneTest("deny", ""), "expected deny by []"},
       {"another reason", OneTest("allow", R"("policy1")"), "got allow by [policy0]"},
+      {"another verdict of the validator", OneTest("allow", R"("policy0")", "false"),
+       "should not validate"},
       {"a test that is cut off", "{\"policies\": ", "t.json"},
       {"a file that is missing", R"({"policies": "none", "schema": "t.cedarschema", "entities":
         "t.entities.json", "shouldValidate": true, "requests": []})",
@@ -107,6 +115,22 @@ TEST(CorpusRun, FailsWhereAnythingDiffers) {
     EXPECT_EQ(run.passed(), 0U) << row.claim;
     ASSERT_FALSE(run.failures().empty()) << row.claim;
     EXPECT_TRUE(run.failures().front().contains(row.said)) << run.failures().front();
+  }
+}
+
+TEST(CorpusRun, FailsWhereAVerdictOfEitherModeDiffers) {
+  for (const std::string mode : {"strict", "permissive"}) {
+    const std::string other = mode == "strict" ? "permissive" : "strict";
+    CorpusRun run;
+    run.ExpectVerdicts(
+        {{"t.validation.json", fmt::format(R"({{"policyValidation": {{"perPolicy": {{"policy0":
+                             {{"{}": false, "{}": true}}}}}}}})",
+                                           mode, other)}});
+    TakeWorld(run);
+    run.Take("t.json", OneTest("allow", R"("policy0")"));
+    ASSERT_EQ(run.failures().size(), 1U) << mode;
+    EXPECT_TRUE(run.failures().front().contains(mode + ": invalid officially [policy0]"));
+    EXPECT_EQ(run.judged(), 1U);
   }
 }
 

@@ -33,6 +33,8 @@ action go appliesTo { principal: User, resource: User, context: { n: Long } };
 )");
   std::string entities_ = files_.Write("e.json", R"([{"uid": {"type": "User", "id": "a"},
   "attrs": {}, "parents": [{"type": "Group", "id": "g"}]}])");
+  std::string bad_ = files_.Write("bad.cedar", "permit (principal, action, resource) when {1};");
+  std::string ugly_ = files_.Write("ugly.cedar", "permit(principal,action,resource);");
   std::string small_ = files_.Write("small.json", R"({"n": 1})");
   std::string large_ = files_.Write("large.json", R"({"n": 9})");
   std::string request_ = files_.Write("r.json", R"({"principal": "User::\"a\"",
@@ -94,9 +96,6 @@ TEST_F(CedarCommand, SaysByItsStatusHowItWent) {
        "permit (principal, action, resource);\n"},
       {"an unknown verb is misuse", {"frobnicate"}, 2, ""},
   };
-  const std::string bad =
-      files_.Write("bad.cedar", "permit (principal, action, resource) when {1};");
-  const std::string ugly = files_.Write("ugly.cedar", "permit(principal,action,resource);");
   for (const Row& row : rows) {
     const Ended ended = Run(row.arguments);
     EXPECT_EQ(ended.status, row.status) << row.claim << Describe(ended);
@@ -124,12 +123,11 @@ TEST_F(CedarCommand, TranslationsLeadBack) {
 }
 
 TEST_F(CedarCommand, FormatWritesOnlyWhatItWasAskedTo) {
-  const std::string ugly = files_.Write("ugly.cedar", "permit(principal,action,resource);");
   const Ended broken = Run({"format", "-p", "s.cedarschema", "--write"});
   EXPECT_EQ(broken.status, 1);
   EXPECT_TRUE(ReadText(schema_).starts_with("entity Group"));
   EXPECT_EQ(Run({"format", "-p", "ugly.cedar", "--write"}).status, 0);
-  EXPECT_EQ(ReadText(ugly), "permit (principal, action, resource);\n");
+  EXPECT_EQ(ReadText(ugly_), "permit (principal, action, resource);\n");
   EXPECT_EQ(Run({"format", "-p", "ugly.cedar", "--check"}).status, 0);
 }
 
