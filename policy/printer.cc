@@ -146,7 +146,7 @@ class Printer {
     if (const std::optional<std::string> text = datetime.ToString()) {
       out_ += "datetime(\"" + *text + "\")";
     } else {
-      out_ += "datetime(\"1970-01-01\").offset(duration(\"" +
+      out_ += R"(datetime("1970-01-01").offset(duration(")" +
               Duration(datetime.milliseconds()).ToString() + "\"))";
     }
   }
