@@ -166,7 +166,7 @@ Result<EntityStore> CheckedStore(std::vector<Entity> entities, const Schema& sch
 
 Result<EntityStore> StoreWithActions(std::vector<Entity> entities, const Schema& schema) {
   // Actions of the file are judged by the ancestors that the file gives them.
-  const auto actions = std::ranges::stable_partition(entities, [&](const Entity& entity) {
+  const auto actions = std::ranges::partition(entities, [&](const Entity& entity) {
     return !schema.FindEntityType(entity.uid.type())->is_action;
   });
   std::vector<Entity> given(actions.begin(), actions.end());
