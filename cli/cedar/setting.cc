@@ -88,7 +88,7 @@ std::expected<Setting, Refusal> Setting::Load(const SettingTexts& texts) {
   Setting setting;
   auto policies = LoadPolicies(texts.policies, texts.links);
   if (!policies) return std::unexpected(policies.error());
-  setting.policies_ = *std::move(policies);
+  setting.indexed_ = std::make_unique<const Indexed>(*std::move(policies));
   if (texts.schema.source != nullptr) {
     auto schema = LoadSchema(texts.schema);
     if (!schema) return std::unexpected(schema.error());
@@ -121,10 +121,10 @@ std::expected<policy::Request, Refusal> MakeRequest(const Question& question,
 std::expected<Answer, Refusal> Setting::Ask(const Question& question) const {
   const std::expected<policy::Request, Refusal> request = MakeRequest(question, schema(), true);
   if (!request) return std::unexpected(request.error());
-  const policy::Response response = policy::Authorize(policies_, *request, entities_);
+  const policy::Response response = indexed_->authorizer.Authorize(*request, entities_);
   Answer answer{.decision = response.decision, .reasons = {}, .errors = {}};
-  for (const size_t index : response.reasons) answer.reasons.push_back(policies_[index].id);
-  for (const auto& error : response.errors) answer.errors.push_back(policies_[error.policy].id);
+  for (const size_t index : response.reasons) answer.reasons.push_back(policies()[index].id);
+  for (const auto& error : response.errors) answer.errors.push_back(policies()[error.policy].id);
   return answer;
 }
 

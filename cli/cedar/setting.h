@@ -6,9 +6,11 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policy/authorizer.h"
@@ -64,7 +66,7 @@ class Setting {
  public:
   static std::expected<Setting, Refusal> Load(const SettingTexts& texts);
 
-  [[nodiscard]] const policy::PolicySet& policies() const { return policies_; }
+  [[nodiscard]] const policy::PolicySet& policies() const { return indexed_->policies; }
   [[nodiscard]] const policy::EntityStore& entities() const { return entities_; }
   // Null where none was given.
   [[nodiscard]] const policy::Schema* schema() const { return schema_ ? &*schema_ : nullptr; }
@@ -73,11 +75,20 @@ class Setting {
 
   // Only with a schema.
   [[nodiscard]] policy::ValidationReport Validate() const {
-    return policy::Validate(policies_, *schema_);
+    return policy::Validate(policies(), *schema_);
   }
 
  private:
-  policy::PolicySet policies_;
+  Setting() = default;
+
+  // The authorizer borrows the policies, so both stay where they are.
+  struct Indexed {
+    explicit Indexed(policy::PolicySet set) : policies(std::move(set)), authorizer(policies) {}
+    policy::PolicySet policies;
+    policy::Authorizer authorizer;
+  };
+
+  std::unique_ptr<const Indexed> indexed_;
   std::optional<policy::Schema> schema_;
   policy::EntityStore entities_;
 };
