@@ -37,8 +37,7 @@ Result<std::vector<policy::SourcePtr>> CallerSources(const RunOptions& options);
 
 // All layers of a run, outermost first: mandatory, operator (where /etc/palyra/policy.d exists),
 // caller. Directories that are used without being named must belong to root and be writable by
-// nobody else. Policies and entities are held to the Palyra schema, to which each layer's own
-// schema
+// nobody else. Policies and entities are held to the Palyra schema, to which each layer's own one
 // (--schema, /etc/palyra/schema.cedarschema) adds. What does not parse, or is not valid, fails with
 // its rendered diagnostics as the message.
 Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options);

@@ -27,6 +27,10 @@ if(PALYRA_SANITIZE)
   target_link_options(palyra_compile_options INTERFACE -fsanitize=address,undefined)
 endif()
 
+if(PALYRA_FUZZ)
+  target_compile_options(palyra_compile_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # palyra_library(NAME folder SOURCES a.cc … DEPENDS targets…): the one static library of a folder.
 # Headers are included as "<folder>/file.h" from the top of the tree.
 function(palyra_library name)

@@ -14,6 +14,7 @@
 #include "policy/authorizer.h"
 #include "policy/evaluator.h"
 #include "policy/parser.h"
+#include "policy/partial_authorizer.h"
 #include "policy/printer.h"
 #include "policy/validate/validator.h"
 
@@ -29,6 +30,11 @@ struct AuthorizeOptions {
   bool verbose = false;
   bool timing = false;
 };
+
+void PrintTime(std::chrono::steady_clock::time_point start) {
+  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
+  Print(fmt::format("Authorization Time (micro seconds) : {:.3f}\n", took.count()));
+}
 
 void PrintAnswer(const policy::PolicySet& policies, const policy::Response& response,
                  bool verbose) {
@@ -58,11 +64,45 @@ int Authorize(const AuthorizeOptions& options) {
   if (!entities) return Complain(entities.error());
   const auto start = std::chrono::steady_clock::now();
   const policy::Response response = policy::Authorize(*policies, *request, *entities);
-  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
-  if (options.timing)
-    Print(fmt::format("Authorization Time (micro seconds) : {:.3f}\n", took.count()));
+  if (options.timing) PrintTime(start);
   PrintAnswer(*policies, response, options.verbose);
   return response.decision == policy::Decision::kAllow ? kStatusSuccess : kStatusDeny;
+}
+
+// A policy of which something is left, as the policy that asks just that.
+void PrintResidual(const policy::PolicySet& policies, const policy::ResidualPolicy& residual) {
+  const policy::PlacedPolicy& placed = policies[residual.policy];
+  const bool permits = placed.policy.effect == policy::Effect::kPermit;
+  Print(fmt::format("// {}\n{} (principal, action, resource)\nwhen {{ {} }};\n", placed.id,
+                    permits ? "permit" : "forbid", policy::ToCedar(*residual.residual)));
+}
+
+int PartiallyAuthorize(const AuthorizeOptions& options) {
+  const auto schema = ReadSchema(options.schema);
+  if (!schema) return Complain(schema.error());
+  const policy::Schema* law = *schema ? &**schema : nullptr;
+  const auto request = ReadPartialRequest(options.request, law);
+  if (!request) return Complain(request.error());
+  const auto policies = ReadPolicies(options.policies);
+  if (!policies) return Complain(policies.error());
+  const auto entities = ReadEntities(options.entities, law);
+  if (!entities) return Complain(entities.error());
+  const auto start = std::chrono::steady_clock::now();
+  const auto response = policy::PartiallyAuthorize(*policies, *request, *entities);
+  if (options.timing) PrintTime(start);
+  if (response.decision == policy::Decision::kAllow) {
+    Print("ALLOW\n");
+    return kStatusSuccess;
+  }
+  if (response.decision == policy::Decision::kDeny) {
+    Print("DENY\n");
+    return kStatusDeny;
+  }
+  Print("UNKNOWN\nAll policy residuals:\n");
+  for (const policy::ResidualPolicy& residual : response.residuals) {
+    PrintResidual(*policies, residual);
+  }
+  return kStatusSuccess;
 }
 
 struct EvaluateOptions {
@@ -127,20 +167,32 @@ void AddRequestValidation(CLI::App& verb, bool& validate) {
       ->type_name("BOOL");
 }
 
+void AddDecisionOptions(CLI::App& verb, AuthorizeOptions& options) {
+  AddRequestOptions(verb, options.request);
+  AddPolicyOptions(verb, options.policies);
+  AddLinksOption(verb, options.policies);
+  AddSchemaOptions(verb, options.schema);
+  verb.add_option("--entities", options.entities, "entities, as JSON")
+      ->type_name("FILE")
+      ->required();
+  verb.add_flag("-t,--timing", options.timing, "say how long the decision took");
+}
+
 void AddAuthorize(CLI::App& cedar, int& status) {
   auto options = std::make_shared<AuthorizeOptions>();
   CLI::App* verb = cedar.add_subcommand("authorize", "decide a request: ALLOW (0) or DENY (2)");
-  AddRequestOptions(*verb, options->request);
+  AddDecisionOptions(*verb, *options);
   AddRequestValidation(*verb, options->validate_request);
-  AddPolicyOptions(*verb, options->policies);
-  AddLinksOption(*verb, options->policies);
-  AddSchemaOptions(*verb, options->schema);
-  verb->add_option("--entities", options->entities, "entities, as JSON")
-      ->type_name("FILE")
-      ->required();
   verb->add_flag("-v,--verbose", options->verbose, "say which policies decided");
-  verb->add_flag("-t,--timing", options->timing, "say how long the decision took");
   verb->callback([options, &status] { status = Authorize(*options); });
+}
+
+void AddPartiallyAuthorize(CLI::App& cedar, int& status) {
+  auto options = std::make_shared<AuthorizeOptions>();
+  CLI::App* verb = cedar.add_subcommand(
+      "partially-authorize", "decide as far as the parts that are given do; UNKNOWN is 0");
+  AddDecisionOptions(*verb, *options);
+  verb->callback([options, &status] { status = PartiallyAuthorize(*options); });
 }
 
 void AddEvaluate(CLI::App& cedar, int& status) {
@@ -173,6 +225,7 @@ void AddValidate(CLI::App& cedar, int& status) {
 
 void AddAuthorizeVerbs(CLI::App& cedar, int& status) {
   AddAuthorize(cedar, status);
+  AddPartiallyAuthorize(cedar, status);
   AddEvaluate(cedar, status);
   AddValidate(cedar, status);
 }

@@ -1,4 +1,5 @@
-// The verbs of `palyra cedar` that decide or judge: authorize, evaluate, validate.
+// The verbs of `palyra cedar` that decide or judge: authorize, partially-authorize,
+// evaluate, validate.
 
 #ifndef PALYRA_CLI_CEDAR_AUTHORIZE_VERBS_H_
 #define PALYRA_CLI_CEDAR_AUTHORIZE_VERBS_H_

@@ -12,6 +12,7 @@
 #include "cli/cedar/links.h"
 #include "cli/cedar/raw_json.h"
 #include "cli/cedar/uid.h"
+#include "policy/schema/data.h"
 
 namespace palyra::cli {
 namespace {
@@ -73,6 +74,26 @@ Result<RequestOptions> SplitRequest(const policy::SourcePtr& source, policy::Sou
       *part = *std::move(text);
     }
   }
+  return parts;
+}
+
+struct RequestParts {
+  RequestOptions texts;
+  policy::SourcePtr context;  // Null: not given.
+};
+
+Result<RequestParts> ReadParts(const RequestOptions& options) {
+  RequestParts parts{.texts = options, .context = nullptr};
+  if (!options.request && !options.context) return parts;
+  Result<policy::SourcePtr> source = ReadInput(options.request ? options.request : options.context);
+  if (!source) return std::unexpected(source.error());
+  if (!options.request) {
+    parts.context = *std::move(source);
+    return parts;
+  }
+  Result<RequestOptions> split = SplitRequest(*source, parts.context);
+  if (!split) return std::unexpected(split.error());
+  parts.texts = *std::move(split);
   return parts;
 }
 
@@ -158,26 +179,43 @@ Result<policy::EntityStore> ReadEntities(const std::optional<std::string>& path,
 
 Result<policy::Request> ReadRequest(const RequestOptions& options, const policy::Schema* schema,
                                     bool validate) {
-  RequestOptions parts = options;
-  policy::SourcePtr context;
-  if (const auto& path = options.request ? options.request : options.context) {
-    Result<policy::SourcePtr> source = ReadInput(path);
-    if (!source) return std::unexpected(source.error());
-    context = *source;
-    if (options.request) {
-      context = nullptr;
-      Result<RequestOptions> split = SplitRequest(*source, context);
-      if (!split) return std::unexpected(split.error());
-      parts = *std::move(split);
-    }
-  }
-  Result<policy::EntityUid> principal = ReadUid("principal", parts.principal);
+  Result<RequestParts> parts = ReadParts(options);
+  if (!parts) return std::unexpected(parts.error());
+  Result<policy::EntityUid> principal = ReadUid("principal", parts->texts.principal);
   if (!principal) return std::unexpected(principal.error());
-  Result<policy::EntityUid> action = ReadUid("action", parts.action);
+  Result<policy::EntityUid> action = ReadUid("action", parts->texts.action);
   if (!action) return std::unexpected(action.error());
-  Result<policy::EntityUid> resource = ReadUid("resource", parts.resource);
+  Result<policy::EntityUid> resource = ReadUid("resource", parts->texts.resource);
   if (!resource) return std::unexpected(resource.error());
-  return OrError(MakeRequest({*principal, *action, *resource, context}, schema, validate));
+  return OrError(MakeRequest({*principal, *action, *resource, parts->context}, schema, validate));
+}
+
+Result<policy::PartialRequest> ReadPartialRequest(const RequestOptions& options,
+                                                  const policy::Schema* schema) {
+  Result<RequestParts> parts = ReadParts(options);
+  if (!parts) return std::unexpected(parts.error());
+  policy::PartialRequest request;
+  const auto read = [](std::string_view name, const std::optional<std::string>& text,
+                       policy::PartialEntity& entity) -> Result<void> {
+    if (!text) return {};
+    Result<policy::EntityUid> uid = ParseUid(name, *text);
+    if (!uid) return std::unexpected(uid.error());
+    entity.uid = *std::move(uid);
+    return {};
+  };
+  for (const Result<void>& done : {read("principal", parts->texts.principal, request.principal),
+                                   read("action", parts->texts.action, request.action),
+                                   read("resource", parts->texts.resource, request.resource)}) {
+    if (!done) return std::unexpected(done.error());
+  }
+  if (parts->context == nullptr) return request;
+  const bool typed = schema != nullptr && request.action.uid;
+  Result<policy::Value> context =
+      typed ? policy::ContextFromJson(*parts->context, *schema, *request.action.uid)
+            : policy::ContextFromJson(*parts->context);
+  if (!context) return std::unexpected(context.error());
+  request.context = *context->AsRecord();
+  return request;
 }
 
 }  // namespace palyra::cli

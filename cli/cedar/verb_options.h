@@ -9,6 +9,7 @@
 #include <string>
 
 #include "cli/cedar/setting.h"
+#include "policy/partial.h"
 
 namespace palyra::cli {
 
@@ -58,6 +59,11 @@ Result<policy::EntityStore> ReadEntities(const std::optional<std::string>& path,
 // `schema` may be null; else the context is read with it, and the request held to it if `validate`.
 Result<policy::Request> ReadRequest(const RequestOptions& options, const policy::Schema* schema,
                                     bool validate);
+
+// As ReadRequest without validation, but principal, action and resource are to come where they are
+// not given. A schema types the context only where the action is given.
+Result<policy::PartialRequest> ReadPartialRequest(const RequestOptions& options,
+                                                  const policy::Schema* schema);
 
 }  // namespace palyra::cli
 

@@ -106,6 +106,27 @@ TEST_F(CedarCommand, SaysByItsStatusHowItWent) {
   }
 }
 
+TEST_F(CedarCommand, AnswersAPartOfARequest) {
+  const std::vector<std::string> about = {"partially-authorize", "-p",     "p.cedar",
+                                          "--entities",          "e.json", "-a",
+                                          R"(Action::"go")",     "-c",     "small.json"};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = about;
+    all.insert(all.end(), more.begin(), more.end());
+    return Run(all);
+  };
+  const Ended allowed = with({"-l", R"(User::"a")", "-r", R"(User::"b")"});
+  EXPECT_EQ(allowed.status, 0) << Describe(allowed);
+  EXPECT_TRUE(allowed.output.contains("ALLOW\n")) << Describe(allowed);
+  const Ended denied = with({"-r", R"(User::"x")"});
+  EXPECT_EQ(denied.status, 2) << "whoever it is" << Describe(denied);
+  const Ended unknown = with({"-l", R"(User::"a")"});
+  EXPECT_EQ(unknown.status, 0) << Describe(unknown);
+  EXPECT_TRUE(unknown.output.contains("UNKNOWN\n")) << Describe(unknown);
+  EXPECT_TRUE(unknown.output.contains("// never\nforbid (principal, action, resource)\n"))
+      << Describe(unknown);
+}
+
 TEST_F(CedarCommand, TranslationsLeadBack) {
   const Ended json = Run({"translate-policy", "--direction", "cedar-to-json", "-p", "p.cedar"});
   ASSERT_EQ(json.status, 0) << Describe(json);

@@ -6,9 +6,10 @@
     tools/test --only 6.12/       the tests of one kernel
 
 In order: tools/setup, the release build, lint, unit tests under AddressSanitizer and
-UndefinedBehaviorSanitizer, all tests on this machine, half a minute of tools/fuzz, then the tests
-labelled kernel-lane in Linux 6.1 and 6.12 (tools/run_in_kernel). Each lint of a file and each GoogleTest case counts as one.
-Nothing stops at the first failure. Exit status 1 if anything failed.
+UndefinedBehaviorSanitizer, all tests on this machine, half a minute of tools/fuzz, then
+the tests labelled kernel-lane in Linux 6.1 and 6.12 (tools/run_in_kernel). Each lint of a file and
+each GoogleTest case counts as one. Nothing stops at the first failure. Exit status 1 if anything
+failed.
 """
 
 from __future__ import annotations
