@@ -194,7 +194,10 @@ void Comparison::ComparePolicies(const Case& made, const std::expected<PolicySet
 
 void Comparison::CheckFormatter(const Case& made) {
   const auto formatted = policy::FormatPolicies(made.policies);
-  if (!formatted) return Differ("the formatter refuses what the parser takes");
+  if (!formatted) {
+    Differ("the formatter refuses what the parser takes");
+    return;
+  }
   const SourcePtr source = SourceOf("formatted", *formatted);
   const auto again = policy::FormatPolicies(source);
   if (!again || *again != *formatted)
@@ -269,7 +272,8 @@ void Comparison::CompareRequests(const Case& made) {
   const auto requests = cli::SplitArray(Raw(made.members, "requests"));
   const auto answers = cli::SplitArray(Raw(made.expect, "answers"));
   if (!requests || !answers || requests->size() != answers->size()) {
-    return Differ("not as many answers as requests");
+    Differ("not as many answers as requests");
+    return;
   }
   for (size_t i = 0; i < requests->size(); ++i) {
     CompareRequest(made, *setting, (*requests)[i], (*answers)[i]);
@@ -281,12 +285,18 @@ void Comparison::CompareRequest(const Case& made, const Setting& setting, std::s
   ++compared_;
   ++requests_;
   const auto parts = cli::SplitArray(request);
-  if (!parts || parts->size() != 4) return Differ("a request has not four parts");
+  if (!parts || parts->size() != 4) {
+    Differ("a request has not four parts");
+    return;
+  }
   std::vector<policy::EntityUid> uids;
   for (size_t i = 0; i < 3; ++i) {
     const Result<JsonNode> node = Parse((*parts)[i]);
     Result<policy::EntityUid> uid = policy::UidFromJson(*node, "request");
-    if (!uid) return Differ(uid.error().message);
+    if (!uid) {
+      Differ(uid.error().message);
+      return;
+    }
     uids.push_back(*std::move(uid));
   }
   const auto answer = setting.Ask({uids[0], uids[1], uids[2], SourceOf("context", (*parts)[3])});

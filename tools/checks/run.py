@@ -31,7 +31,8 @@ from checks.tidy import Tidy
 TOP = Path(__file__).resolve().parents[2]
 RELEASE = TOP / "build" / "release"
 ASAN = TOP / "build" / "asan"
-TIDY_CACHE = TOP / "build" / "tidy-passed"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+TIDY_CACHE = CACHE / "palyra" / "tidy-passed"
 KERNELS = ("6.1", "6.12")
 FUZZ_MINUTES = "0.5"
 FUZZ_CANNOT = 3  # What tools/fuzz gives where something that it needs is not installed.

@@ -1,7 +1,7 @@
 """clang-tidy on every C++ file of a build, each once for each content.
 
 A file that passed is not looked at again until it, one of the files of ours that it includes, its
-compiler command, a .clang-tidy or clang-tidy itself changes.
+compiler command, a .clang-tidy or clang-tidy itself changes; not in another clone either.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Tidy:
         if not included:
             return None
         identities = "\n".join(sorted(_identity(self._build / path) for path in included))
-        text = f"{self._common}\n{unit['command']}\n{identities}"
+        text = f"{self._common}\n{unit['command']}\n{identities}".replace(f"{self._top}/", "")
         return self._cache / hashlib.sha256(text.encode()).hexdigest()
 
 

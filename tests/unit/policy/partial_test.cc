@@ -14,7 +14,6 @@ namespace palyra::policy {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 constexpr const char* kEntities = R"([
   {"uid": {"type": "U", "id": "alice"}, "parents": [{"type": "G", "id": "dev"}],
