@@ -1,4 +1,5 @@
-// How large a compiled RuleSet may be. Policies that need more are refused; nothing is cut.
+// How large what policies are compiled to may be. Policies that need more are refused; nothing is
+// cut.
 
 #ifndef PALYRA_POLICY_LIMITS_H_
 #define PALYRA_POLICY_LIMITS_H_
@@ -20,6 +21,17 @@ inline constexpr size_t kMaxSpans = size_t{1} << 21;
 // policies summed over the different combinations of them that addresses have.
 inline constexpr size_t kMaxReasonPolicies = size_t{1} << 22;
 inline constexpr size_t kMaxOccupied = size_t{1} << 25;
+
+// Automata of strings. While one is made it may have as many states and transitions as this, and
+// tell as many classes of texts apart; what the kernel holds is less (engine/automaton_image.h).
+inline constexpr size_t kMaxAutomatonStates = size_t{1} << 20;
+inline constexpr size_t kMaxAutomatonEdges = size_t{1} << 22;
+inline constexpr size_t kMaxStringClasses = size_t{1} << 17;
+
+// Bounds on memory and time meanwhile: the nodes of all tries of literal text, and the numbers that
+// tell states and classes apart, each four times where it is kept and once where it is copied.
+inline constexpr size_t kMaxPatternNodes = size_t{1} << 21;
+inline constexpr size_t kMaxAutomatonWork = size_t{1} << 26;
 
 }  // namespace palyra::policy
 
