@@ -32,7 +32,7 @@
 #include "engine/kernel_objects.h"
 #include "engine/live_run.h"
 #include "engine/sweep.h"
-#include "policy/compiler.h"
+#include "policy/compile/compiler.h"
 #include "policy/mandatory.h"
 
 namespace {
@@ -69,7 +69,7 @@ policy::RuleSet RulesFor(int count) {
   const auto source = std::make_shared<const policy::SourceFile>("bench", text);
   const auto policies = policy::PolicySet::Parse({source});
   const policy::EntityStore entities;
-  const auto compiled = policy::CompileNetRules(
+  const auto compiled = policy::CompileRules(
       {.principal = policy::EntityUid("Palyra::Agent", "bench"),
        .context = policy::Value::Record({}),
        .layers = {{policy::Layer::kMandatory, &policy::MandatoryPolicies(), &entities},

@@ -23,7 +23,7 @@
 #include "engine/report.h"
 #include "engine/run.h"
 #include "engine/sweep.h"
-#include "policy/compiler.h"
+#include "policy/compile/compiler.h"
 
 namespace palyra::cli {
 namespace {
@@ -97,7 +97,7 @@ policy::CompileInput CompileInputFor(const RunOptions& options, const std::strin
 Result<policy::RuleSet> Compile(const RunOptions& options, const std::string& workspace,
                                 const std::vector<LayerPolicies>& layers) {
   std::expected<policy::CompileOutput, std::vector<policy::Diagnostic>> compiled =
-      policy::CompileNetRules(CompileInputFor(options, workspace, layers));
+      policy::CompileRules(CompileInputFor(options, workspace, layers));
   if (!compiled) {
     Error error = policy::ToError(compiled.error());
     error.code = ErrorCode::kRefused;

@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 #include "cli/run_options.h"
-#include "policy/compiler.h"
+#include "policy/compile/compiler.h"
 #include "policy/entities.h"
 #include "policy/policy_set.h"
 #include "policy/source.h"

@@ -33,6 +33,9 @@ inline constexpr size_t kMaxStringClasses = size_t{1} << 17;
 inline constexpr size_t kMaxPatternNodes = size_t{1} << 21;
 inline constexpr size_t kMaxAutomatonWork = size_t{1} << 26;
 
+// Leaves of one action on names: classes of names by flags.
+inline constexpr size_t kMaxLeaves = size_t{1} << 20;
+
 }  // namespace palyra::policy
 
 #endif  // PALYRA_POLICY_LIMITS_H_

@@ -6,7 +6,8 @@
 #include <string_view>
 #include <tuple>
 
-#include "policy/endpoint.h"
+#include "policy/compile/endpoint.h"
+#include "policy/compile/named_resource.h"
 #include "policy/ip.h"
 
 namespace palyra::policy {
@@ -60,9 +61,53 @@ std::string ProtocolsText(uint8_t protocols) {
   return text;
 }
 
+// "'a'" or "0x80".
+std::string ByteText(unsigned byte) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  if (byte > ' ' && byte < 0x7F && byte != '\'') {
+    return {'\'', static_cast<char>(byte), '\''};
+  }
+  return {'0', 'x', kHex[byte >> 4U], kHex[byte & 0xFU]};
+}
+
+void AppendBytes(const Automaton& automaton, std::string& text) {
+  std::vector<std::string> bytes(automaton.byte_class_count());
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    bytes[automaton.byte_classes()[byte]] += ' ' + ByteText(byte);
+  }
+  for (size_t i = 1; i < bytes.size(); ++i) {
+    text += "  bytes " + std::to_string(i) + bytes[i] + '\n';
+  }
+}
+
+void AppendNames(const NameRules& names, std::string& text) {
+  const Automaton& automaton = names.automaton;
+  text += "names " + std::string(ActionName(names.action)) + " states " +
+          std::to_string(automaton.state_count()) + '\n';
+  for (size_t i = 0; i < names.digests.size(); ++i) {
+    text += "  digest " + std::to_string(i) + ' ' + names.digests[i] + '\n';
+  }
+  AppendBytes(automaton, text);
+  for (uint32_t state = 0; state < automaton.state_count(); ++state) {
+    text += "  state " + std::to_string(state) + " class " +
+            std::to_string(automaton.ClassAt(state)) + " else " +
+            std::to_string(automaton.FallbackOf(state));
+    for (const Automaton::Edge& edge : automaton.EdgesOf(state)) {
+      text += ' ' + std::to_string(edge.symbol) + ':' + std::to_string(edge.next);
+    }
+    text += '\n';
+  }
+  for (size_t i = 0; i < names.leaves.size(); ++i) {
+    text += "  leaf class " + std::to_string(i / names.flag_count) + " flag " +
+            std::to_string(i % names.flag_count) + ' ' +
+            std::string(VerdictName(names.leaves[i].verdict)) + " reason " +
+            std::to_string(names.leaves[i].reason) + '\n';
+  }
+}
+
 }  // namespace
 
-NetDecision Decide(const RuleSet& rules, const NetEvent& event) {
+Ruling Decide(const RuleSet& rules, const NetEvent& event) {
   const unsigned action = 1U << static_cast<unsigned>(event.action);
   const unsigned protocol = 1U << static_cast<unsigned>(event.protocol);
   for (const PortSpan& span : rules.classes[ClassOf(rules, event)].spans) {
@@ -77,8 +122,35 @@ NetDecision Decide(const RuleSet& rules, const NetEvent& event) {
   return {.verdict = Verdict::kDeny, .reason = kReasonDefaultDeny};
 }
 
+uint32_t FlagOf(const NameRules& rules, const NameEvent& event) {
+  if (rules.action != NameAction::kProcessExec) {
+    return event.flag ? 1 : 0;
+  }
+  if (!event.sha256) {
+    return 0;
+  }
+  const auto found = std::ranges::lower_bound(rules.digests, *event.sha256);
+  const bool is_known = found != rules.digests.end() && *found == *event.sha256;
+  return 1 +
+         static_cast<uint32_t>((is_known ? found : rules.digests.end()) - rules.digests.begin());
+}
+
+const NameRules* FindRules(const RuleSet& rules, NameAction action) {
+  const auto found = std::ranges::lower_bound(rules.names, action, {}, &NameRules::action);
+  return found != rules.names.end() && found->action == action ? &*found : nullptr;
+}
+
+Ruling Decide(const RuleSet& rules, const NameEvent& event) {
+  const NameRules* names = FindRules(rules, event.action);
+  if (names == nullptr) {
+    return {.verdict = Verdict::kDeny, .reason = kReasonDefaultDeny};
+  }
+  const size_t leaf = size_t{names->automaton.ClassOf(event.name)} * names->flag_count;
+  return names->leaves.at(leaf + FlagOf(*names, event));
+}
+
 std::string DumpText(const RuleSet& rules) {
-  std::string text = "palyra-ruleset 1\n";
+  std::string text = "palyra-ruleset 2\n";
   for (const AddressPrefix& prefix : rules.prefixes) {
     const IpAddress address =
         *IpAddress::Create(prefix.is_ipv6, prefix.bytes, prefix.is_ipv6 ? 128 : 32);
@@ -92,6 +164,12 @@ std::string DumpText(const RuleSet& rules) {
               ProtocolsText(span.protocols) + ' ' + std::string(VerdictName(span.verdict)) +
               " reason " + std::to_string(span.reason) + '\n';
     }
+  }
+  for (const NameRules& names : rules.names) {
+    AppendNames(names, text);
+  }
+  if (rules.valid_until_ms) {
+    text += "valid-until " + std::to_string(*rules.valid_until_ms) + '\n';
   }
   for (size_t i = 0; i < rules.reasons.size(); ++i) {
     text += "reason " + std::to_string(i) + ' ' + ReasonText(rules.reasons[i]) + '\n';

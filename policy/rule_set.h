@@ -1,22 +1,32 @@
-// RuleSet: what a policy decides about the network, as plain tables without any kernel in them.
+// RuleSet: what policies decide about a run's events, as plain tables without any kernel in them.
 //
-// A RuleSet answers, for one (principal, context), the question
-//     (action, destination address, protocol, port) -> (verdict, reason)
-// exactly as Cedar's authorizer would for the Palyra schema. Two steps give the answer:
-//   1. the longest matching prefix of the address in `prefixes` gives an address class; an address
+// A RuleSet answers, for one (principal, context), two kinds of questions exactly as Cedar's
+// authorizer would for the Palyra schema.
+//
+// Of the network: (action, address, protocol, port) -> (verdict, reason).
+//   1. The longest matching prefix of the address in `prefixes` gives an address class; an address
 //      that no prefix matches has class 0, which is the first entry of `classes` and may hold
-//      spans;
-//   2. the one span of that class that holds the port, the action and the protocol gives verdict
+//      spans.
+//   2. The one span of that class that holds the port, the action and the protocol gives verdict
 //      and reason; where no span matches, the verdict is deny with `kReasonDefaultDeny`.
 // Addresses are in canonical form: IPv4-mapped IPv6 has become IPv4 before the question is asked.
+//
+// Of names (files, programs, processes, unix sockets): (action, name, flag) -> (verdict, reason).
+//   1. The action's automaton gives the class of the name.
+//   2. The leaf of class and flag gives verdict and reason.
+// An action that has no rules is denied. Names are valid UTF-8 without NUL; paths are as the kernel
+// resolved them: absolute, without "." and "..", without doubled or trailing slashes.
 
 #ifndef PALYRA_POLICY_RULE_SET_H_
 #define PALYRA_POLICY_RULE_SET_H_
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "policy/automaton.h"
 
 namespace palyra::policy {
 
@@ -78,10 +88,47 @@ struct AddressPrefix {
   bool operator==(const AddressPrefix&) const = default;
 };
 
+enum class NameAction : uint8_t {
+  kFileRead,
+  kFileWrite,
+  kFileCreate,
+  kFileRemove,
+  kFileRename,
+  kFileLink,
+  kFileAttributes,
+  kProcessExec,
+  kProcessSignal,
+  kProcessTrace,
+  kUnixConnect,
+};
+inline constexpr int kNameActionCount = 11;
+
+struct Ruling {
+  Verdict verdict;
+  uint32_t reason;  // Index into RuleSet::reasons.
+  bool operator==(const Ruling&) const = default;
+};
+
+// What one action on names decides.
+struct NameRules {
+  NameAction action;
+  Automaton automaton;
+  // Of process.exec only: the SHA-256 values that policies tell apart, sorted.
+  std::vector<std::string> digests;
+  // Class * flag_count + flag; see FlagOf.
+  uint32_t flag_count;
+  std::vector<Ruling> leaves;
+  bool operator==(const NameRules&) const = default;
+};
+
 struct RuleSet {
   std::vector<AddressPrefix> prefixes;  // Sorted: IPv4 first, then by bytes, then by length.
   std::vector<AddressClass> classes;    // classes[0] is for addresses without a prefix.
+  std::vector<NameRules> names = {};    // Sorted by action, each at most once.
   std::vector<Reason> reasons;
+  // Milliseconds since the epoch: from then on the tables need not be right any more, because a
+  // condition on `context.now` may have changed. Nothing where none does.
+  std::optional<int64_t> valid_until_ms = std::nullopt;
   bool operator==(const RuleSet&) const = default;
 };
 
@@ -94,17 +141,28 @@ struct NetEvent {
   uint16_t port;                    // Host byte order.
 };
 
-struct NetDecision {
-  Verdict verdict;
-  uint32_t reason;
-  bool operator==(const NetDecision&) const = default;
+// One question about a name, in canonical form.
+struct NameEvent {
+  NameAction action;
+  // Absolute path; of an abstract socket the name without the leading NUL; of a process nothing.
+  std::string name;
+  bool flag = false;  // Of a socket: abstract. Of a process: of the same run.
+  std::optional<std::string> sha256 = std::nullopt;  // Of a program, where known: lower-case hex.
 };
 
 // The RuleSet's own interpreter: the reference for what the kernel programs answer.
-NetDecision Decide(const RuleSet& rules, const NetEvent& event);
+Ruling Decide(const RuleSet& rules, const NetEvent& event);
+Ruling Decide(const RuleSet& rules, const NameEvent& event);
 
-// One line per prefix, span and reason, stable for equal RuleSets; the first line is the format
-// version "palyra-ruleset 1".
+// The index of a leaf within its class. Files have one flag. For sockets and processes it is the
+// event's `flag`. For programs: 0 without a digest, 1 + index into `digests`, 1 + their number for
+// any other.
+uint32_t FlagOf(const NameRules& rules, const NameEvent& event);
+// Null where the action has no rules.
+const NameRules* FindRules(const RuleSet& rules, NameAction action);
+
+// One line per prefix, span, state, leaf and reason, stable for equal RuleSets; the first line is
+// the format version "palyra-ruleset 2".
 std::string DumpText(const RuleSet& rules);
 
 // "policy0, policy2 (caller)", or "no policy permits it (caller)".

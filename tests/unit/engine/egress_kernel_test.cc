@@ -23,10 +23,10 @@ namespace palyra::engine {
 namespace {
 
 using policy::NetAction;
-using policy::NetDecision;
 using policy::NetEvent;
 using policy::Protocol;
 using policy::RuleSet;
+using policy::Ruling;
 using policy::Verdict;
 
 constexpr int kRuleSets = 80;
@@ -145,7 +145,7 @@ TEST_F(EgressKernelTest, AnswersEveryCallAsItsRuleSet) {
     for (int i = 0; i < kCallsOfEach; ++i) {
       const NetEvent call = PossibleCall(rules);
       const testing::ScopedTrace trace(__FILE__, __LINE__, Describe(call));
-      const NetDecision expected = policy::Decide(rules, Canonical(call));
+      const Ruling expected = policy::Decide(rules, Canonical(call));
       const int answer = caller.Try(call);
       const std::vector<palyra_event> told = Told(run);
       ASSERT_NE(answer, kNoSocket);

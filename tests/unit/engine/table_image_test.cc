@@ -17,10 +17,10 @@ namespace palyra::engine {
 namespace {
 
 using policy::AddressPrefix;
-using policy::NetDecision;
 using policy::NetEvent;
 using policy::PortSpan;
 using policy::RuleSet;
+using policy::Ruling;
 using policy::Verdict;
 
 constexpr uint32_t kProfile = 0xC0FFEE42;
@@ -37,7 +37,7 @@ class ImageReader {
     }
   }
 
-  [[nodiscard]] NetDecision Decide(const NetEvent& event) const {
+  [[nodiscard]] Ruling Decide(const NetEvent& event) const {
     const palyra_address_class* found =
         event.is_ipv6 ? Longest(image_.addresses6, event) : Longest(image_.addresses4, event);
     if (found == nullptr) return kNotFound;
@@ -49,9 +49,9 @@ class ImageReader {
   }
 
  private:
-  static constexpr NetDecision kNotFound = {.verdict = Verdict::kDeny, .reason = 0};
+  static constexpr Ruling kNotFound = {.verdict = Verdict::kDeny, .reason = 0};
 
-  static NetDecision DecideIn(const palyra_span* spans, uint32_t count, const NetEvent& event) {
+  static Ruling DecideIn(const palyra_span* spans, uint32_t count, const NetEvent& event) {
     for (const palyra_span& span : std::span(spans, count)) {
       const bool holds = span.port_first <= event.port && event.port <= span.port_last &&
                          (span.actions >> static_cast<int>(event.action) & 1) != 0 &&
@@ -125,7 +125,7 @@ TEST(TableImage, AnswersEveryQuestionAsItsRuleSet) {
     const ImageReader reader(image);
     for (int i = 0; i < 200; ++i) {
       const NetEvent event = random.Event(rules);
-      const NetDecision expected = policy::Decide(rules, event);
+      const Ruling expected = policy::Decide(rules, event);
       ASSERT_EQ(reader.Decide(event), expected) << policy::DumpText(rules);
       ++seen[expected.verdict];
     }

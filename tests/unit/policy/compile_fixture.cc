@@ -3,6 +3,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "policy/schema/palyra_schema.h"
+
 namespace palyra::policy {
 
 CompileFixture::CompileFixture(const std::vector<std::pair<Layer, std::string>>& layers,
@@ -16,7 +18,17 @@ CompileFixture::CompileFixture(const std::vector<std::pair<Layer, std::string>>&
   if (!entities || !context) {
     throw std::runtime_error(!entities ? entities.error().message : context.error().message);
   }
-  entities_ = *std::move(entities);
+  static const Schema kSchema = PalyraSchema({}).value();
+  std::vector<Entity> all;
+  for (const auto& [uid, entity] : entities->entities()) {
+    all.push_back(entity);
+  }
+  for (const auto& [uid, action] : kSchema.action_entities().entities()) {
+    if (entities->Find(uid) == nullptr) {
+      all.push_back(action);
+    }
+  }
+  entities_ = *EntityStore::Create(std::move(all));
   input_.context = *std::move(context);
   policies_.reserve(layers.size());
   for (const auto& [layer, text] : layers) {
@@ -39,13 +51,14 @@ NetEvent Event(std::string_view address, uint16_t port, Protocol protocol, NetAc
           .port = port};
 }
 
-std::string EventText(const NetEvent& event) {
-  return std::string(ActionName(event.action)) + ' ' + EndpointEntity(event).uid.id();
+Outcome OutcomeOf(const RuleSet& rules, const NetEvent& event) {
+  const Ruling ruling = Decide(rules, event);
+  return {.verdict = ruling.verdict, .reason = rules.reasons.at(ruling.reason)};
 }
 
-NetOutcome Outcome(const RuleSet& rules, const NetEvent& event) {
-  const NetDecision decision = Decide(rules, event);
-  return {.verdict = decision.verdict, .reason = rules.reasons.at(decision.reason)};
+Outcome OutcomeOf(const RuleSet& rules, const NameEvent& event) {
+  const Ruling ruling = Decide(rules, event);
+  return {.verdict = ruling.verdict, .reason = rules.reasons.at(ruling.reason)};
 }
 
 }  // namespace palyra::policy

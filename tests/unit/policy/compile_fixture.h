@@ -9,27 +9,30 @@
 #include <utility>
 #include <vector>
 
-#include "policy/compiler.h"
+#include "policy/compile/compiler.h"
 
 namespace palyra::policy {
 
 // Layers of policy text with one entity store, and the principal Palyra::Agent::"bot", which is in
-// Palyra::AgentGroup::"ci".
+// Palyra::AgentGroup::"ci". The entities have the actions of the Palyra schema with them.
 class CompileFixture {
  public:
   // Throws std::runtime_error where the text or the JSON does not parse.
   CompileFixture(const std::vector<std::pair<Layer, std::string>>& layers,
                  std::string_view entities_json = kEntities, std::string_view context_json = "{}");
   // The caller's layer alone.
-  explicit CompileFixture(const std::string& policies)
-      : CompileFixture({{Layer::kCaller, policies}}) {}
+  explicit CompileFixture(const std::string& policies, Coverage coverage = Coverage::kNetwork)
+      : CompileFixture({{Layer::kCaller, policies}}) {
+    input_.coverage = coverage;
+  }
 
   CompileFixture(const CompileFixture&) = delete;
   CompileFixture& operator=(const CompileFixture&) = delete;
 
   [[nodiscard]] const CompileInput& input() const { return input_; }
+  void set_coverage(Coverage coverage) { input_.coverage = coverage; }
   [[nodiscard]] std::expected<CompileOutput, std::vector<Diagnostic>> Compile() const {
-    return CompileNetRules(input_);
+    return CompileRules(input_);
   }
 
   static constexpr std::string_view kEntities = R"([
@@ -38,12 +41,18 @@ class CompileFixture {
                "net": {"__extn": {"fn": "ip", "arg": "10.20.0.0/16"}},
                "hosts": [{"__extn": {"fn": "ip", "arg": "192.0.2.7"}},
                          {"__extn": {"fn": "ip", "arg": "2001:db8::7"}}],
-               "peer": {"__entity": {"type": "Palyra::Endpoint", "id": "tcp 192.0.2.1:80"}}},
+               "peer": {"__entity": {"type": "Palyra::Endpoint", "id": "tcp 192.0.2.1:80"}},
+               "places": [{"__entity": {"type": "Palyra::Directory", "id": "/srv"}},
+                          {"__entity": {"type": "Palyra::Directory", "id": "/data"}}]},
      "parents": [{"type": "Palyra::AgentGroup", "id": "ci"}],
      "tags": {"home": {"__extn": {"fn": "ip", "arg": "198.51.100.9"}}}},
     {"uid": {"type": "Palyra::Agent", "id": "other"}, "attrs": {"port": 22}, "parents": []},
     {"uid": {"type": "Palyra::Endpoint", "id": "tcp 192.0.2.1:80"}, "attrs": {"port": 1},
-     "parents": []}
+     "parents": []},
+    {"uid": {"type": "Palyra::Directory", "id": "/opt/share"}, "attrs": {},
+     "parents": [{"type": "Palyra::Directory", "id": "shared"}]},
+    {"uid": {"type": "Palyra::Path", "id": "/usr/one.txt"}, "attrs": {},
+     "parents": [{"type": "Palyra::Directory", "id": "shared"}]}
   ])";
 
  private:
@@ -56,11 +65,9 @@ class CompileFixture {
 NetEvent Event(std::string_view address, uint16_t port, Protocol protocol = Protocol::kTcp,
                NetAction action = NetAction::kConnect);
 
-// "connect tcp 192.0.2.1:443", for failure messages.
-std::string EventText(const NetEvent& event);
-
 // The verdict and reason of a rule set, with the reason resolved.
-NetOutcome Outcome(const RuleSet& rules, const NetEvent& event);
+Outcome OutcomeOf(const RuleSet& rules, const NetEvent& event);
+Outcome OutcomeOf(const RuleSet& rules, const NameEvent& event);
 
 }  // namespace palyra::policy
 

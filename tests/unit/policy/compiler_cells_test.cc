@@ -10,8 +10,8 @@
 #include <optional>
 #include <string>
 
-#include "policy/compiler.h"
-#include "policy/truth_map.h"
+#include "policy/compile/compiler.h"
+#include "policy/compile/truth_map.h"
 #include "tests/unit/policy/compile_fixture.h"
 
 namespace palyra::policy {
@@ -60,7 +60,7 @@ constexpr std::array<uint16_t, 13> kPorts = {0,   52,  53,  54,  79,    80,   99
 
 struct Cell {
   NetEvent event;
-  NetOutcome expected;
+  Outcome expected;
 };
 
 class CellsTest : public testing::Test {
@@ -73,7 +73,7 @@ class CellsTest : public testing::Test {
   // The first cell in which rules and authorizer differ.
   std::optional<NetEvent> FindDifference(const RuleSet& rules) const {
     for (const Cell& cell : cells_) {
-      const NetDecision decision = Decide(rules, cell.event);
+      const Ruling decision = Decide(rules, cell.event);
       if (decision.verdict != cell.expected.verdict || decision.reason >= rules.reasons.size() ||
           rules.reasons[decision.reason] != cell.expected.reason) {
         return cell.event;

@@ -55,8 +55,8 @@ TEST_F(CompilerPropertyTest, RandomPoliciesAreRefusedOrDecidedAsTheAuthorizerDoe
     ++compiled;
     for (int j = 0; j < kEventsPerSet; ++j) {
       const NetEvent event = random_.Event();
-      const NetOutcome expected = EvaluateWithContext(fixture.input(), event);
-      const NetOutcome found = Outcome(output->rules, event);
+      const Outcome expected = EvaluateWithContext(fixture.input(), event);
+      const Outcome found = OutcomeOf(output->rules, event);
       ASSERT_EQ(expected, found) << SeedText() << EventText(event)
                                  << "\nauthorizer: " << ReasonText(expected.reason)
                                  << "\nrules: " << ReasonText(found.reason) << '\n'

@@ -6,7 +6,7 @@
 #include <ostream>
 #include <string>
 
-#include "policy/compiler.h"
+#include "policy/compile/compiler.h"
 #include "tests/unit/policy/compile_fixture.h"
 
 namespace palyra::policy {

@@ -1,6 +1,6 @@
 // What compiled policies decide, claim by claim.
 
-#include "policy/compiler.h"
+#include "policy/compile/compiler.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -54,7 +54,7 @@ TEST_P(ConditionTest, PermitHoldsWhereItsConditionDoes) {
   const CompileFixture fixture("permit (principal, action, resource) when { " + claim.condition +
                                " };");
   const NetEvent event = Event(claim.address, claim.port);
-  EXPECT_EQ(Outcome(Rules(fixture), event).verdict, claim.verdict);
+  EXPECT_EQ(OutcomeOf(Rules(fixture), event).verdict, claim.verdict);
   EXPECT_EQ(EvaluateWithContext(fixture.input(), event).verdict, claim.verdict);
 }
 
@@ -189,12 +189,12 @@ TEST(CompilerTest, ForbidWinsAndIsTheReason) {
     forbid (principal, action, resource) when { resource.port == 25 };
     forbid (principal, action, resource) when { resource.port <= 25 };)");
   const RuleSet rules = Rules(fixture);
-  EXPECT_EQ(Outcome(rules, Event("10.0.0.1", 25)),
-            (NetOutcome{kDeny, From(Layer::kCaller, {"policy1", "policy2"})}));
-  EXPECT_EQ(Outcome(rules, Event("10.0.0.1", 24)),
-            (NetOutcome{kDeny, From(Layer::kCaller, {"policy2"})}));
-  EXPECT_EQ(Outcome(rules, Event("10.0.0.1", 26)),
-            (NetOutcome{kAllow, From(Layer::kCaller, {"policy0"})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 25)),
+            (Outcome{kDeny, From(Layer::kCaller, {"policy1", "policy2"})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 24)),
+            (Outcome{kDeny, From(Layer::kCaller, {"policy2"})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 26)),
+            (Outcome{kAllow, From(Layer::kCaller, {"policy0"})}));
 }
 
 TEST(CompilerTest, AskHoldsUnlessAnotherPermitDoesNotAsk) {
@@ -203,13 +203,13 @@ TEST(CompilerTest, AskHoldsUnlessAnotherPermitDoesNotAsk) {
     @ask("low?") permit (principal, action, resource) when { resource.port <= 80 };
     permit (principal, action, resource) when { resource.port == 22 };)");
   const RuleSet rules = Rules(fixture);
-  EXPECT_EQ(Outcome(rules, Event("10.0.0.1", 80)),
-            (NetOutcome{Verdict::kAsk, From(Layer::kCaller, {"policy0", "policy1"})}));
-  EXPECT_EQ(Outcome(rules, Event("10.0.0.1", 443)),
-            (NetOutcome{Verdict::kAsk, From(Layer::kCaller, {"policy0"})}));
-  EXPECT_EQ(Outcome(rules, Event("10.0.0.1", 22)),
-            (NetOutcome{kAllow, From(Layer::kCaller, {"policy0", "policy1", "policy2"})}));
-  EXPECT_EQ(Outcome(rules, Event("10.0.0.1", 444)), (NetOutcome{kDeny, From(Layer::kCaller, {})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 80)),
+            (Outcome{Verdict::kAsk, From(Layer::kCaller, {"policy0", "policy1"})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 443)),
+            (Outcome{Verdict::kAsk, From(Layer::kCaller, {"policy0"})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 22)),
+            (Outcome{kAllow, From(Layer::kCaller, {"policy0", "policy1", "policy2"})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 444)), (Outcome{kDeny, From(Layer::kCaller, {})}));
 }
 
 TEST(CompilerTest, TheStrictestLayerDecides) {
@@ -225,18 +225,17 @@ TEST(CompilerTest, TheStrictestLayerDecides) {
        "forbid (principal, action, resource) when { resource.port == 1 };"},
   });
   const RuleSet rules = Rules(fixture);
-  EXPECT_EQ(Outcome(rules, Event("::2", 0)), (NetOutcome{kDeny, From(Layer::kOperator, {})}));
-  EXPECT_EQ(
-      Outcome(rules, Event("::2", 1)),
-      (NetOutcome{kDeny, {{{Layer::kMandatory, {"policy1"}}, {Layer::kCaller, {"policy1"}}}}}));
-  EXPECT_EQ(Outcome(rules, Event("::2", 2)),
-            (NetOutcome{Verdict::kAsk, From(Layer::kOperator, {"policy0"})}));
-  EXPECT_EQ(Outcome(rules, Event("::2", 5)),
-            (NetOutcome{kAllow,
-                        {{{Layer::kMandatory, {"policy0"}},
-                          {Layer::kOperator, {"policy0", "policy1"}},
-                          {Layer::kCaller, {"policy0"}}}}}));
-  EXPECT_EQ(Outcome(rules, Event("::2", 6)), (NetOutcome{kDeny, From(Layer::kCaller, {})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("::2", 0)), (Outcome{kDeny, From(Layer::kOperator, {})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("::2", 1)),
+            (Outcome{kDeny, {{{Layer::kMandatory, {"policy1"}}, {Layer::kCaller, {"policy1"}}}}}));
+  EXPECT_EQ(OutcomeOf(rules, Event("::2", 2)),
+            (Outcome{Verdict::kAsk, From(Layer::kOperator, {"policy0"})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("::2", 5)),
+            (Outcome{kAllow,
+                     {{{Layer::kMandatory, {"policy0"}},
+                       {Layer::kOperator, {"policy0", "policy1"}},
+                       {Layer::kCaller, {"policy0"}}}}}));
+  EXPECT_EQ(OutcomeOf(rules, Event("::2", 6)), (Outcome{kDeny, From(Layer::kCaller, {})}));
 }
 
 TEST(CompilerTest, PrincipalsOutsideThePolicyAreNotPermitted) {
@@ -291,7 +290,7 @@ TEST(CompilerTest, TablesAreAsSmallAsTheirContent) {
            resource.address.isInRange(ip("10.128.0.0/9")) ||
            resource.address.isInRange(ip("10.1.0.0/16")) };)"));
   EXPECT_EQ(DumpText(rules),
-            "palyra-ruleset 1\n"
+            "palyra-ruleset 2\n"
             "prefix 10.0.0.0/8 class 1\n"
             "class 1 ports 0-65535 net.connect,net.send,net.accept tcp,udp,udplite,icmp,icmpv6 "
             "allow reason 1\n"

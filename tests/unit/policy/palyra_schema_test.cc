@@ -7,7 +7,7 @@
 #include <iterator>
 #include <string>
 
-#include "policy/endpoint.h"
+#include "policy/compile/endpoint.h"
 #include "policy/mandatory.h"
 #include "policy/schema/data.h"
 #include "policy/shorthand.h"

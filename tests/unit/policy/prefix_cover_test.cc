@@ -1,4 +1,4 @@
-#include "policy/prefix_cover.h"
+#include "policy/compile/prefix_cover.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -4,8 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "policy/compile/truth_map.h"
 #include "policy/ip.h"
-#include "policy/truth_map.h"
 
 namespace palyra::policy {
 namespace {

@@ -67,12 +67,12 @@ TEST(RuleSetTest, SpansHoldTheirPortsActionsAndProtocolsOnly) {
 
 TEST(RuleSetTest, WithoutASpanTheReasonIsTheDefault) {
   EXPECT_EQ(Decide(Sample(), Event("10.1.0.0", 79)),
-            (NetDecision{.verdict = Verdict::kDeny, .reason = kReasonDefaultDeny}));
+            (Ruling{.verdict = Verdict::kDeny, .reason = kReasonDefaultDeny}));
 }
 
 TEST(RuleSetTest, DumpNamesEverything) {
   EXPECT_EQ(DumpText(Sample()),
-            "palyra-ruleset 1\n"
+            "palyra-ruleset 2\n"
             "prefix 10.0.0.0/8 class 1\n"
             "prefix 10.0.0.0/24 class 0\n"
             "prefix 10.0.0.1/32 class 2\n"

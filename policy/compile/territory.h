@@ -1,14 +1,14 @@
 // Where one policy is satisfied, as pieces of the address space with rectangles of flows on each.
 
-#ifndef PALYRA_POLICY_TERRITORY_H_
-#define PALYRA_POLICY_TERRITORY_H_
+#ifndef PALYRA_POLICY_COMPILE_TERRITORY_H_
+#define PALYRA_POLICY_COMPILE_TERRITORY_H_
 
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "policy/compile/truth_map.h"
 #include "policy/rule_set.h"
-#include "policy/truth_map.h"
 
 namespace palyra::policy {
 
@@ -44,4 +44,4 @@ std::optional<NetEvent> FindError(const EndpointTruth& truth, NetAction action);
 
 }  // namespace palyra::policy
 
-#endif  // PALYRA_POLICY_TERRITORY_H_
+#endif  // PALYRA_POLICY_COMPILE_TERRITORY_H_

@@ -1,14 +1,14 @@
 // Lowering: a residual as a function of (address, protocol, port) that holds its truth exactly, or
 // the reason why there is none.
 
-#ifndef PALYRA_POLICY_LOWERING_H_
-#define PALYRA_POLICY_LOWERING_H_
+#ifndef PALYRA_POLICY_COMPILE_LOWERING_H_
+#define PALYRA_POLICY_COMPILE_LOWERING_H_
 
 #include <expected>
 #include <vector>
 
-#include "policy/atom.h"
-#include "policy/truth_map.h"
+#include "policy/compile/atom.h"
+#include "policy/compile/truth_map.h"
 
 namespace palyra::policy {
 
@@ -20,4 +20,4 @@ std::expected<EndpointTruth, Finding> Lower(const Expr& residual, AtomProbe& pro
 
 }  // namespace palyra::policy
 
-#endif  // PALYRA_POLICY_LOWERING_H_
+#endif  // PALYRA_POLICY_COMPILE_LOWERING_H_

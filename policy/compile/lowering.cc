@@ -1,4 +1,4 @@
-#include "policy/lowering.h"
+#include "policy/compile/lowering.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,23 +1,19 @@
-// The spans of one address class: who is satisfied on which flows, combined as the authorizer does.
+// Satisfied policies to a ruling: the authorizer's rule over all layers, and the reasons it gives.
 
-#ifndef PALYRA_POLICY_PORT_ROW_H_
-#define PALYRA_POLICY_PORT_ROW_H_
+#ifndef PALYRA_POLICY_COMPILE_ARBITER_H_
+#define PALYRA_POLICY_COMPILE_ARBITER_H_
 
-#include <array>
 #include <cstdint>
-#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "policy/rule_set.h"
-#include "policy/territory.h"
 
 namespace palyra::policy {
 
-// What combining needs to know of a policy. Policies are numbered over all layers: outermost layer
+// What deciding needs to know of a policy. Policies are numbered over all layers: outermost layer
 // first, then in policy order.
 struct PolicyFacts {
   uint32_t layer;  // Index into the layers.
@@ -26,13 +22,7 @@ struct PolicyFacts {
   bool asks;
 };
 
-// A policy that is satisfied somewhere in the class.
-struct Claim {
-  uint32_t policy;
-  const Flows* flows;
-};
-
-// Numbers reasons while rows are built. Borrows what it is given.
+// Numbers reasons while tables are built. Borrows what it is given.
 class ReasonTable {
  public:
   ReasonTable(std::span<const Layer> layers, std::span<const PolicyFacts> policies);
@@ -65,31 +55,31 @@ class ReasonTable {
   [[nodiscard]] Reason ReasonOf(const Key& key) const;
 };
 
-class RowBuilder {
+// Borrows what it is given.
+class Arbiter {
  public:
-  RowBuilder(size_t layer_count, std::span<const PolicyFacts> policies, ReasonTable& reasons)
-      : layer_count_(layer_count), policies_(policies), reasons_(reasons) {}
+  Arbiter(size_t layer_count, std::span<const PolicyFacts> policies, ReasonTable& reasons);
 
-  // In any order; a policy may stand twice with flows that do not overlap. The result keeps the
-  // rules of AddressClass.
-  [[nodiscard]] AddressClass Build(std::span<const Claim> claims);
+  // Where exactly these policies are satisfied, in ascending order: a forbid denies, a layer
+  // without a permit denies, a layer whose permits all ask asks, else it is allowed.
+  [[nodiscard]] Ruling Decide(std::span<const uint32_t> satisfied);
+
+  [[nodiscard]] const ReasonTable& reasons() const { return reasons_; }
+
+  // What was seen of a policy so far: whether it was among the satisfied ones, and whether, for a
+  // permit, no forbid was with it.
+  [[nodiscard]] bool was_satisfied(uint32_t policy) const { return seen_[policy] != kNever; }
+  [[nodiscard]] bool was_free(uint32_t permit) const { return seen_[permit] == kFree; }
 
  private:
-  struct Run {
-    uint16_t first;
-    NetDecision decision;
-  };
-  using Decisions = std::array<NetDecision, kFlowPairCount>;
-  using Live = std::set<std::pair<uint32_t, FlowPairs>>;  // Policy, and the pairs it is true for.
+  enum Seen : uint8_t { kNever, kForbidden, kFree };
 
   size_t layer_count_;
   std::span<const PolicyFacts> policies_;
   ReasonTable& reasons_;
-
-  [[nodiscard]] Decisions DecideAll(const Live& live);
-  [[nodiscard]] NetDecision DecideOne(const Live& live, FlowPairs group);
+  std::vector<Seen> seen_;
 };
 
 }  // namespace palyra::policy
 
-#endif  // PALYRA_POLICY_PORT_ROW_H_
+#endif  // PALYRA_POLICY_COMPILE_ARBITER_H_

@@ -1,7 +1,7 @@
 // The network part of the Palyra schema: its actions, and the resource that a network event is.
 
-#ifndef PALYRA_POLICY_ENDPOINT_H_
-#define PALYRA_POLICY_ENDPOINT_H_
+#ifndef PALYRA_POLICY_COMPILE_ENDPOINT_H_
+#define PALYRA_POLICY_COMPILE_ENDPOINT_H_
 
 #include <string_view>
 
@@ -36,12 +36,9 @@ Entity EndpointEntity(const NetEvent& event);
 // The endpoint of an event that is to come.
 PartialEntity OpenEndpoint();
 
-// Whether this is the variable `resource` itself.
-bool IsResource(const Expr& expr);
-
 // Whether this is an entity of type Palyra::Endpoint that is named as a constant.
 bool IsNamedEndpoint(const Expr& expr);
 
 }  // namespace palyra::policy
 
-#endif  // PALYRA_POLICY_ENDPOINT_H_
+#endif  // PALYRA_POLICY_COMPILE_ENDPOINT_H_

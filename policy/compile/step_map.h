@@ -1,7 +1,7 @@
 // A function over ordered points that changes at finitely many of them.
 
-#ifndef PALYRA_POLICY_STEP_MAP_H_
-#define PALYRA_POLICY_STEP_MAP_H_
+#ifndef PALYRA_POLICY_COMPILE_STEP_MAP_H_
+#define PALYRA_POLICY_COMPILE_STEP_MAP_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -92,4 +92,4 @@ StepMap<Value> MergeAll(std::vector<StepMap<Value>> maps, Combine combine) {
 
 }  // namespace palyra::policy
 
-#endif  // PALYRA_POLICY_STEP_MAP_H_
+#endif  // PALYRA_POLICY_COMPILE_STEP_MAP_H_

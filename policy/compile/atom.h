@@ -1,7 +1,7 @@
 // Atoms: sub-expressions of a residual that depend on one part of the endpoint.
 
-#ifndef PALYRA_POLICY_ATOM_H_
-#define PALYRA_POLICY_ATOM_H_
+#ifndef PALYRA_POLICY_COMPILE_ATOM_H_
+#define PALYRA_POLICY_COMPILE_ATOM_H_
 
 #include <cstdint>
 #include <optional>
@@ -12,19 +12,12 @@
 #include <vector>
 
 #include "policy/ast.h"
+#include "policy/compile/residual_walk.h"
+#include "policy/compile/truth_map.h"
 #include "policy/entities.h"
 #include "policy/evaluator.h"
-#include "policy/truth_map.h"
 
 namespace palyra::policy {
-
-// Something to say about a sub-expression: why it cannot be lowered, or what is odd about it.
-struct Finding {
-  std::string code;  // "LOW-REL", …: stable.
-  Span span;
-  std::string message;
-  std::string hint;
-};
 
 // What a residual depends on, and the constants that can make a difference to it.
 struct Footprint {
@@ -40,9 +33,6 @@ struct Footprint {
 };
 
 Footprint FootprintOf(const Expr& residual);
-
-// Cedar text of a residual for a message, in quotes, cut where it is long.
-std::string Quoted(const Expr& residual);
 
 // Finds out what an atom is everywhere by asking the evaluator once in each cell of its dimension.
 //
@@ -76,4 +66,4 @@ class AtomProbe {
 
 }  // namespace palyra::policy
 
-#endif  // PALYRA_POLICY_ATOM_H_
+#endif  // PALYRA_POLICY_COMPILE_ATOM_H_

@@ -1,4 +1,4 @@
-#include "policy/territory.h"
+#include "policy/compile/territory.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include "policy/port_row.h"
+#include "policy/compile/port_row.h"
 
 #include <algorithm>
 #include <compare>
@@ -9,7 +9,7 @@
 namespace palyra::policy {
 namespace {
 
-constexpr NetDecision kDefault = {.verdict = Verdict::kDeny, .reason = kReasonDefaultDeny};
+constexpr Ruling kDefault = {.verdict = Verdict::kDeny, .reason = kReasonDefaultDeny};
 constexpr FlowPairs kAllPairs = (1U << kFlowPairCount) - 1;
 
 // A policy begins or ceases to be satisfied at a port.
@@ -41,7 +41,7 @@ std::vector<Edge> EdgesOf(std::span<const Claim> claims) {
 // possible.
 class SpanCollector {
  public:
-  void Add(size_t pair, uint16_t first, uint16_t last, const NetDecision& decision) {
+  void Add(size_t pair, uint16_t first, uint16_t last, const Ruling& decision) {
     if (decision == kDefault) {
       return;
     }
@@ -88,61 +88,6 @@ class SpanCollector {
 };
 
 }  // namespace
-
-size_t ReasonTable::KeyHash::operator()(const Key& key) const noexcept {
-  uint64_t hash = 0xCBF29CE484222325U;
-  for (const uint32_t number : key) {
-    hash = (hash ^ number) * 0x9E3779B97F4A7C15U;
-    hash ^= hash >> 29U;
-  }
-  return hash;
-}
-
-ReasonTable::ReasonTable(std::span<const Layer> layers, std::span<const PolicyFacts> policies)
-    : layers_(layers), policies_(policies) {
-  Number({kNoPermitBase + static_cast<uint32_t>(Layer::kCaller)});
-}
-
-uint32_t ReasonTable::NoPermit(uint32_t layer) {
-  return Number({kNoPermitBase + static_cast<uint32_t>(layers_[layer])});
-}
-
-uint32_t ReasonTable::Number(const Key& key) {
-  const auto [entry, is_new] = numbers_.try_emplace(key, static_cast<uint32_t>(keys_.size()));
-  if (is_new) {
-    keys_.push_back(&entry->first);
-    policy_count_ += key.size();
-  }
-  return entry->second;
-}
-
-Reason ReasonTable::ReasonOf(const Key& key) const {
-  Reason reason;
-  if (key[0] >= kNoPermitBase) {
-    reason.layers.push_back(
-        {.layer = static_cast<Layer>(key[0] - kNoPermitBase), .policy_ids = {}});
-    return reason;
-  }
-  uint32_t layer = ~0U;
-  for (const uint32_t number : key) {
-    const PolicyFacts& policy = policies_[number];
-    if (policy.layer != layer) {
-      layer = policy.layer;
-      reason.layers.push_back({.layer = layers_[layer], .policy_ids = {}});
-    }
-    reason.layers.back().policy_ids.push_back(policy.id);
-  }
-  return reason;
-}
-
-std::vector<Reason> ReasonTable::Take() const {
-  std::vector<Reason> reasons;
-  reasons.reserve(keys_.size());
-  for (const Key* key : keys_) {
-    reasons.push_back(ReasonOf(*key));
-  }
-  return reasons;
-}
 
 AddressClass RowBuilder::Build(std::span<const Claim> claims) {
   const std::vector<Edge> edges = EdgesOf(claims);
@@ -200,7 +145,7 @@ RowBuilder::Decisions RowBuilder::DecideAll(const Live& live) {
   }
   Decisions decisions;
   for (const FlowPairs group : groups) {
-    const NetDecision decision = DecideOne(live, group);
+    const Ruling decision = DecideOne(live, group);
     for (size_t pair = 0; pair < decisions.size(); ++pair) {
       if ((group >> pair & 1U) != 0) {
         decisions[pair] = decision;
@@ -210,39 +155,14 @@ RowBuilder::Decisions RowBuilder::DecideAll(const Live& live) {
   return decisions;
 }
 
-// The whole rule: a forbid denies, a layer without a permit denies, a layer whose permits all ask
-// asks, else it is allowed.
-NetDecision RowBuilder::DecideOne(const Live& live, FlowPairs group) {
-  std::vector<uint32_t> forbids;
-  std::vector<uint32_t> permits;
-  std::vector<bool> has_permit(layer_count_);
-  std::vector<bool> has_plain_permit(layer_count_);
+Ruling RowBuilder::DecideOne(const Live& live, FlowPairs group) {
+  std::vector<uint32_t> satisfied;
   for (const auto& [number, pairs] : live) {
-    if ((pairs & group) == 0) {
-      continue;
-    }
-    const PolicyFacts& policy = policies_[number];
-    if (policy.is_forbid) {
-      forbids.push_back(number);
-      continue;
-    }
-    permits.push_back(number);
-    has_permit[policy.layer] = true;
-    has_plain_permit[policy.layer] = has_plain_permit[policy.layer] || !policy.asks;
-  }
-  if (!forbids.empty()) {
-    return {.verdict = Verdict::kDeny, .reason = reasons_.OfPolicies(forbids)};
-  }
-  for (uint32_t layer = 0; layer < layer_count_; ++layer) {
-    if (!has_permit[layer]) {
-      return {.verdict = Verdict::kDeny, .reason = reasons_.NoPermit(layer)};
+    if ((pairs & group) != 0) {
+      satisfied.push_back(number);
     }
   }
-  if (std::ranges::find(has_plain_permit, false) != has_plain_permit.end()) {
-    std::erase_if(permits, [&](uint32_t p) { return has_plain_permit[policies_[p].layer]; });
-    return {.verdict = Verdict::kAsk, .reason = reasons_.OfPolicies(permits)};
-  }
-  return {.verdict = Verdict::kAllow, .reason = reasons_.OfPolicies(permits)};
+  return arbiter_.Decide(satisfied);
 }
 
 }  // namespace palyra::policy

@@ -1,11 +1,11 @@
-#include "policy/atom.h"
+#include "policy/compile/atom.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <utility>
 
-#include "policy/endpoint.h"
+#include "policy/compile/endpoint.h"
 #include "policy/printer.h"
 
 namespace palyra::policy {

@@ -1,4 +1,4 @@
-#include "policy/endpoint.h"
+#include "policy/compile/endpoint.h"
 
 #include <array>
 #include <cstddef>
@@ -51,11 +51,6 @@ PartialEntity OpenEndpoint() {
           .shape = EntityShape{
               .attributes = {required(kAddressAttr), required(kPortAttr), required(kProtocolAttr)},
               .ancestor_types = {std::string(kDomainType)}}};
-}
-
-bool IsResource(const Expr& expr) {
-  const auto* variable = std::get_if<VariableRef>(&expr.node);
-  return variable != nullptr && variable->variable == Variable::kResource;
 }
 
 bool IsNamedEndpoint(const Expr& expr) {

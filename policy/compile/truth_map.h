@@ -4,16 +4,16 @@
 // at ::ffff:0:0/96, where no event in canonical form is IPv6, so both families are one dimension. A
 // *flow point* is a protocol and a port.
 
-#ifndef PALYRA_POLICY_TRUTH_MAP_H_
-#define PALYRA_POLICY_TRUTH_MAP_H_
+#ifndef PALYRA_POLICY_COMPILE_TRUTH_MAP_H_
+#define PALYRA_POLICY_COMPILE_TRUTH_MAP_H_
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "policy/compile/step_map.h"
 #include "policy/ip.h"
 #include "policy/rule_set.h"
-#include "policy/step_map.h"
 
 namespace palyra::policy {
 
@@ -79,4 +79,4 @@ EndpointTruth Choice(const EndpointTruth& condition, const EndpointTruth& then_b
 
 }  // namespace palyra::policy
 
-#endif  // PALYRA_POLICY_TRUTH_MAP_H_
+#endif  // PALYRA_POLICY_COMPILE_TRUTH_MAP_H_

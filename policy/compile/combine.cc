@@ -1,4 +1,4 @@
-#include "policy/combine.h"
+#include "policy/compile/combine.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "policy/compile/prefix_cover.h"
 #include "policy/limits.h"
-#include "policy/prefix_cover.h"
 
 namespace palyra::policy {
 namespace {
@@ -81,7 +81,7 @@ struct ClassHash {
 // Classes by content; the rows of equal occupations are built once.
 class ClassTable {
  public:
-  ClassTable(RowBuilder& rows, ReasonTable& reasons) : rows_(rows), reasons_(reasons) {}
+  ClassTable(RowBuilder& rows, const ReasonTable& reasons) : rows_(rows), reasons_(reasons) {}
 
   uint32_t ClassOf(const Occupation& occupation) {
     auto& candidates = known_[occupation.hash()];
@@ -135,7 +135,7 @@ class ClassTable {
 
  private:
   RowBuilder& rows_;
-  ReasonTable& reasons_;
+  const ReasonTable& reasons_;
   std::unordered_map<uint64_t, std::vector<std::pair<Occupation::Copy, uint32_t>>> known_;
   std::unordered_map<AddressClass, uint32_t, ClassHash> numbers_;
   std::vector<const AddressClass*> classes_;
@@ -201,8 +201,8 @@ TooLarge Refusal(std::string message, std::span<const Territory> territories) {
 }
 
 // Class numbers in the order of the prefixes, the class outside all prefixes first.
-RuleSet Assemble(PrefixCover cover, const ClassTable& classes, const ReasonTable& reasons) {
-  RuleSet rules;
+NetTables Assemble(PrefixCover cover, const ClassTable& classes) {
+  NetTables rules;
   std::unordered_map<uint32_t, uint32_t> numbers;
   const auto number = [&](uint32_t address_class) {
     const auto [entry, is_new] =
@@ -217,18 +217,15 @@ RuleSet Assemble(PrefixCover cover, const ClassTable& classes, const ReasonTable
     prefix.address_class = number(prefix.address_class);
   }
   rules.prefixes = std::move(cover.prefixes);
-  rules.reasons = reasons.Take();
   return rules;
 }
 
 }  // namespace
 
-std::expected<RuleSet, TooLarge> Combine(std::span<const Layer> layers,
-                                         std::span<const PolicyFacts> policies,
-                                         std::span<const Territory> territories) {
-  ReasonTable reasons(layers, policies);
-  RowBuilder rows(layers.size(), policies, reasons);
-  ClassTable classes(rows, reasons);
+std::expected<NetTables, TooLarge> Combine(std::span<const Territory> territories,
+                                           Arbiter& arbiter) {
+  RowBuilder rows(arbiter);
+  ClassTable classes(rows, arbiter.reasons());
   const auto cells = Sweep(territories, classes);
   if (!cells) {
     return std::unexpected(Refusal(cells.error(), territories));
@@ -238,7 +235,7 @@ std::expected<RuleSet, TooLarge> Combine(std::span<const Layer> layers,
     return std::unexpected(Refusal(
         "the policies need more than " + std::to_string(kMaxPrefixes) + " prefixes", territories));
   }
-  return Assemble(std::move(cover), classes, reasons);
+  return Assemble(std::move(cover), classes);
 }
 
 }  // namespace palyra::policy

@@ -1,4 +1,4 @@
-#include "policy/truth_map.h"
+#include "policy/compile/truth_map.h"
 
 #include <array>
 #include <cstddef>

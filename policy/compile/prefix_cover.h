@@ -2,14 +2,14 @@
 // After R. Draves, C. King, S. Venkatachary, B. Zill, "Constructing optimal IP routing tables",
 // INFOCOM 1999.
 
-#ifndef PALYRA_POLICY_PREFIX_COVER_H_
-#define PALYRA_POLICY_PREFIX_COVER_H_
+#ifndef PALYRA_POLICY_COMPILE_PREFIX_COVER_H_
+#define PALYRA_POLICY_COMPILE_PREFIX_COVER_H_
 
 #include <cstdint>
 #include <vector>
 
+#include "policy/compile/truth_map.h"
 #include "policy/rule_set.h"
-#include "policy/truth_map.h"
 
 namespace palyra::policy {
 
@@ -29,4 +29,4 @@ PrefixCover CoverWithPrefixes(const std::vector<AddressCell>& cells);
 
 }  // namespace palyra::policy
 
-#endif  // PALYRA_POLICY_PREFIX_COVER_H_
+#endif  // PALYRA_POLICY_COMPILE_PREFIX_COVER_H_

@@ -1,0 +1,384 @@
+#include "policy/compile/compiler.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "policy/compile/action_scope.h"
+#include "policy/compile/arbiter.h"
+#include "policy/compile/combine.h"
+#include "policy/compile/endpoint.h"
+#include "policy/compile/findings_log.h"
+#include "policy/compile/lowering.h"
+#include "policy/compile/name_tables.h"
+#include "policy/compile/named_resource.h"
+#include "policy/compile/time_window.h"
+#include "policy/partial.h"
+
+namespace palyra::policy {
+namespace {
+
+template <typename Action>
+Request AnyRequestFor(const CompileInput& input, Action action, std::string_view resource_type) {
+  return {.principal = input.principal,
+          .action = ActionUid(action),
+          .resource = EntityUid(std::string(resource_type), ""),
+          .context = input.context};
+}
+
+struct ResidualOfActions {
+  ExprPtr residual;
+  NetAction first;
+  uint8_t actions;  // Bit set over NetAction.
+};
+
+class Compilation {
+ public:
+  explicit Compilation(const CompileInput& input)
+      : input_(input), now_(input.context.AsRecord()->Find(kNowAttr)) {
+    for (const LayerInput& layer : input.layers) {
+      layers_.push_back(layer.layer);
+      probes_.emplace_back(AnyRequestFor(input, NetAction::kConnect, kEndpointType),
+                           *layer.entities);
+    }
+  }
+
+  std::expected<CompileOutput, std::vector<Diagnostic>> Run() {
+    for (uint32_t layer = 0; layer < layers_.size(); ++layer) {
+      for (const PlacedPolicy& policy : input_.layers[layer].policies->policies()) {
+        AddPolicy(layer, policy);
+      }
+      RefuseUnlinked(*input_.layers[layer].policies);
+    }
+    if (!log_.has_errors()) {
+      Assemble();
+    }
+    if (log_.has_errors()) {
+      return std::unexpected(log_.TakeErrors());
+    }
+    output_.warnings = log_.TakeWarnings();
+    return std::move(output_);
+  }
+
+ private:
+  const CompileInput& input_;
+  const Value* now_;  // Null where the context has none.
+  std::vector<Layer> layers_;
+  std::vector<PolicyFacts> facts_;
+  std::vector<const PlacedPolicy*> placed_;
+  std::vector<bool> conditional_;  // Policies that are left to ask of some event.
+  std::vector<AtomProbe> probes_;  // One for each layer.
+  std::vector<Territory> territories_;
+  std::array<std::vector<NameClaim>, kNameActionCount> claims_;
+  FindingsLog log_;
+  CompileOutput output_;
+
+  // A template that decides nothing would be taken for a policy that does.
+  void RefuseUnlinked(const PolicySet& policies) {
+    for (const PlacedPolicy& unlinked : policies.templates()) {
+      const bool is_linked =
+          std::ranges::any_of(policies.policies(), [&](const PlacedPolicy& policy) {
+            return policy.link && policy.link->template_id == unlinked.id;
+          });
+      if (!is_linked) {
+        const Scope& scope =
+            unlinked.policy.principal.slot ? unlinked.policy.principal : unlinked.policy.resource;
+        log_.Error(unlinked, {.code = "LOW-TEMPLATE",
+                              .span = scope.span,
+                              .message = "this is a template that nothing is linked to, and so "
+                                         "decides nothing",
+                              .hint = "write the entity instead of the slot"});
+      }
+    }
+  }
+
+  void AddPolicy(uint32_t layer, const PlacedPolicy& policy) {
+    const auto number = static_cast<uint32_t>(facts_.size());
+    facts_.push_back({.layer = layer,
+                      .id = policy.id,
+                      .is_forbid = policy.policy.effect == Effect::kForbid,
+                      .asks = policy.policy.asks()});
+    placed_.push_back(&policy);
+    conditional_.push_back(false);
+    std::expected<ActionScope, Finding> scope =
+        ActionScopeOf(policy.policy, EntitiesOf(number), input_.coverage);
+    if (!scope) {
+      log_.Error(policy, scope.error());
+      return;
+    }
+    // A forbid that is held in part would be taken for one that is held.
+    if (facts_[number].is_forbid && !scope->oddities.empty()) {
+      log_.Error(policy, scope->oddities.front());
+      return;
+    }
+    log_.Warn(policy, scope->oddities);
+    AddNetPart(number, scope->net_actions);
+    for (int i = 0; i < kNameActionCount; ++i) {
+      if ((scope->name_actions >> i & 1U) != 0) {
+        AddClaim(number, static_cast<NameAction>(i));
+      }
+    }
+  }
+
+  void AddNetPart(uint32_t number, uint8_t actions) {
+    // Actions that leave the same residual share one truth.
+    std::vector<ResidualOfActions> residuals;
+    for (int i = 0; i < kNetActionCount; ++i) {
+      if ((actions >> i & 1U) != 0) {
+        AddNetResidual(number, static_cast<NetAction>(i), residuals);
+      }
+    }
+    for (const ResidualOfActions& residual : residuals) {
+      if (!AddTruth(number, residual)) {
+        return;
+      }
+    }
+  }
+
+  // What is left to ask of the policy on events of the action; null where it is refused.
+  ExprPtr ResidualOf(uint32_t number, EntityUid action, PartialEntity resource) {
+    PartialRequest request{.principal = {.uid = input_.principal},
+                           .action = {.uid = std::move(action)},
+                           .resource = std::move(resource),
+                           .context = *input_.context.AsRecord(),
+                           .open_context = {},
+                           .open_attrs = {}};
+    ExprPtr residual = now_ == nullptr ? nullptr : TimelessResidual(number, request);
+    if (residual != nullptr && ReadsContext(*residual)) {
+      if (!NoteTime(number, *residual)) {
+        return nullptr;
+      }
+      residual = nullptr;
+    }
+    if (residual == nullptr) {
+      residual = Reduce(number, request);
+    }
+    conditional_[number] = conditional_[number] || ConstantOf(*residual) == nullptr;
+    return residual;
+  }
+
+  ExprPtr Reduce(uint32_t number, const PartialRequest& request) {
+    PartialEvaluator partial(request, EntitiesOf(number));
+    ExprPtr residual = partial.Residual(placed_[number]->policy.whole);
+    NoteAbsences(number, partial.absences());
+    return residual;
+  }
+
+  // As if the time were still to come.
+  ExprPtr TimelessResidual(uint32_t number, PartialRequest request) {
+    std::vector<RecordValue::Field> fields = request.context.fields();
+    std::erase_if(fields, [](const RecordValue::Field& field) { return field.first == kNowAttr; });
+    request.context = RecordValue(std::move(fields));
+    request.open_context = {{.name = kNowAttr, .required = true}};
+    return Reduce(number, request);
+  }
+
+  // How long what the policy says of the time stays as it is. False where the policy is refused.
+  bool NoteTime(uint32_t number, const Expr& residual) {
+    const std::expected<std::optional<int64_t>, Finding> until =
+        UnchangedUntil(residual, now_->AsDatetime()->milliseconds());
+    if (!until) {
+      log_.Error(*placed_[number], until.error());
+      return false;
+    }
+    std::optional<int64_t>& first = output_.rules.valid_until_ms;
+    if (*until && (!first || **until < *first)) {
+      first = *until;
+    }
+    return true;
+  }
+
+  // Exact, but a forbid on names would hold nothing without saying so.
+  void NoteAbsences(uint32_t number, const std::vector<PartialEvaluator::Absence>& absences) {
+    for (const auto& [span, attr] : absences) {
+      if (attr != kDomainAttr) {
+        continue;
+      }
+      const Finding finding{
+          .code = "LOW-DOMAIN",
+          .span = span,
+          .message = "`has domain` is false: endpoints have no names in this version",
+          .hint = "write conditions on resource.address"};
+      if (facts_[number].is_forbid) {
+        log_.Error(*placed_[number], finding);
+      } else {
+        log_.Warn(*placed_[number], finding);
+      }
+    }
+  }
+
+  void AddNetResidual(uint32_t number, NetAction action,
+                      std::vector<ResidualOfActions>& residuals) {
+    ExprPtr residual = ResidualOf(number, ActionUid(action), OpenEndpoint());
+    if (residual == nullptr) {
+      return;
+    }
+    const auto bit = static_cast<uint8_t>(1U << static_cast<unsigned>(action));
+    for (ResidualOfActions& known : residuals) {
+      if (SameExpr(*known.residual, *residual)) {
+        known.actions = static_cast<uint8_t>(known.actions | bit);
+        return;
+      }
+    }
+    residuals.push_back({.residual = std::move(residual), .first = action, .actions = bit});
+  }
+
+  // False where the policy is refused.
+  bool AddTruth(uint32_t number, const ResidualOfActions& residual) {
+    const PlacedPolicy& policy = *placed_[number];
+    std::vector<Finding> oddities;
+    const std::expected<EndpointTruth, Finding> truth =
+        Lower(*residual.residual, probes_[facts_[number].layer], oddities);
+    log_.Warn(policy, oddities);
+    if (!truth) {
+      log_.Error(policy, truth.error());
+      return false;
+    }
+    if (const std::optional<NetEvent> event = FindError(*truth, residual.first)) {
+      ReportFailing(number, RequestFor(input_, *event), EventText(*event));
+      if (facts_[number].is_forbid) {
+        return false;
+      }
+    }
+    Territory territory = TerritoryOf(number, *truth, residual.actions);
+    if (territory.flow_sets.size() > 1) {
+      territories_.push_back(std::move(territory));
+    }
+    return true;
+  }
+
+  void AddClaim(uint32_t number, NameAction action) {
+    const EntityStore& entities = EntitiesOf(number);
+    ExprPtr residual = ResidualOf(number, ActionUid(action), OpenNamed(action, entities));
+    if (residual == nullptr ||
+        (ConstantOf(*residual) != nullptr && *ConstantOf(*residual) == Value::Bool(false))) {
+      return;
+    }
+    NameFootprint footprint = NameFootprintOf(*residual, action, entities);
+    if (footprint.obstacle) {
+      log_.Error(*placed_[number], *footprint.obstacle);
+      return;
+    }
+    log_.Warn(*placed_[number], footprint.oddities);
+    claims_.at(static_cast<size_t>(action))
+        .push_back({.policy = number,
+                    .residual = std::move(residual),
+                    .entities = &entities,
+                    .footprint = std::move(footprint)});
+  }
+
+  void Assemble() {
+    ReasonTable reasons(layers_, facts_);
+    Arbiter arbiter(layers_.size(), facts_, reasons);
+    AddNetTables(arbiter);
+    for (int i = 0; input_.coverage == Coverage::kAll && i < kNameActionCount; ++i) {
+      AddNameTables(static_cast<NameAction>(i), arbiter);
+    }
+    output_.rules.reasons = reasons.Take();
+    for (uint32_t number = 0; number < facts_.size(); ++number) {
+      WarnOfUseless(number, arbiter);
+    }
+  }
+
+  void AddNetTables(Arbiter& arbiter) {
+    std::expected<NetTables, TooLarge> tables = Combine(territories_, arbiter);
+    if (!tables) {
+      ReportTooLarge(tables.error().message, {tables.error().policy});
+      return;
+    }
+    output_.rules.prefixes = std::move(tables->prefixes);
+    output_.rules.classes = std::move(tables->classes);
+  }
+
+  void AddNameTables(NameAction action, Arbiter& arbiter) {
+    const std::vector<NameClaim>& claims = claims_.at(static_cast<size_t>(action));
+    std::expected<NameTables, NamesTooLarge> tables = BuildNameTables(
+        action, claims, AnyRequestFor(input_, action, ResourceTypeOf(action)), arbiter);
+    if (!tables) {
+      ReportTooLarge(tables.error().message, tables.error().policies);
+      return;
+    }
+    for (const NameFailure& failure : tables->failures) {
+      const LayerInput& layer = input_.layers[facts_[failure.policy].layer];
+      ReportFailing(failure.policy, RequestFor(input_, layer, failure.event),
+                    EventText(failure.event));
+    }
+    for (NameEvent event : FlagEvents(action, tables->rules.digests)) {
+      for (const std::string& name : tables->representatives) {
+        event.name = name;
+        output_.representatives.push_back(event);
+      }
+    }
+    output_.rules.names.push_back(std::move(tables->rules));
+  }
+
+  void ReportTooLarge(const std::string& message, const std::vector<uint32_t>& policies) {
+    for (const uint32_t number : policies) {
+      log_.Error(*placed_[number],
+                 {.code = "LOW-SIZE",
+                  .span = placed_[number]->policy.span,
+                  .message = message + "; this one takes a large part",
+                  .hint = "name ranges instead of single addresses and ports, and directories "
+                          "instead of patterns with several *"});
+    }
+  }
+
+  void ReportFailing(uint32_t number, const Request& request, const std::string& where) {
+    const PlacedPolicy& policy = *placed_[number];
+    const EvalResult result = Evaluator(request, EntitiesOf(number)).Evaluate(*policy.policy.whole);
+    const std::string why = result ? "its condition is not a bool" : result.error().message;
+    Finding finding{
+        .code = "LOW-ERROR",
+        .span = result ? policy.policy.span : result.error().span,
+        .message = "this permit fails on " + where + " (" + why + ") and permits nothing there",
+        .hint = "let the condition hold or not on every event, with `has` or a bound"};
+    if (!facts_[number].is_forbid) {
+      log_.Warn(policy, finding);
+      return;
+    }
+    finding.message = "this forbid fails on " + where + " (" + why +
+                      "), and a forbid that fails would let it through";
+    log_.Error(policy, finding);
+  }
+
+  void WarnOfUseless(uint32_t number, const Arbiter& arbiter) {
+    const PlacedPolicy& policy = *placed_[number];
+    if (conditional_[number] && !arbiter.was_satisfied(number) && !log_.HasWarningOf(policy)) {
+      log_.Warn(policy, {.code = "LOW-NEVER",
+                         .span = policy.policy.span,
+                         .message = "the conditions of this policy hold on no event",
+                         .hint = "look for conditions that exclude each other"});
+    }
+    if (!facts_[number].is_forbid && arbiter.was_satisfied(number) && !arbiter.was_free(number)) {
+      log_.Warn(policy, {.code = "LOW-SHADOW",
+                         .span = policy.policy.span,
+                         .message = "everything that this policy permits is forbidden",
+                         .hint = "leave it out, or make the forbid narrower"});
+    }
+  }
+
+  const EntityStore& EntitiesOf(uint32_t number) const {
+    return *input_.layers[facts_[number].layer].entities;
+  }
+};
+
+}  // namespace
+
+std::expected<CompileOutput, std::vector<Diagnostic>> CompileRules(const CompileInput& input) {
+  if (input.layers.empty()) {
+    return std::unexpected(std::vector<Diagnostic>{
+        {.severity = Severity::kError,
+         .code = "LOW-LAYER",
+         .message = "there is no layer of policies, and so nothing that could permit",
+         .source = nullptr,
+         .span = {},
+         .policy_id = std::nullopt,
+         .hint = std::nullopt}});
+  }
+  return Compilation(input).Run();
+}
+
+}  // namespace palyra::policy

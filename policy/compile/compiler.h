@@ -1,0 +1,103 @@
+// The compiler: Cedar policies, for one principal and context, to the tables that the kernel reads.
+//
+// Exact or refused: Decide(rules, event) is what Cedar's authorizer answers over all layers, for
+// every event, or there are no rules. Errors and warnings carry stable codes:
+//
+//   LOW-ACTION  names an action that this version does not enforce, or that does not exist
+//   LOW-ATTR    an attribute that the event's resource does not have
+//   LOW-DEREF   attributes, tags or ancestors of an entity that depends on the event
+//   LOW-DIGEST  a digest is looked into instead of compared
+//   LOW-DOMAIN  needs the endpoint's domain; as a warning: `resource has domain` is false
+//   LOW-ERROR   a forbid that fails on some event would let it through, so it is refused; a permit
+//               that fails permits nothing there, which is a warning
+//   LOW-IP, LOW-MAKE  an address or another value made of text that depends on the event
+//   LOW-NOW     relates the time to the event, or changes with every millisecond
+//   LOW-REL     relates two unknowns to each other, as address and port
+//   LOW-SIZE    more than the limits of policy/limits.h
+//   LOW-TAG     tags of the event's resource
+//   LOW-TEMPLATE  a template that nothing is linked to
+//   LOW-UID     the name of a resource that has none
+//   LOW-LAYER   no layer at all
+// Warnings only:
+//   LOW-CASE    never occurs: IPv4-mapped IPv6, a path that no kernel would resolve to
+//   LOW-NEVER   a condition that holds on no event
+//   LOW-PFX     an address never equals a range
+//   LOW-SHADOW  a permit all of whose events are forbidden
+
+#ifndef PALYRA_POLICY_COMPILE_COMPILER_H_
+#define PALYRA_POLICY_COMPILE_COMPILER_H_
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "policy/compile/endpoint.h"
+#include "policy/entities.h"
+#include "policy/evaluator.h"
+#include "policy/policy_set.h"
+#include "policy/rule_set.h"
+#include "policy/source.h"
+#include "policy/value.h"
+
+namespace palyra::policy {
+
+// Borrowed while compiling only.
+struct LayerInput {
+  Layer layer;
+  const PolicySet* policies;
+  const EntityStore* entities;
+};
+
+// Which events are decided by the tables.
+enum class Coverage : uint8_t {
+  // net.connect, net.send and net.accept. Policies on anything else are refused, not skipped.
+  kNetwork,
+  // Those, and every action on names. Policies on what is decided elsewhere, before a run or by the
+  // broker, are left to those.
+  kAll,
+};
+
+struct CompileInput {
+  EntityUid principal;
+  Value context;                   // A record. Where it has `now`, the tables hold from then on.
+  std::vector<LayerInput> layers;  // Outermost first, at least one, each layer once.
+  // For kAll the entities of every layer hold the actions of the schema with their groups.
+  Coverage coverage = Coverage::kNetwork;
+};
+
+struct CompileOutput {
+  RuleSet rules;
+  std::vector<Diagnostic> warnings;
+  // With Coverage::kAll: of each action on names an event for every class of names and every flag,
+  // before classes that decide alike were merged.
+  std::vector<NameEvent> representatives;
+};
+
+// On failure every policy that cannot be compiled has its diagnostic. Pure: equal inputs give equal
+// outputs.
+std::expected<CompileOutput, std::vector<Diagnostic>> CompileRules(const CompileInput& input);
+
+// What is decided of one event, with the policies behind it.
+struct Outcome {
+  Verdict verdict;
+  Reason reason;
+  bool operator==(const Outcome&) const = default;
+};
+
+// The same question asked of the authorizer, policy by policy: what CompileRules must agree with.
+// `event` is in canonical form.
+Outcome EvaluateWithContext(const CompileInput& input, const NetEvent& event);
+Outcome EvaluateWithContext(const CompileInput& input, const NameEvent& event);
+
+// The request that an event is.
+Request RequestFor(const CompileInput& input, const NetEvent& event);
+Request RequestFor(const CompileInput& input, const LayerInput& layer, const NameEvent& event);
+
+// "net.connect tcp 192.0.2.1:443", "file.read /etc/passwd", "unix.connect abstract x",
+// "process.signal own run".
+std::string EventText(const NetEvent& event);
+std::string EventText(const NameEvent& event);
+
+}  // namespace palyra::policy
+
+#endif  // PALYRA_POLICY_COMPILE_COMPILER_H_
