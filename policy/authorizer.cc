@@ -95,6 +95,16 @@ Judgement Judge(const PolicySet& policies, const Request& request, const EntityS
   return JudgeBy(policies, AskAll(policies, request, entities));
 }
 
+Judgement JudgeAmong(const PolicySet& policies, std::span<const size_t> candidates,
+                     const Request& request, const EntityStore& entities) {
+  const Evaluator evaluator(request, entities);
+  Outcome outcome;
+  for (const size_t policy : candidates) {
+    outcome.Ask(policies, policy, *policies[policy].policy.whole, evaluator);
+  }
+  return JudgeBy(policies, std::move(outcome));
+}
+
 Authorizer::Authorizer(const PolicySet& policies)
     : policies_(policies), index_(policies.policies()) {
   conditions_.reserve(policies.size());

@@ -5,6 +5,7 @@
 #define PALYRA_POLICY_AUTHORIZER_H_
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "policy/evaluator.h"
@@ -43,6 +44,10 @@ struct Judgement {
 // As Authorize, but: a forbid that errors denies like one that is satisfied, and is a reason; and
 // where every satisfied permit carries @ask the verdict is ask.
 Judgement Judge(const PolicySet& policies, const Request& request, const EntityStore& entities);
+
+// Judge where only the policies of these indices, ascending, can be satisfied or fail.
+Judgement JudgeAmong(const PolicySet& policies, std::span<const size_t> candidates,
+                     const Request& request, const EntityStore& entities);
 
 // Authorize and Judge for many requests: the same answers, but a request looks only at the policies
 // whose scopes hold for it.

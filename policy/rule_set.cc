@@ -13,32 +13,8 @@
 namespace palyra::policy {
 namespace {
 
-std::string_view VerdictName(Verdict verdict) {
-  static constexpr std::array<std::string_view, 3> kNames = {"deny", "ask", "allow"};
-  return kNames.at(static_cast<size_t>(verdict));
-}
-
-std::string_view LayerName(Layer layer) {
-  static constexpr std::array<std::string_view, 3> kNames = {"mandatory", "operator", "caller"};
-  return kNames.at(static_cast<size_t>(layer));
-}
-
 IpAddress::Bytes Masked(bool is_ipv6, const IpAddress::Bytes& bytes, uint8_t length) {
   return IpAddress::Create(is_ipv6, bytes, length)->Masked().bytes();
-}
-
-uint32_t ClassOf(const RuleSet& rules, const NetEvent& event) {
-  const auto key = [](const AddressPrefix& p) { return std::tie(p.is_ipv6, p.bytes, p.length); };
-  for (int length = event.is_ipv6 ? 128 : 32; length >= 0; --length) {
-    const auto prefix_length = static_cast<uint8_t>(length);
-    const IpAddress::Bytes bytes = Masked(event.is_ipv6, event.address, prefix_length);
-    const auto wanted = std::tie(event.is_ipv6, bytes, prefix_length);
-    const auto found = std::ranges::lower_bound(rules.prefixes, wanted, {}, key);
-    if (found != rules.prefixes.end() && key(*found) == wanted) {
-      return found->address_class;
-    }
-  }
-  return 0;
 }
 
 std::string ActionsText(uint8_t actions) {
@@ -107,10 +83,34 @@ void AppendNames(const NameRules& names, std::string& text) {
 
 }  // namespace
 
+std::string_view VerdictName(Verdict verdict) {
+  static constexpr std::array<std::string_view, 3> kNames = {"deny", "ask", "allow"};
+  return kNames.at(static_cast<size_t>(verdict));
+}
+
+std::string_view LayerName(Layer layer) {
+  static constexpr std::array<std::string_view, 3> kNames = {"mandatory", "operator", "caller"};
+  return kNames.at(static_cast<size_t>(layer));
+}
+
+uint32_t ClassOf(const RuleSet& rules, bool is_ipv6, const std::array<uint8_t, 16>& address) {
+  const auto key = [](const AddressPrefix& p) { return std::tie(p.is_ipv6, p.bytes, p.length); };
+  for (int length = is_ipv6 ? 128 : 32; length >= 0; --length) {
+    const auto prefix_length = static_cast<uint8_t>(length);
+    const IpAddress::Bytes bytes = Masked(is_ipv6, address, prefix_length);
+    const auto wanted = std::tie(is_ipv6, bytes, prefix_length);
+    const auto found = std::ranges::lower_bound(rules.prefixes, wanted, {}, key);
+    if (found != rules.prefixes.end() && key(*found) == wanted) {
+      return found->address_class;
+    }
+  }
+  return 0;
+}
+
 Ruling Decide(const RuleSet& rules, const NetEvent& event) {
   const unsigned action = 1U << static_cast<unsigned>(event.action);
   const unsigned protocol = 1U << static_cast<unsigned>(event.protocol);
-  for (const PortSpan& span : rules.classes[ClassOf(rules, event)].spans) {
+  for (const PortSpan& span : rules.classes[ClassOf(rules, event.is_ipv6, event.address)].spans) {
     if (span.first > event.port) {
       break;
     }

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/automaton.h"
@@ -153,6 +154,14 @@ struct NameEvent {
 // The RuleSet's own interpreter: the reference for what the kernel programs answer.
 Ruling Decide(const RuleSet& rules, const NetEvent& event);
 Ruling Decide(const RuleSet& rules, const NameEvent& event);
+
+// Index into `classes`, by the longest matching prefix.
+uint32_t ClassOf(const RuleSet& rules, bool is_ipv6, const std::array<uint8_t, 16>& address);
+
+// "deny", "ask", "allow"
+std::string_view VerdictName(Verdict verdict);
+// "mandatory", "operator", "caller"
+std::string_view LayerName(Layer layer);
 
 // The index of a leaf within its class. Files have one flag. For sockets and processes it is the
 // event's `flag`. For programs: 0 without a digest, 1 + index into `digests`, 1 + their number for

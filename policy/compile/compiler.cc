@@ -306,12 +306,7 @@ class Compilation {
       ReportFailing(failure.policy, RequestFor(input_, layer, failure.event),
                     EventText(failure.event));
     }
-    for (NameEvent event : FlagEvents(action, tables->rules.digests)) {
-      for (const std::string& name : tables->representatives) {
-        event.name = name;
-        output_.representatives.push_back(event);
-      }
-    }
+    output_.partitions.push_back(std::move(tables->partition));
     output_.rules.names.push_back(std::move(tables->rules));
   }
 

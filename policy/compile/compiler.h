@@ -27,6 +27,7 @@
 #ifndef PALYRA_POLICY_COMPILE_COMPILER_H_
 #define PALYRA_POLICY_COMPILE_COMPILER_H_
 
+#include <cstddef>
 #include <expected>
 #include <string>
 #include <vector>
@@ -68,9 +69,9 @@ struct CompileInput {
 struct CompileOutput {
   RuleSet rules;
   std::vector<Diagnostic> warnings;
-  // With Coverage::kAll: of each action on names an event for every class of names and every flag,
-  // before classes that decide alike were merged.
-  std::vector<NameEvent> representatives;
+  // By index of rules.names: the automaton that tells apart all names on which the policies are
+  // satisfied differently, before classes that decide alike were merged.
+  std::vector<Automaton> partitions;
 };
 
 // On failure every policy that cannot be compiled has its diagnostic. Pure: equal inputs give equal
@@ -88,6 +89,11 @@ struct Outcome {
 // `event` is in canonical form.
 Outcome EvaluateWithContext(const CompileInput& input, const NetEvent& event);
 Outcome EvaluateWithContext(const CompileInput& input, const NameEvent& event);
+
+// The same where only these policies can be satisfied or fail: by layer, ascending.
+using Candidates = std::vector<std::vector<size_t>>;
+Outcome EvaluateAmong(const CompileInput& input, const Candidates& candidates,
+                      const NetEvent& event);
 
 // The request that an event is.
 Request RequestFor(const CompileInput& input, const NetEvent& event);

@@ -39,13 +39,13 @@ Reason ReasonOf(const CompileInput& input, std::span<const Judgement> judgements
   return reason;
 }
 
-// `request_for` gives the request as a layer sees it.
-template <typename RequestFor>
-Outcome JudgeLayers(const CompileInput& input, RequestFor request_for) {
+// `judge` gives what the layer of an index says.
+template <typename JudgeLayer>
+Outcome JudgeLayers(const CompileInput& input, JudgeLayer judge) {
   std::vector<Judgement> judgements;
   Verdict verdict = Verdict::kAllow;
-  for (const LayerInput& layer : input.layers) {
-    judgements.push_back(Judge(*layer.policies, request_for(layer), *layer.entities));
+  for (size_t i = 0; i < input.layers.size(); ++i) {
+    judgements.push_back(judge(i));
     verdict = std::min(verdict, judgements.back().verdict);
   }
   if (judgements.empty()) {
@@ -75,12 +75,25 @@ Request RequestFor(const CompileInput& input, const LayerInput& layer, const Nam
 
 Outcome EvaluateWithContext(const CompileInput& input, const NetEvent& event) {
   const Request request = RequestFor(input, event);
-  return JudgeLayers(input, [&](const LayerInput& /*layer*/) -> const Request& { return request; });
+  return JudgeLayers(input, [&](size_t i) {
+    return Judge(*input.layers[i].policies, request, *input.layers[i].entities);
+  });
 }
 
 Outcome EvaluateWithContext(const CompileInput& input, const NameEvent& event) {
-  return JudgeLayers(input,
-                     [&](const LayerInput& layer) { return RequestFor(input, layer, event); });
+  return JudgeLayers(input, [&](size_t i) {
+    const LayerInput& layer = input.layers[i];
+    return Judge(*layer.policies, RequestFor(input, layer, event), *layer.entities);
+  });
+}
+
+Outcome EvaluateAmong(const CompileInput& input, const Candidates& candidates,
+                      const NetEvent& event) {
+  const Request request = RequestFor(input, event);
+  return JudgeLayers(input, [&](size_t i) {
+    const LayerInput& layer = input.layers[i];
+    return JudgeAmong(*layer.policies, candidates[i], request, *layer.entities);
+  });
 }
 
 std::string EventText(const NetEvent& event) {

@@ -141,11 +141,13 @@ class Builder {
                                 .flag_count = static_cast<uint32_t>(flags_.size()),
                                 .leaves = {}},
                       .failures = {},
-                      .representatives = {}};
+                      .partition = partition.automaton};
     std::map<Row, uint32_t> rows;  // Sorted, so that the numbers do not depend on the policies.
     const Row denied(flags_.size(), {Verdict::kDeny, kReasonDefaultDeny});
-    std::vector<std::map<Row, uint32_t>::iterator> row_of_class(partition.classes.size(),
-                                                                rows.try_emplace(denied).first);
+    std::vector<std::map<Row, uint32_t>::iterator> row_of_class(partition.classes.size());
+    if (partition.outside) {
+      row_of_class[*partition.outside] = rows.try_emplace(denied).first;
+    }
     for (const uint32_t i : inside_) {
       const std::string& name = partition.classes[i].representative;
       Row row;
@@ -153,7 +155,6 @@ class Builder {
         const Ruling ruling = Decide(touched_[i], flag, name);
         row.emplace_back(ruling.verdict, ruling.reason);
       }
-      tables.representatives.push_back(name);
       row_of_class[i] = rows.try_emplace(std::move(row)).first;
     }
     for (uint32_t number = 0; auto& [row, row_number] : rows) {

@@ -37,8 +37,7 @@ struct NameFailure {
 struct NameTables {
   NameRules rules;
   std::vector<NameFailure> failures;  // At most one of a policy.
-  // The events that were decided, one for each class of names before equal ones were merged.
-  std::vector<std::string> representatives;
+  Automaton partition;                // CompileOutput::partitions.
 };
 
 struct NamesTooLarge {
