@@ -103,7 +103,8 @@ void AuditLog::Write(const palyra_event& event, const Denial& denial) {
       {"address", denial.address},  {"port", denial.port},
       {"pid", event.pid},           {"comm", std::string(event.comm, length)},
       {"policies", denial.policies}};
-  record["layer"] = denial.layer ? nlohmann::ordered_json(LayerName(*denial.layer)) : nullptr;
+  record["layer"] =
+      denial.layer ? nlohmann::ordered_json(policy::LayerName(*denial.layer)) : nullptr;
   WriteLine(Dump(record));
 }
 

@@ -82,9 +82,9 @@ std::string By(const Denial& denial) {
   if (!denial.layer) return "no policy can permit it";
   if (!denial.policies.empty()) {
     return fmt::format("by {} of the {} policies", fmt::join(denial.policies, ", "),
-                       LayerName(*denial.layer));
+                       policy::LayerName(*denial.layer));
   }
-  return fmt::format("no {} policy permits it", LayerName(*denial.layer));
+  return fmt::format("no {} policy permits it", policy::LayerName(*denial.layer));
 }
 
 std::optional<std::string> HowToAllow(const Denial& denial) {
@@ -99,18 +99,6 @@ std::optional<std::string> HowToAllow(const Denial& denial) {
 }
 
 }  // namespace
-
-std::string LayerName(policy::Layer layer) {
-  switch (layer) {
-    case policy::Layer::kMandatory:
-      return "mandatory";
-    case policy::Layer::kOperator:
-      return "operator";
-    case policy::Layer::kCaller:
-      return "caller";
-  }
-  return "unknown";
-}
 
 Denial DenialNames::Name(const palyra_event& event) const {
   Denial denial = {.action = ActionName(event.action),

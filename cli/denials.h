@@ -30,8 +30,6 @@ struct Denial {
   auto Key() const { return std::tie(action, protocol, address, port); }
 };
 
-std::string LayerName(policy::Layer layer);
-
 class DenialNames {
  public:
   // Borrows both for its lifetime.

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "cli/cedar/commands.h"
 #include "cli/console.h"
+#include "cli/policy/commands.h"
 #include "cli/version.h"
 #include "engine/features.h"
 #include "engine/host.h"
@@ -91,14 +92,15 @@ int Main(int argc, char** argv) {
   app.add_subcommand("detach",
                      "detach the BPF programs and unpin their maps; the next run "
                      "installs them again");
-  int cedar_status = 0;
-  AddCedarCommands(app, cedar_status);
+  int verb_status = 0;
+  AddCedarCommands(app, verb_status);
+  AddPolicyCommands(app, verb_status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kStatusUsage;
   }
-  if (app.got_subcommand("cedar")) return cedar_status;
+  if (app.got_subcommand("cedar") || app.got_subcommand("policy")) return verb_status;
   if (doctor->parsed()) return Doctor();
   if (geteuid() != 0) {
     Say(kProgram, "this needs root; start it with sudo");

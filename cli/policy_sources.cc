@@ -91,6 +91,14 @@ Result<Schema> ReadSchema(const std::optional<std::string>& path) {
   return *std::move(schema);
 }
 
+using Diagnostics = std::vector<policy::Diagnostic>;
+
+std::unexpected<Error> Refuse(Diagnostics found, Diagnostics* diagnostics) {
+  Error error = policy::ToError(found);
+  if (diagnostics != nullptr) *diagnostics = std::move(found);
+  return std::unexpected(std::move(error));
+}
+
 // Where a layer's parts come from.
 struct LayerFiles {
   Layer layer;
@@ -99,19 +107,20 @@ struct LayerFiles {
   std::optional<std::string> schema;
 };
 
-Result<LayerPolicies> ReadLayer(const LayerFiles& files) {
+Result<LayerPolicies> ReadLayer(const LayerFiles& files, Diagnostics* diagnostics) {
   LayerPolicies layer = {.layer = files.layer, .policies = {}, .entities = {}, .warnings = {}};
   // Nothing to hold to a schema, and a run without policies starts faster.
   if (files.policies.empty() && !files.entities && !files.schema) return layer;
   auto policies = PolicySet::Parse(files.policies);
-  if (!policies) return std::unexpected(policy::ToError(policies.error()));
+  if (!policies) return Refuse(std::move(policies.error()), diagnostics);
   layer.policies = *std::move(policies);
 
   Result<Schema> schema = ReadSchema(files.schema);
   if (!schema) return std::unexpected(schema.error());
   auto warnings = policy::ValidateForEngine(layer.policies, *schema);
-  if (!warnings) return std::unexpected(policy::ToError(warnings.error()));
+  if (!warnings) return Refuse(std::move(warnings.error()), diagnostics);
   layer.warnings = *std::move(warnings);
+  layer.entities = schema->action_entities();
   if (files.entities) {
     Result<SourcePtr> source = ReadSource(*files.entities);
     if (!source) return std::unexpected(source.error());
@@ -128,7 +137,7 @@ Result<std::optional<std::string>> TrustedFileIfThere(const char* path) {
   return path;
 }
 
-Result<LayerPolicies> OperatorLayer() {
+Result<LayerPolicies> OperatorLayer(Diagnostics* diagnostics) {
   Result<std::vector<SourcePtr>> policies = ReadTrustedSources(kOperatorPolicies);
   if (!policies) return std::unexpected(policies.error());
   Result<std::optional<std::string>> entities = TrustedFileIfThere(kOperatorEntities);
@@ -138,16 +147,18 @@ Result<LayerPolicies> OperatorLayer() {
   return ReadLayer({.layer = Layer::kOperator,
                     .policies = *std::move(policies),
                     .entities = *std::move(entities),
-                    .schema = *std::move(schema)});
+                    .schema = *std::move(schema)},
+                   diagnostics);
 }
 
-Result<LayerPolicies> CallerLayer(const RunOptions& options) {
+Result<LayerPolicies> CallerLayer(const RunOptions& options, Diagnostics* diagnostics) {
   Result<std::vector<SourcePtr>> policies = CallerSources(options);
   if (!policies) return std::unexpected(policies.error());
   return ReadLayer({.layer = Layer::kCaller,
                     .policies = *std::move(policies),
                     .entities = options.entities,
-                    .schema = options.schema});
+                    .schema = options.schema},
+                   diagnostics);
 }
 
 std::string CallersOwnPolicies() {
@@ -193,15 +204,16 @@ Result<std::vector<SourcePtr>> CallerSources(const RunOptions& options) {
   return all;
 }
 
-Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options) {
+Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options,
+                                              std::vector<policy::Diagnostic>* diagnostics) {
   std::vector<LayerPolicies> layers;
   layers.push_back({Layer::kMandatory, policy::MandatoryPolicies(), EntityStore(), {}});
   if (Exists(kOperatorPolicies)) {
-    Result<LayerPolicies> layer = OperatorLayer();
+    Result<LayerPolicies> layer = OperatorLayer(diagnostics);
     if (!layer) return std::unexpected(layer.error());
     layers.push_back(*std::move(layer));
   }
-  Result<LayerPolicies> layer = CallerLayer(options);
+  Result<LayerPolicies> layer = CallerLayer(options, diagnostics);
   if (!layer) return std::unexpected(layer.error());
   layers.push_back(*std::move(layer));
   return layers;

@@ -39,8 +39,10 @@ Result<std::vector<policy::SourcePtr>> CallerSources(const RunOptions& options);
 // caller. Directories that are used without being named must belong to root and be writable by
 // nobody else. Policies and entities are held to the Palyra schema, to which each layer's own one
 // (--schema, /etc/palyra/schema.cedarschema) adds. What does not parse, or is not valid, fails with
-// its rendered diagnostics as the message.
-Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options);
+// its rendered diagnostics as the message, and leaves them in `diagnostics` where that is not null.
+// The entities of a layer with policies hold the actions of the schema.
+Result<std::vector<LayerPolicies>> LoadLayers(
+    const RunOptions& options, std::vector<policy::Diagnostic>* diagnostics = nullptr);
 
 }  // namespace palyra::cli
 

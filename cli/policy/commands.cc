@@ -1,0 +1,205 @@
+#include "cli/policy/commands.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "cli/console.h"
+#include "cli/policy/compiled_policy.h"
+#include "cli/policy/event_text.h"
+#include "cli/policy/policy_json.h"
+#include "policy/compile/explain.h"
+#include "policy/compile/rule_diff.h"
+#include "policy/compile/verify.h"
+
+namespace palyra::cli {
+namespace {
+
+constexpr const char* kProgram = "palyra policy";
+constexpr int kStatusGood = 0;
+constexpr int kStatusBad = 1;
+constexpr int kStatusCannot = 2;
+
+void Print(const std::string& text) { (void)base::WriteAll(STDOUT_FILENO, text, "stdout"); }
+
+int Report(const PolicyRefusal& refusal) {
+  if (refusal.diagnostics.empty()) {
+    Say(kProgram, refusal.message);
+    return kStatusCannot;
+  }
+  SayBlock(policy::Render(refusal.diagnostics));
+  return kStatusBad;
+}
+
+void Warn(const CompiledPolicy& compiled) {
+  if (!compiled.warnings().empty()) SayBlock(policy::Render(compiled.warnings()));
+}
+
+std::string Summary(const CompiledPolicy& compiled) {
+  const policy::RuleSet& rules = compiled.rules();
+  size_t states = 0;
+  size_t leaves = 0;
+  for (const policy::NameRules& names : rules.names) {
+    states += names.automaton.state_count();
+    leaves += names.leaves.size();
+  }
+  return fmt::format(
+      "{} policies: {} prefixes in {} classes; names in {} states with {} leaves; {} reasons\n",
+      compiled.policy_count(), rules.prefixes.size(), rules.classes.size(), states, leaves,
+      rules.reasons.size());
+}
+
+int Check(const PolicyRunOptions& options, bool json) {
+  const auto compiled = CompiledPolicy::Load(options);
+  if (json) {
+    Print(compiled ? CheckJson((*compiled)->warnings(), true)
+                   : CheckJson(compiled.error().diagnostics, false, compiled.error().message));
+    return compiled                               ? kStatusGood
+           : compiled.error().diagnostics.empty() ? kStatusCannot
+                                                  : kStatusBad;
+  }
+  if (!compiled) return Report(compiled.error());
+  Warn(**compiled);
+  Print("good: " + Summary(**compiled));
+  return kStatusGood;
+}
+
+int Compile(const PolicyRunOptions& options, const std::string& output) {
+  const auto compiled = CompiledPolicy::Load(options);
+  if (!compiled) return Report(compiled.error());
+  Warn(**compiled);
+  const std::string text = policy::DumpText((*compiled)->rules());
+  if (output.empty()) {
+    Print(text);
+    return kStatusGood;
+  }
+  std::ofstream file(output);
+  file << text;
+  file.close();
+  if (file.good()) return kStatusGood;
+  Say(kProgram, fmt::format("cannot write \"{}\"", output));
+  return kStatusCannot;
+}
+
+int Verify(const PolicyRunOptions& options) {
+  const auto compiled = CompiledPolicy::Load(options);
+  if (!compiled) return Report(compiled.error());
+  const policy::Verification result = policy::VerifyRules(
+      (*compiled)->input(), (*compiled)->output().partitions, (*compiled)->rules());
+  for (const std::string& example : result.examples) Say(kProgram, example);
+  for (const std::string& action : result.not_compared) {
+    Say(kProgram, fmt::format("{} has too many classes of names to be compared", action));
+  }
+  Print(fmt::format("compared {} cells of the network and {} of names: {}\n", result.net_cells,
+                    result.name_cells,
+                    result.passed() ? "the tables say what the policies say"
+                                    : fmt::format("{} differ", result.differences)));
+  return result.passed() ? kStatusGood : kStatusBad;
+}
+
+int Explain(const PolicyRunOptions& options, const std::vector<std::string>& words) {
+  Result<Event> event = ParseEvent(words);
+  if (!event) {
+    Say(kProgram, event.error().message);
+    return kStatusCannot;
+  }
+  const auto compiled = CompiledPolicy::Load(options);
+  if (!compiled) return Report(compiled.error());
+  Print(policy::ToText(std::visit(
+      [&](const auto& asked) {
+        return policy::Explain((*compiled)->input(), (*compiled)->rules(), asked);
+      },
+      *event)));
+  return kStatusGood;
+}
+
+int Diff(PolicyRunOptions options, const std::string& before, const std::string& after) {
+  options.paths = {before};
+  const auto old = CompiledPolicy::Load(options);
+  if (!old) return Report(old.error());
+  options.paths = {after};
+  const auto next = CompiledPolicy::Load(options);
+  if (!next) return Report(next.error());
+  const std::vector<policy::RuleChange> changes =
+      policy::DiffRules((*old)->rules(), (*next)->rules());
+  for (const policy::RuleChange& change : changes) {
+    std::string places;
+    for (const std::string& place : change.places) places += fmt::format("\n    {}", place);
+    Print(fmt::format("{} -> {}: {}{}{}\n", policy::VerdictName(change.before),
+                      policy::VerdictName(change.after), change.events, places,
+                      change.more ? "\n    and others like these" : ""));
+  }
+  if (changes.empty()) Print("no event is decided differently\n");
+  return changes.empty() ? kStatusGood : kStatusBad;
+}
+
+// What the options of the verbs are written to; lives as long as the callbacks.
+struct Arguments {
+  PolicyRunOptions options;
+  std::vector<std::string> policies;
+  std::vector<std::string> words;
+  std::string before;
+  std::string after;
+  std::string output;
+  bool json = false;
+};
+
+CLI::App* AddVerb(CLI::App& policy, const char* name, const char* purpose,
+                  const std::shared_ptr<Arguments>& arguments) {
+  CLI::App* verb = policy.add_subcommand(name, purpose);
+  AddPolicyRunOptions(*verb, arguments->options);
+  return verb;
+}
+
+void AddPaths(CLI::App& verb, const std::shared_ptr<Arguments>& arguments) {
+  verb.add_option("PATH", arguments->options.paths,
+                  "policy files or directories: the caller's layer")
+      ->required();
+}
+
+}  // namespace
+
+void AddPolicyCommands(CLI::App& app, int& status) {
+  CLI::App* policy =
+      app.add_subcommand("policy", "check, compile, verify, explain and compare policies");
+  policy->require_subcommand(1);
+  const auto arguments = std::make_shared<Arguments>();
+
+  CLI::App* check =
+      AddVerb(*policy, "check", "parse, validate and lower, and say what is wrong", arguments);
+  AddPaths(*check, arguments);
+  check->add_flag("--json", arguments->json, "one JSON object");
+  check->callback([=, &status] { status = Check(arguments->options, arguments->json); });
+
+  CLI::App* compile = AddVerb(*policy, "compile", "print the tables", arguments);
+  AddPaths(*compile, arguments);
+  compile->add_option("-o,--output", arguments->output, "write them to a file instead");
+  compile->callback([=, &status] { status = Compile(arguments->options, arguments->output); });
+
+  CLI::App* verify = AddVerb(*policy, "verify",
+                             "compare policies and tables on one event of every cell", arguments);
+  AddPaths(*verify, arguments);
+  verify->callback([=, &status] { status = Verify(arguments->options); });
+
+  CLI::App* explain =
+      AddVerb(*policy, "explain", "why an event is allowed, asked or denied", arguments);
+  explain->add_option("--policy", arguments->options.paths, "policy files or directories");
+  explain->add_option("EVENT", arguments->words, "as net.connect tcp 192.0.2.1:443, file.read /etc")
+      ->required();
+  explain->callback([=, &status] { status = Explain(arguments->options, arguments->words); });
+
+  CLI::App* diff = AddVerb(*policy, "diff", "what another policy would change", arguments);
+  diff->add_option("OLD", arguments->before, "policy file or directory")->required();
+  diff->add_option("NEW", arguments->after, "policy file or directory")->required();
+  diff->callback(
+      [=, &status] { status = Diff(arguments->options, arguments->before, arguments->after); });
+}
+
+}  // namespace palyra::cli

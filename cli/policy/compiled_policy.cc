@@ -1,0 +1,109 @@
+#include "cli/policy/compiled_policy.h"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <utility>
+
+#include "policy/compile/places.h"
+#include "policy/datetime.h"
+
+namespace palyra::cli {
+namespace {
+
+using policy::Value;
+
+policy::Datetime Now() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return policy::Datetime(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
+std::string HomeDirectory() {
+  const passwd* entry = getpwuid(getuid());
+  return entry == nullptr ? "" : entry->pw_dir;
+}
+
+std::string Absolute(const std::string& path) {
+  std::error_code failure;
+  std::filesystem::path absolute = std::filesystem::absolute(path, failure).lexically_normal();
+  if (!absolute.has_filename() && absolute.has_relative_path()) absolute = absolute.parent_path();
+  return failure ? path : absolute.string();
+}
+
+}  // namespace
+
+void AddPolicyRunOptions(CLI::App& verb, PolicyRunOptions& options) {
+  verb.add_option("--entities", options.entities, "entities as JSON: groups, attributes of agents");
+  verb.add_option("--schema", options.schema,
+                  "entity types and attributes beside the built-in ones");
+  verb.add_option("--agent", options.agent, "the principal: Palyra::Agent::\"ID\"");
+  verb.add_option("--tool", options.tool, "context.tool: Palyra::Tool::\"NAME\"");
+  verb.add_option("--tier", options.tier, "context.tier");
+  verb.add_option("--workspace", options.workspace,
+                  "context.workspace and ${workspace}; the working directory unless given");
+  verb.add_option("--now", options.now, "context.now, as 2026-01-31T12:00:00Z; else the clock");
+}
+
+size_t CompiledPolicy::policy_count() const {
+  size_t count = 0;
+  for (const LayerPolicies& layer : layers_) count += layer.policies.size();
+  return count;
+}
+
+std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
+    const PolicyRunOptions& options) {
+  const std::optional<policy::Datetime> now =
+      options.now ? policy::Datetime::Parse(*options.now) : Now();
+  if (!now) {
+    return std::unexpected(PolicyRefusal{
+        .message = fmt::format("--now \"{}\" is no time; write 2026-01-31T12:00:00Z", *options.now),
+        .diagnostics = {}});
+  }
+  std::unique_ptr<CompiledPolicy> compiled(new CompiledPolicy());
+  RunOptions run;
+  run.policies = options.paths;
+  run.entities = options.entities;
+  run.schema = options.schema;
+  PolicyRefusal refusal;
+  Result<std::vector<LayerPolicies>> layers = LoadLayers(run, &refusal.diagnostics);
+  if (!layers) {
+    if (refusal.diagnostics.empty()) refusal.message = layers.error().message;
+    return std::unexpected(std::move(refusal));
+  }
+  compiled->layers_ = *std::move(layers);
+  const std::string workspace = Absolute(options.workspace.value_or("."));
+  const policy::Places places = {.workspace = workspace, .home = HomeDirectory(), .tmp = "/tmp"};
+  compiled->input_ = policy::CompileInput{
+      .principal = policy::EntityUid("Palyra::Agent", options.agent),
+      .context =
+          Value::Record({{"tool", Value::Entity(policy::EntityUid("Palyra::Tool", options.tool))},
+                         {"tier", Value::String(options.tier)},
+                         {"workspace", Value::String(workspace)},
+                         {"now", Value::Of(*now)}}),
+      .layers = {},
+      .coverage = policy::Coverage::kAll};
+  for (LayerPolicies& layer : compiled->layers_) {
+    auto expanded = policy::ExpandPlaces(layer.policies, places);
+    if (!expanded) {
+      return std::unexpected(
+          PolicyRefusal{.message = "", .diagnostics = std::move(expanded.error())});
+    }
+    layer.policies = *std::move(expanded);
+    std::ranges::move(layer.warnings, std::back_inserter(compiled->warnings_));
+    compiled->input_->layers.push_back({layer.layer, &layer.policies, &layer.entities});
+  }
+  auto output = policy::CompileRules(*compiled->input_);
+  if (!output) {
+    return std::unexpected(PolicyRefusal{.message = "", .diagnostics = std::move(output.error())});
+  }
+  compiled->output_ = *std::move(output);
+  std::ranges::move(compiled->output_.warnings, std::back_inserter(compiled->warnings_));
+  return compiled;
+}
+
+}  // namespace palyra::cli

@@ -1,0 +1,69 @@
+// The policies that a verb is about, loaded and compiled as a run would.
+
+#ifndef PALYRA_CLI_POLICY_COMPILED_POLICY_H_
+#define PALYRA_CLI_POLICY_COMPILED_POLICY_H_
+
+#include <CLI/App.hpp>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/policy_sources.h"
+#include "policy/compile/compiler.h"
+#include "policy/source.h"
+
+namespace palyra::cli {
+
+struct PolicyRunOptions {
+  std::vector<std::string> paths;  // Files or directories: the caller's layer.
+  std::optional<std::string> entities;
+  std::optional<std::string> schema;
+  std::string agent = "unknown";
+  std::string tool = "unknown";
+  std::string tier = "guard";
+  std::optional<std::string> workspace;  // Else the working directory.
+  std::optional<std::string> now;        // Cedar datetime; else the clock.
+};
+
+// Adds the options, but not the paths.
+void AddPolicyRunOptions(CLI::App& verb, PolicyRunOptions& options);
+
+// Why there is nothing to work with: one sentence, or diagnostics.
+struct PolicyRefusal {
+  std::string message;
+  std::vector<policy::Diagnostic> diagnostics;
+};
+
+// Not movable: the input points into the layers.
+class CompiledPolicy {
+ public:
+  using Ptr = std::unique_ptr<const CompiledPolicy>;
+  // All layers, over everything that is decided in the kernel.
+  static std::expected<Ptr, PolicyRefusal> Load(const PolicyRunOptions& options);
+
+  CompiledPolicy(const CompiledPolicy&) = delete;
+  CompiledPolicy& operator=(const CompiledPolicy&) = delete;
+  ~CompiledPolicy() = default;
+
+  [[nodiscard]] const policy::CompileInput& input() const { return *input_; }
+  [[nodiscard]] const policy::CompileOutput& output() const { return output_; }
+  [[nodiscard]] const policy::RuleSet& rules() const { return output_.rules; }
+  // Of the validator and of the compiler.
+  [[nodiscard]] const std::vector<policy::Diagnostic>& warnings() const { return warnings_; }
+  [[nodiscard]] size_t policy_count() const;
+
+ private:
+  CompiledPolicy() = default;
+
+  std::vector<LayerPolicies> layers_;
+  std::optional<policy::CompileInput> input_;
+  policy::CompileOutput output_;
+  std::vector<policy::Diagnostic> warnings_;
+};
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_POLICY_COMPILED_POLICY_H_

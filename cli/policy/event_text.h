@@ -1,0 +1,25 @@
+// Events as people write them: "net.connect tcp 192.0.2.1:443", "file.read /etc/hosts".
+
+#ifndef PALYRA_CLI_POLICY_EVENT_TEXT_H_
+#define PALYRA_CLI_POLICY_EVENT_TEXT_H_
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "policy/rule_set.h"
+
+namespace palyra::cli {
+
+using Event = std::variant<policy::NetEvent, policy::NameEvent>;
+
+// ACTION PROTOCOL ADDRESS:PORT for the network (IPv6 in brackets; ICMP without a port); ACTION PATH
+// for files, programs and sockets, where `abstract NAME` is an abstract socket and `sha256 DIGEST`
+// may follow a program; ACTION same-run or ACTION other for processes. Addresses and paths are
+// brought into canonical form. kInvalidArgument says what is wrong.
+Result<Event> ParseEvent(const std::vector<std::string>& words);
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_POLICY_EVENT_TEXT_H_

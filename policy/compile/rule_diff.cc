@@ -1,0 +1,233 @@
+#include "policy/compile/rule_diff.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "policy/compile/endpoint.h"
+#include "policy/compile/name_diff.h"
+#include "policy/compile/truth_map.h"
+#include "policy/ip.h"
+
+namespace palyra::policy {
+namespace {
+
+struct AddressSpan {
+  Point first;
+  Point last;
+  bool operator==(const AddressSpan&) const = default;
+};
+using AddressSpans = std::vector<AddressSpan>;  // Ascending.
+
+std::vector<Point> Boundaries(const RuleSet& a, const RuleSet& b) {
+  std::vector<Point> points = {0, kFirstIpv4Point, kLastIpv4Point + 1};
+  for (const RuleSet* rules : {&a, &b}) {
+    for (const AddressPrefix& prefix : rules->prefixes) {
+      const unsigned host_bits = (prefix.is_ipv6 ? 128U : 32U) - prefix.length;
+      const Point first = AddressPoint(prefix.is_ipv6, prefix.bytes);
+      const Point last = first + (host_bits == 128 ? ~Point{0} : (Point{1} << host_bits) - 1);
+      points.push_back(first);
+      if (last != kLastAddressPoint) {
+        points.push_back(last + 1);
+      }
+    }
+  }
+  std::ranges::sort(points);
+  const auto repeated = std::ranges::unique(points);
+  points.erase(repeated.begin(), repeated.end());
+  return points;
+}
+
+// Changes of one action and protocol on some ports.
+struct Flow {
+  Verdict before;
+  Verdict after;
+  int action;
+  int protocol;
+  uint16_t first;
+  uint16_t last;
+  auto operator<=>(const Flow&) const = default;
+};
+
+Verdict VerdictOf(const AddressClass& address_class, int action, int protocol, uint16_t port) {
+  for (const PortSpan& span : address_class.spans) {
+    if (span.first <= port && port <= span.last && (span.actions >> action & 1U) != 0 &&
+        (span.protocols >> protocol & 1U) != 0) {
+      return span.verdict;
+    }
+  }
+  return Verdict::kDeny;
+}
+
+std::vector<uint16_t> PortCuts(const AddressClass& a, const AddressClass& b) {
+  std::vector<uint16_t> cuts = {0};
+  for (const AddressClass* address_class : {&a, &b}) {
+    for (const PortSpan& span : address_class->spans) {
+      cuts.push_back(span.first);
+      if (span.last != 0xFFFF) {
+        cuts.push_back(static_cast<uint16_t>(span.last + 1));
+      }
+    }
+  }
+  std::ranges::sort(cuts);
+  const auto repeated = std::ranges::unique(cuts);
+  cuts.erase(repeated.begin(), repeated.end());
+  return cuts;
+}
+
+std::vector<Flow> ChangedFlows(const AddressClass& before, const AddressClass& after) {
+  std::vector<Flow> flows;
+  const std::vector<uint16_t> cuts = PortCuts(before, after);
+  for (int action = 0; action < kNetActionCount; ++action) {
+    for (int protocol = 0; protocol < kProtocolCount; ++protocol) {
+      const bool is_icmp = protocol >= static_cast<int>(Protocol::kIcmp);
+      for (size_t i = 0; i < (is_icmp ? 1 : cuts.size()); ++i) {
+        Flow flow{.before = VerdictOf(before, action, protocol, cuts[i]),
+                  .after = VerdictOf(after, action, protocol, cuts[i]),
+                  .action = action,
+                  .protocol = protocol,
+                  .first = cuts[i],
+                  .last = i + 1 < cuts.size() ? static_cast<uint16_t>(cuts[i + 1] - 1)
+                                              : static_cast<uint16_t>(0xFFFF)};
+        if (is_icmp) {
+          flow.last = 0;
+        }
+        if (flow.before == flow.after) {
+          continue;
+        }
+        const bool goes_on = !flows.empty() && flows.back().before == flow.before &&
+                             flows.back().after == flow.after && flows.back().action == action &&
+                             flows.back().protocol == protocol &&
+                             flows.back().last + 1 == flow.first;
+        if (goes_on) {
+          flows.back().last = flow.last;
+        } else {
+          flows.push_back(flow);
+        }
+      }
+    }
+  }
+  return flows;
+}
+
+unsigned TrailingZeros(Point value) {
+  unsigned count = 0;
+  while (count < 128 && (value >> count & 1U) == 0) {
+    ++count;
+  }
+  return count;
+}
+
+// As few prefixes as cover the span exactly. The points of IPv4 are no addresses of IPv6.
+void AppendPrefixes(AddressSpan span, std::vector<std::string>& out) {
+  const bool is_ipv4 = IsIpv4Point(span.first);
+  if (is_ipv4 && span.first == kFirstIpv4Point && span.last == kLastIpv4Point) {
+    out.emplace_back("0.0.0.0/0");
+    return;
+  }
+  const Point base = is_ipv4 ? kFirstIpv4Point : 0;
+  const unsigned width = is_ipv4 ? 32 : 128;
+  Point first = span.first - base;
+  const Point last = span.last - base;
+  while (true) {
+    unsigned host_bits = std::min(TrailingZeros(first), width);
+    while (host_bits > 0 && (host_bits == 128 ? last != kLastAddressPoint
+                                              : first + ((Point{1} << host_bits) - 1) > last)) {
+      --host_bits;
+    }
+    const std::string address = AddressAt(base + first).ToString();
+    out.push_back(host_bits == 0 ? address : address + '/' + std::to_string(width - host_bits));
+    const Point covered = host_bits == 128 ? kLastAddressPoint : (Point{1} << host_bits) - 1;
+    if (last - first <= covered) {
+      return;
+    }
+    first += covered + 1;
+  }
+}
+
+std::vector<std::string> PlacesOf(const AddressSpans& spans) {
+  const AddressSpans everything = {{.first = 0, .last = kLastAddressPoint}};
+  const AddressSpans ipv6 = {{.first = 0, .last = kFirstIpv4Point - 1},
+                             {.first = kLastIpv4Point + 1, .last = kLastAddressPoint}};
+  if (spans == everything) {
+    return {"0.0.0.0/0", "::/0"};
+  }
+  if (spans == ipv6) {
+    return {"::/0"};
+  }
+  std::vector<std::string> places;
+  for (const AddressSpan& span : spans) {
+    // A span that reaches into or out of the points of IPv4 is two or three.
+    const std::array<AddressSpan, 3> parts = {
+        {{.first = span.first, .last = std::min(span.last, kFirstIpv4Point - 1)},
+         {.first = std::max(span.first, kFirstIpv4Point),
+          .last = std::min(span.last, kLastIpv4Point)},
+         {.first = std::max(span.first, kLastIpv4Point + 1), .last = span.last}}};
+    for (const AddressSpan& part : parts) {
+      if (part.first <= part.last) {
+        AppendPrefixes(part, places);
+      }
+    }
+  }
+  return places;
+}
+
+std::string PortText(uint16_t first, uint16_t last) {
+  if (first == 0 && last == 0xFFFF) {
+    return "any port";
+  }
+  return first == last ? std::to_string(first) : std::to_string(first) + '-' + std::to_string(last);
+}
+
+void AppendNetChanges(const RuleSet& before, const RuleSet& after,
+                      std::vector<RuleChange>& changes) {
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<Flow>> flows_of;
+  std::map<Flow, AddressSpans> spans_of;
+  const std::vector<Point> points = Boundaries(before, after);
+  for (size_t i = 0; i < points.size(); ++i) {
+    const Point last = i + 1 < points.size() ? points[i + 1] - 1 : kLastAddressPoint;
+    const IpAddress address = AddressAt(points[i]);
+    const std::pair classes(ClassOf(before, address.is_ipv6(), address.bytes()),
+                            ClassOf(after, address.is_ipv6(), address.bytes()));
+    const auto [entry, is_new] = flows_of.try_emplace(classes);
+    if (is_new) {
+      entry->second = ChangedFlows(before.classes[classes.first], after.classes[classes.second]);
+    }
+    for (const Flow& flow : entry->second) {
+      AddressSpans& spans = spans_of[flow];
+      if (!spans.empty() && spans.back().last + 1 == points[i]) {
+        spans.back().last = last;
+      } else {
+        spans.push_back({.first = points[i], .last = last});
+      }
+    }
+  }
+  for (const auto& [flow, spans] : spans_of) {
+    const auto protocol = static_cast<Protocol>(flow.protocol);
+    const bool is_icmp = protocol == Protocol::kIcmp || protocol == Protocol::kIcmpv6;
+    changes.push_back({.before = flow.before,
+                       .after = flow.after,
+                       .events = std::string(ActionName(static_cast<NetAction>(flow.action))) +
+                                 ' ' + std::string(ProtocolName(protocol)) +
+                                 (is_icmp ? "" : ' ' + PortText(flow.first, flow.last)),
+                       .places = PlacesOf(spans)});
+  }
+}
+
+}  // namespace
+
+std::vector<RuleChange> DiffRules(const RuleSet& before, const RuleSet& after) {
+  std::vector<RuleChange> changes;
+  AppendNetChanges(before, after, changes);
+  for (const NameRules& names : after.names) {
+    if (const NameRules* old = FindRules(before, names.action)) {
+      AppendNameChanges(*old, names, changes);
+    }
+  }
+  return changes;
+}
+
+}  // namespace palyra::policy
