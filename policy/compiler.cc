@@ -171,7 +171,7 @@ class Compilation {
     const PlacedPolicy& policy = *placed_[number];
     const PartialRequest request = OpenRequestFor(input_, action);
     PartialEvaluator partial(request, EntitiesOf(number));
-    ExprPtr residual = partial.Residual(policy.policy.whole);
+    ExprPtr residual = partial.Residual(WholeCondition(policy.policy));
     // Exact, but a forbid on names would hold nothing without saying so.
     const bool is_forbid = facts_[number].is_forbid;
     for (const auto& [span, attr] : partial.absences()) {
@@ -222,7 +222,8 @@ class Compilation {
   void ReportFailing(uint32_t number, const NetEvent& event) {
     const PlacedPolicy& policy = *placed_[number];
     const Request request = RequestFor(input_, event);
-    const EvalResult result = Evaluator(request, EntitiesOf(number)).Evaluate(*policy.policy.whole);
+    const EvalResult result =
+        Evaluator(request, EntitiesOf(number)).Evaluate(*WholeCondition(policy.policy));
     const std::string why = result ? "its condition is not a bool" : result.error().message;
     const std::string where = EventText(event);
     const Span span = result ? policy.policy.span : result.error().span;

@@ -50,6 +50,8 @@ struct PartialRequest {
 class PartialEvaluator {
  public:
   PartialEvaluator(const PartialRequest& request, const EntityStore& entities);
+  PartialEvaluator(const PartialEvaluator&) = delete;
+  PartialEvaluator& operator=(const PartialEvaluator&) = delete;
 
   // For every request that completes the partial one, the residual evaluates as `expr` does: to the
   // same value, or both fail. What depends on nothing that is to come has become a constant or an
@@ -68,8 +70,8 @@ class PartialEvaluator {
 
  private:
   const PartialRequest& request_;
-  const EntityStore& entities_;
   Request known_;  // What the operators ask: of its parts only those that are known matter.
+  EntityLookup lookup_;
   std::vector<Absence> absences_;
 
   enum class Presence : uint8_t { kOpen, kAbsent, kThere, kKnown };

@@ -34,7 +34,7 @@ PartialResponse PartiallyAuthorize(const PolicySet& policies, const PartialReque
   PartialEvaluator evaluator(request, entities);
   PartialResponse response;
   for (size_t i = 0; i < policies.size(); ++i) {
-    ExprPtr residual = evaluator.Residual(policies[i].policy.whole);
+    ExprPtr residual = evaluator.Residual(WholeCondition(policies[i].policy));
     if (const auto* error = std::get_if<ErrorNode>(&residual->node)) {
       response.errors.push_back(
           {.policy = i, .error = {.span = residual->span, .message = error->message}});

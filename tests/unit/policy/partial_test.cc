@@ -372,7 +372,8 @@ TEST(PartialAuthorizer, ResidualsOnTheRestGiveTheWholeAnswer) {
         PartiallyAuthorize(policies, split.partial, split.partial_entities);
     const std::vector<Outcome> completed = Completed(partial, split, policies.size());
     for (size_t i = 0; i < policies.size(); ++i) {
-      const Outcome whole = OutcomeOf(*policies[i].policy.whole, split.request, split.entities);
+      const Outcome whole =
+          OutcomeOf(*WholeCondition(policies[i].policy), split.request, split.entities);
       ASSERT_EQ(completed[i], whole) << "seed " << seed << ", policy " << i << "\n" << split.text;
       ++outcomes[static_cast<size_t>(whole)];
     }
