@@ -95,7 +95,7 @@ const PartialEntity* PartialEvaluator::OpenEntity(const Expr& expr) const {
 bool PartialEvaluator::IsOpenContext(const Expr& expr) const {
   const auto* reference = std::get_if<VariableRef>(&expr.node);
   return reference != nullptr && reference->variable == Variable::kContext &&
-         !request_.open_context.empty();
+         (request_.context_unknown || !request_.open_context.empty());
 }
 
 // Whether this is a constant entity whose data an entity to come may replace.
@@ -132,7 +132,10 @@ PartialEvaluator::AttrState PartialEvaluator::StateOf(const Expr& object,
   if (const Value* found = FindAttr(*value, attr, lookup_)) {
     return {.presence = Presence::kKnown, .value = found};
   }
-  return is_context ? of_open(FindOpen(request_.open_context, attr)) : AttrState{Presence::kAbsent};
+  if (!is_context) {
+    return {.presence = Presence::kAbsent};
+  }
+  return request_.context_unknown ? AttrState{} : of_open(FindOpen(request_.open_context, attr));
 }
 
 // NOLINTNEXTLINE(readability-convert-member-functions-to-static): most overloads of Reduce are not.

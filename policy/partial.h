@@ -3,6 +3,7 @@
 #ifndef PALYRA_POLICY_PARTIAL_H_
 #define PALYRA_POLICY_PARTIAL_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,10 +16,16 @@
 
 namespace palyra::policy {
 
+struct Type;
+
 // An attribute or a context field whose value is to come.
 struct OpenAttr {
   std::string name;
   bool required = false;  // Surely there.
+  // What its value surely is, for OutcomesOf; null where nothing is known of that. Borrowed.
+  const Type* type = nullptr;
+  int64_t least = INT64_MIN;  // Of a Long.
+  int64_t most = INT64_MAX;
 };
 
 // What is known of an entity that comes with the request, as Request::event_entity does.
@@ -40,7 +47,8 @@ struct PartialRequest {
   PartialEntity action;
   PartialEntity resource;
   RecordValue context;                 // The fields that are known,
-  std::vector<OpenAttr> open_context;  // and those that may be there besides.
+  std::vector<OpenAttr> open_context;  // and those that may be there besides;
+  bool context_unknown = false;        // or any may be: `open_context` says nothing then.
   // Attributes whose value is to come, of entities of the store: what the store says of them is not
   // asked.
   std::vector<std::pair<EntityUid, std::string>> open_attrs;
