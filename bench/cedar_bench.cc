@@ -2,13 +2,14 @@
 //   Authorize/N  one request against policies and entities that are loaded and indexed
 //   Scan/N       the same without an index
 //   FromJson/N   the same with the index, and the entities are read from JSON for it
-//   Parse        policy text to trees
+//   Parse/N      policy text to trees: of the last case, then of the applications again and again
 // where N is the number of the case, and its name the label.
 // `cedar_bench --print-cases` prints the cases as JSON instead, for other engines, and
 // `--print-decisions` our decisions on their requests.
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -102,13 +103,27 @@ void FromJson(benchmark::State& state) {
   }
 }
 
+// About a megabyte each: policies that are scopes only, and those of the applications.
+policy::SourcePtr TextToParse(bool of_applications) {
+  if (!of_applications) {
+    return std::make_shared<const policy::SourceFile>("scopes", Cases().back().policies);
+  }
+  std::string text;
+  while (text.size() < 1'000'000) {
+    for (const std::string_view name : {"gdrive/5", "github/5", "tinytodo/5"}) {
+      text += std::ranges::find(Cases(), name, &bench::CedarCase::name)->policies;
+    }
+  }
+  return std::make_shared<const policy::SourceFile>("applications", std::move(text));
+}
+
 void Parse(benchmark::State& state) {
-  const bench::CedarCase& from = Cases().back();
-  const auto source = std::make_shared<const policy::SourceFile>(from.name, from.policies);
+  const policy::SourcePtr source = TextToParse(state.range(0) != 0);
+  state.SetLabel(source->name());
   while (state.KeepRunning()) {
     benchmark::DoNotOptimize(policy::ParsePolicies(source));
   }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * from.policies.size()));
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * source->text().size()));
 }
 
 void EachCase(benchmark::internal::Benchmark* benchmark) {
@@ -118,7 +133,7 @@ void EachCase(benchmark::internal::Benchmark* benchmark) {
 BENCHMARK(Authorize)->Apply(EachCase);
 BENCHMARK(Scan)->Apply(EachCase);
 BENCHMARK(FromJson)->Apply(EachCase);
-BENCHMARK(Parse);
+BENCHMARK(Parse)->DenseRange(0, 1);
 
 void PrintDecisions() {
   nlohmann::json decisions;

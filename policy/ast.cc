@@ -1,6 +1,7 @@
 #include "policy/ast.h"
 
 #include <algorithm>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 
@@ -8,11 +9,6 @@
 
 namespace palyra::policy {
 namespace {
-
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
 
 int HeightOf(const std::vector<ExprPtr>& children) {
   int height = 0;
@@ -22,39 +18,34 @@ int HeightOf(const std::vector<ExprPtr>& children) {
   return height;
 }
 
-int HeightOfChildren(const Expr::Node& node) {
-  return std::visit(
-      Overloaded{
-          [](const Literal& n) { return n.value.height() - 1; },
-          [](const VariableRef&) { return 0; },
-          [](const Unary& n) { return n.operand->height; },
-          [](const Binary& n) { return std::max(n.left->height, n.right->height); },
-          [](const And& n) { return HeightOf(n.operands); },
-          [](const Or& n) { return HeightOf(n.operands); },
-          [](const If& n) {
-            return std::max({n.condition->height, n.then_branch->height, n.else_branch->height});
-          },
-          [](const GetAttr& n) { return n.object->height; },
-          [](const HasAttr& n) { return n.object->height; },
-          [](const Like& n) { return n.text->height; },
-          [](const Is& n) {
-            return std::max(n.object->height, n.ancestor == nullptr ? 0 : n.ancestor->height);
-          },
-          [](const SetLiteral& n) { return HeightOf(n.elements); },
-          [](const RecordLiteral& n) {
-            int height = 0;
-            for (const auto& [key, value] : n.fields) {
-              height = std::max(height, value->height);
-            }
-            return height;
-          },
-          [](const Call& n) { return HeightOf(n.args); },
-          [](const ErrorNode&) { return 0; },
-      },
-      node);
+// Of what is below a node: 0 for a leaf.
+int HeightBelow(const Literal& n) { return n.value.height() - 1; }
+int HeightBelow(const VariableRef& /*n*/) { return 0; }
+int HeightBelow(const Unary& n) { return n.operand->height; }
+int HeightBelow(const Binary& n) { return std::max(n.left->height, n.right->height); }
+int HeightBelow(const And& n) { return HeightOf(n.operands); }
+int HeightBelow(const Or& n) { return HeightOf(n.operands); }
+int HeightBelow(const If& n) {
+  return std::max({n.condition->height, n.then_branch->height, n.else_branch->height});
 }
+int HeightBelow(const GetAttr& n) { return n.object->height; }
+int HeightBelow(const HasAttr& n) { return n.object->height; }
+int HeightBelow(const Like& n) { return n.text->height; }
+int HeightBelow(const Is& n) {
+  return std::max(n.object->height, n.ancestor == nullptr ? 0 : n.ancestor->height);
+}
+int HeightBelow(const SetLiteral& n) { return HeightOf(n.elements); }
+int HeightBelow(const RecordLiteral& n) {
+  int height = 0;
+  for (const auto& [key, value] : n.fields) {
+    height = std::max(height, value->height);
+  }
+  return height;
+}
+int HeightBelow(const Call& n) { return HeightOf(n.args); }
+int HeightBelow(const ErrorNode& /*n*/) { return 0; }
 
-std::optional<Value> FoldSet(const SetLiteral& set) {
+std::optional<Value> Fold(const SetLiteral& set) {
   std::vector<Value> values;
   values.reserve(set.elements.size());
   for (const ExprPtr& element : set.elements) {
@@ -67,7 +58,7 @@ std::optional<Value> FoldSet(const SetLiteral& set) {
   return Value::Set(std::move(values));
 }
 
-std::optional<Value> FoldRecord(const RecordLiteral& record) {
+std::optional<Value> Fold(const RecordLiteral& record) {
   std::vector<RecordValue::Field> fields;
   fields.reserve(record.fields.size());
   for (const auto& [key, element] : record.fields) {
@@ -80,7 +71,7 @@ std::optional<Value> FoldRecord(const RecordLiteral& record) {
   return Value::Record(std::move(fields));
 }
 
-std::optional<Value> FoldCall(const Call& call) {
+std::optional<Value> Fold(const Call& call) {
   if (call.args.size() != 1) {
     return std::nullopt;
   }
@@ -138,45 +129,40 @@ bool SameScope(const Scope& a, const Scope& b) {
 
 // Null for a scope that says nothing.
 ExprPtr ScopeCondition(Variable variable, const Scope& scope) {
+  if (scope.kind == Scope::Kind::kAny) {
+    return nullptr;
+  }
   const Span span = scope.span;
-  const ExprPtr subject = MakeExpr(span, VariableRef{variable});
+  ExprPtr subject = MakeExpr(span, VariableRef{variable});
   const auto entity = [&] { return MakeLiteral(span, Value::Entity(scope.entities.at(0))); };
   switch (scope.kind) {
-    case Scope::Kind::kAny:
-      return nullptr;
     case Scope::Kind::kEqual:
-      return MakeExpr(span, Binary{BinaryOp::kEqual, subject, entity()});
+      return MakeExpr(span, Binary{BinaryOp::kEqual, std::move(subject), entity()});
     case Scope::Kind::kIn:
-      return MakeExpr(span, Binary{BinaryOp::kIn, subject, entity()});
+      return MakeExpr(span, Binary{BinaryOp::kIn, std::move(subject), entity()});
     case Scope::Kind::kInSet: {
       std::vector<ExprPtr> elements;
       elements.reserve(scope.entities.size());
       for (const EntityUid& uid : scope.entities) {
         elements.push_back(MakeLiteral(span, Value::Entity(uid)));
       }
-      return MakeExpr(span, Binary{BinaryOp::kIn, subject,
+      return MakeExpr(span, Binary{BinaryOp::kIn, std::move(subject),
                                    MakeExpr(span, SetLiteral{.elements = std::move(elements)})});
     }
     case Scope::Kind::kIs:
-      return MakeExpr(span, Is{subject, scope.type, nullptr});
+      return MakeExpr(span, Is{std::move(subject), scope.type, nullptr});
     case Scope::Kind::kIsIn:
-      return MakeExpr(span, Is{subject, scope.type, entity()});
+      return MakeExpr(span, Is{std::move(subject), scope.type, entity()});
+    case Scope::Kind::kAny:
+      break;
   }
   std::unreachable();
 }
 
-// `parts`, which are of the scope, and the conditions.
-ExprPtr Conjunction(const Policy& policy, std::vector<ExprPtr> parts) {
-  for (const Condition& condition : policy.conditions) {
-    parts.push_back(condition.kind == Condition::Kind::kWhen
-                        ? condition.body
-                        : MakeExpr(condition.span, Unary{UnaryOp::kNot, condition.body}));
-  }
-  // A lone `when` still has to be Bool, which && checks.
-  while (parts.size() < 2) {
-    parts.insert(parts.begin(), MakeLiteral(policy.span, Value::Bool(true)));
-  }
-  return MakeExpr(policy.span, And{std::move(parts)});
+ExprPtr ExprOf(const Condition& condition) {
+  return condition.kind == Condition::Kind::kWhen
+             ? condition.body
+             : MakeExpr(condition.span, Unary{UnaryOp::kNot, condition.body});
 }
 
 }  // namespace
@@ -204,17 +190,33 @@ bool Matches(const Pattern& pattern, std::string_view text) {
   return true;
 }
 
-ExprPtr MakeExpr(Span span, Expr::Node node) {
-  const int height = HeightOfChildren(node) + 1;
-  if (auto* set = std::get_if<SetLiteral>(&node)) {
-    set->constant = FoldSet(*set);
-  } else if (auto* record = std::get_if<RecordLiteral>(&node)) {
-    record->constant = FoldRecord(*record);
-  } else if (auto* call = std::get_if<Call>(&node)) {
-    call->constant = FoldCall(*call);
+template <typename OneNode>
+ExprPtr MakeExpr(Span span, OneNode node) {
+  const int height = HeightBelow(node) + 1;
+  if constexpr (requires { node.constant; }) {
+    node.constant = Fold(node);
   }
-  return std::make_shared<const Expr>(
-      Expr{.span = span, .height = height, .node = std::move(node)});
+  return std::make_shared<const Expr>(span, height, std::move(node));
+}
+
+template ExprPtr MakeExpr(Span, Literal);
+template ExprPtr MakeExpr(Span, VariableRef);
+template ExprPtr MakeExpr(Span, Unary);
+template ExprPtr MakeExpr(Span, Binary);
+template ExprPtr MakeExpr(Span, And);
+template ExprPtr MakeExpr(Span, Or);
+template ExprPtr MakeExpr(Span, If);
+template ExprPtr MakeExpr(Span, GetAttr);
+template ExprPtr MakeExpr(Span, HasAttr);
+template ExprPtr MakeExpr(Span, Like);
+template ExprPtr MakeExpr(Span, Is);
+template ExprPtr MakeExpr(Span, SetLiteral);
+template ExprPtr MakeExpr(Span, RecordLiteral);
+template ExprPtr MakeExpr(Span, Call);
+template ExprPtr MakeExpr(Span, ErrorNode);
+
+ExprPtr MakeExpr(Span span, Expr::Node node) {
+  return std::visit([&](auto& n) { return MakeExpr(span, std::move(n)); }, node);
 }
 
 ExprPtr MakeLiteral(Span span, Value value) { return MakeExpr(span, Literal{std::move(value)}); }
@@ -252,20 +254,32 @@ const std::string* Policy::FindAnnotation(std::string_view key) const {
 
 bool Policy::asks() const { return effect == Effect::kPermit && FindAnnotation("ask") != nullptr; }
 
-ExprPtr WholeCondition(const Policy& policy) {
-  std::vector<ExprPtr> parts;
-  for (const ExprPtr& part : {ScopeCondition(Variable::kPrincipal, policy.principal),
-                              ScopeCondition(Variable::kAction, policy.action),
-                              ScopeCondition(Variable::kResource, policy.resource)}) {
-    if (part != nullptr) {
-      parts.push_back(part);
-    }
+ExprPtr Join(Span span, const std::vector<Condition>& conditions) {
+  if (conditions.size() < 2) {
+    return conditions.empty() ? nullptr : ExprOf(conditions[0]);
   }
-  return Conjunction(policy, std::move(parts));
+  std::vector<ExprPtr> parts;
+  parts.reserve(conditions.size());
+  std::ranges::transform(conditions, std::back_inserter(parts), ExprOf);
+  return MakeExpr(span, And{std::move(parts)});
 }
 
-ExprPtr ConditionBeyondScope(const Policy& policy) {
-  return policy.conditions.empty() ? nullptr : Conjunction(policy, {});
+ExprPtr WholeCondition(const Policy& policy) {
+  std::vector<ExprPtr> parts;
+  parts.reserve(3 + policy.conditions.size());
+  for (const auto& [variable, scope] : {std::pair(Variable::kPrincipal, &policy.principal),
+                                        std::pair(Variable::kAction, &policy.action),
+                                        std::pair(Variable::kResource, &policy.resource)}) {
+    if (ExprPtr part = ScopeCondition(variable, *scope)) {
+      parts.push_back(std::move(part));
+    }
+  }
+  std::ranges::transform(policy.conditions, std::back_inserter(parts), ExprOf);
+  // A lone `when` still has to be Bool, which && checks.
+  while (parts.size() < 2) {
+    parts.insert(parts.begin(), MakeLiteral(policy.span, Value::Bool(true)));
+  }
+  return MakeExpr(policy.span, And{std::move(parts)});
 }
 
 bool SamePolicy(const Policy& a, const Policy& b) {

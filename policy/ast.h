@@ -158,12 +158,19 @@ struct ErrorNode {
 struct Expr {
   using Node = std::variant<Literal, VariableRef, Unary, Binary, And, Or, If, GetAttr, HasAttr,
                             Like, Is, SetLiteral, RecordLiteral, Call, ErrorNode>;
+  template <typename OneNode>
+  Expr(Span place, int tree_height, OneNode made)
+      : span(place), height(tree_height), node(std::move(made)) {}
+
   Span span;
   int height;  // 1 for a leaf.
   Node node;
 };
 
 // Makes a node; children are not null (but Is::ancestor). Computes height and constants.
+// Instantiated for each alternative of Expr::Node.
+template <typename OneNode>
+ExprPtr MakeExpr(Span span, OneNode node);
 ExprPtr MakeExpr(Span span, Expr::Node node);
 ExprPtr MakeLiteral(Span span, Value value);
 
@@ -217,9 +224,8 @@ struct Policy {
   Scope action;
   Scope resource;
   std::vector<Condition> conditions;
-  // Scope and conditions as one expression, in Cedar's order: the policy is satisfied where it
-  // evaluates to true, and errors where it errors. Null for a template, which decides nothing.
-  ExprPtr whole;
+  // The conditions as one expression, which Join makes.
+  ExprPtr condition;
   Span span;
 
   [[nodiscard]] bool is_template() const { return principal.slot || resource.slot; }
@@ -229,12 +235,13 @@ struct Policy {
   [[nodiscard]] bool asks() const;
 };
 
-// Policy::whole from the other fields. Not for templates.
-ExprPtr WholeCondition(const Policy& policy);
+// What is left to ask of a policy, whose place is `span`, where its scope holds: it is satisfied if
+// this evaluates to true, and errors if this fails or is no Bool. Null for no conditions.
+ExprPtr Join(Span span, const std::vector<Condition>& conditions);
 
-// Policy::whole without the scope: what is left to ask where the scope holds. Null where the policy
-// has no conditions.
-ExprPtr ConditionBeyondScope(const Policy& policy);
+// Scope and conditions as one expression, in Cedar's order, which evaluates to a Bool or fails. Not
+// for templates, which decide nothing.
+ExprPtr WholeCondition(const Policy& policy);
 
 // Structural equality; spans do not count.
 bool SamePolicy(const Policy& a, const Policy& b);

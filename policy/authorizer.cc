@@ -1,6 +1,7 @@
 #include "policy/authorizer.h"
 
 #include <algorithm>
+#include <expected>
 #include <utility>
 
 namespace palyra::policy {
@@ -16,39 +17,69 @@ struct Outcome {
     (policies[policy].policy.effect == Effect::kForbid ? forbids : permits).push_back(policy);
   }
 
-  // Evaluates what the policy, or its rest, says.
-  void Ask(const PolicySet& policies, size_t policy, const Expr& condition,
-           const Evaluator& evaluator) {
-    EvalResult result = evaluator.Evaluate(condition);
-    if (!result) {
-      errors.push_back({.policy = policy, .error = std::move(result).error()});
-    } else if (*result->AsBool()) {
+  // Of a policy whose scope holds.
+  void AskCondition(const PolicySet& policies, size_t policy, const Evaluator& evaluator) {
+    const ExprPtr& condition = policies[policy].policy.condition;
+    if (condition == nullptr) {
+      Satisfied(policies, policy);
+      return;
+    }
+    std::expected<bool, EvalError> holds = evaluator.Holds(*condition);
+    if (!holds) {
+      errors.push_back({.policy = policy, .error = std::move(holds).error()});
+    } else if (*holds) {
       Satisfied(policies, policy);
     }
   }
 };
 
+// `entity` is null where it does not exist.
+bool Holds(const Scope& scope, const EntityUid& uid, const Entity* entity) {
+  const auto is_in = [&](const EntityUid& other) {
+    return uid == other || (entity != nullptr && entity->ancestors.contains(other));
+  };
+  switch (scope.kind) {
+    case Scope::Kind::kAny:
+      return true;
+    case Scope::Kind::kEqual:
+      return uid == scope.entities.at(0);
+    case Scope::Kind::kIn:
+    case Scope::Kind::kInSet:
+      return std::ranges::any_of(scope.entities, is_in);
+    case Scope::Kind::kIs:
+      return uid.type() == scope.type;
+    case Scope::Kind::kIsIn:
+      return uid.type() == scope.type && is_in(scope.entities.at(0));
+  }
+  std::unreachable();
+}
+
+bool ScopesHold(const Policy& policy, const EntityLookup& lookup) {
+  const Request& request = lookup.request();
+  return Holds(policy.principal, request.principal, lookup.principal()) &&
+         Holds(policy.action, request.action, lookup.action()) &&
+         Holds(policy.resource, request.resource, lookup.resource());
+}
+
 Outcome AskAll(const PolicySet& policies, const Request& request, const EntityStore& entities) {
-  const Evaluator evaluator(request, entities);
+  const EntityLookup lookup(request, entities);
+  const Evaluator evaluator(lookup);
   Outcome outcome;
   for (size_t i = 0; i < policies.size(); ++i) {
-    outcome.Ask(policies, i, *policies[i].policy.whole, evaluator);
+    if (ScopesHold(policies[i].policy, lookup)) {
+      outcome.AskCondition(policies, i, evaluator);
+    }
   }
   return outcome;
 }
 
-Outcome AskMatching(const PolicySet& policies, const ScopeIndex& index,
-                    const std::vector<ExprPtr>& conditions, const Request& request,
+Outcome AskMatching(const PolicySet& policies, const ScopeIndex& index, const Request& request,
                     const EntityStore& entities) {
-  const Evaluator evaluator(request, entities);
+  const EntityLookup lookup(request, entities);
+  const Evaluator evaluator(lookup);
   Outcome outcome;
-  index.ForEachMatch(request, entities, [&](size_t policy) {
-    if (const ExprPtr& condition = conditions[policy]; condition != nullptr) {
-      outcome.Ask(policies, policy, *condition, evaluator);
-    } else {
-      outcome.Satisfied(policies, policy);
-    }
-  });
+  index.ForEachMatch(lookup,
+                     [&](size_t policy) { outcome.AskCondition(policies, policy, evaluator); });
   std::ranges::sort(outcome.forbids);
   std::ranges::sort(outcome.permits);
   std::ranges::sort(outcome.errors, {}, &PolicyError::policy);
@@ -97,28 +128,26 @@ Judgement Judge(const PolicySet& policies, const Request& request, const EntityS
 
 Judgement JudgeAmong(const PolicySet& policies, std::span<const size_t> candidates,
                      const Request& request, const EntityStore& entities) {
-  const Evaluator evaluator(request, entities);
+  const EntityLookup lookup(request, entities);
+  const Evaluator evaluator(lookup);
   Outcome outcome;
   for (const size_t policy : candidates) {
-    outcome.Ask(policies, policy, *policies[policy].policy.whole, evaluator);
+    if (ScopesHold(policies[policy].policy, lookup)) {
+      outcome.AskCondition(policies, policy, evaluator);
+    }
   }
   return JudgeBy(policies, std::move(outcome));
 }
 
 Authorizer::Authorizer(const PolicySet& policies)
-    : policies_(policies), index_(policies.policies()) {
-  conditions_.reserve(policies.size());
-  for (const PlacedPolicy& placed : policies.policies()) {
-    conditions_.push_back(ConditionBeyondScope(placed.policy));
-  }
-}
+    : policies_(policies), index_(policies.policies()) {}
 
 Response Authorizer::Authorize(const Request& request, const EntityStore& entities) const {
-  return Respond(AskMatching(policies_, index_, conditions_, request, entities));
+  return Respond(AskMatching(policies_, index_, request, entities));
 }
 
 Judgement Authorizer::Judge(const Request& request, const EntityStore& entities) const {
-  return JudgeBy(policies_, AskMatching(policies_, index_, conditions_, request, entities));
+  return JudgeBy(policies_, AskMatching(policies_, index_, request, entities));
 }
 
 }  // namespace palyra::policy

@@ -63,7 +63,6 @@ class Authorizer {
  private:
   const PolicySet& policies_;
   ScopeIndex index_;
-  std::vector<ExprPtr> conditions_;  // Of each policy what is left beyond its scope; may be null.
 };
 
 }  // namespace palyra::policy

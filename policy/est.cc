@@ -70,7 +70,7 @@ std::optional<Policy> PolicyReader::Read(const JsonNode& node, const EstPath& pa
                 !ReadAnnotations(*annotations, EstPath(path, "annotations"), policy))) {
     return std::nullopt;
   }
-  policy.whole = policy.is_template() ? nullptr : WholeCondition(policy);
+  policy.condition = Join(policy.span, policy.conditions);
   return policy;
 }
 

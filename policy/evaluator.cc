@@ -45,12 +45,23 @@ const Node* OpenLiteral(const Expr& expr) {
 // or in `slot`, which the caller provides; null after a failure, whose error is then in `error_`.
 class Evaluation {
  public:
-  Evaluation(const Variables& variables, const Request& request, const EntityStore& entities)
-      : variables_(variables), request_(request), entities_(entities) {}
+  Evaluation(const Variables& variables, const EntityLookup& lookup)
+      : variables_(variables), lookup_(lookup) {}
 
   // NOLINTNEXTLINE(readability-convert-member-functions-to-static): most overloads of On are not.
   const Value* Evaluate(const Expr& expr, Value& slot) {
     return std::visit([&](const auto& node) { return On(node, expr, slot); }, expr.node);
+  }
+
+  // Fails where the value is no Bool.
+  const Value* EvaluateBool(const Expr& expr, Value& slot) {
+    const Value* value = Evaluate(expr, slot);
+    if (value != nullptr && value->AsBool() == nullptr) {
+      return Fail(
+          {.span = expr.span,
+           .message = "type error: expected bool, found " + std::string(KindName(value->kind()))});
+    }
+    return value;
   }
 
   EvalError TakeError() { return *std::move(error_); }
@@ -59,9 +70,8 @@ class Evaluation {
   // The memory of so many elements of a literal comes from the stack.
   static constexpr size_t kElementsOnStack = 16;
 
-  const Variables& variables_;
-  const Request& request_;
-  const EntityStore& entities_;
+  Variables variables_;
+  const EntityLookup& lookup_;
   std::optional<EvalError> error_;
 
   static Value Empty() { return Value::Bool(false); }
@@ -100,7 +110,7 @@ class Evaluation {
     const bool right = of_sets || n.op == BinaryOp::kIn;
     return WithOperand(*n.left, left, [&](const Operand& a) {
       return WithOperand(*n.right, right, [&](const Operand& b) {
-        return Keep(ApplyBinary(n.op, a, b, request_, entities_, expr.span), slot);
+        return Keep(ApplyBinary(n.op, a, b, lookup_, expr.span), slot);
       });
     });
   }
@@ -131,9 +141,9 @@ class Evaluation {
     if (object == nullptr) {
       return nullptr;
     }
-    const Value* attr = FindAttr(*object, n.attr, request_, entities_);
+    const Value* attr = FindAttr(*object, n.attr, lookup_);
     if (attr == nullptr) {
-      return Fail(MissingAttr(*object, n.attr, request_, entities_, expr.span));
+      return Fail(MissingAttr(*object, n.attr, lookup_, expr.span));
     }
     // A record that was made on the way ends here.
     return object == &object_slot && object->AsRecord() != nullptr ? Keep(Value(*attr), slot)
@@ -147,13 +157,12 @@ class Evaluation {
       if (!EvaluateField(*record, n.path.front(), field, found)) {
         return nullptr;
       }
-      return found ? Keep(ApplyHasAttr(field, std::span(n.path).subspan(1), request_, entities_,
-                                       expr.span),
-                          slot)
-                   : Keep(Value::Bool(false), slot);
+      return found
+                 ? Keep(ApplyHasAttr(field, std::span(n.path).subspan(1), lookup_, expr.span), slot)
+                 : Keep(Value::Bool(false), slot);
     }
     return With(*n.object, [&](const Value& object) {
-      return Keep(ApplyHasAttr(object, n.path, request_, entities_, expr.span), slot);
+      return Keep(ApplyHasAttr(object, n.path, lookup_, expr.span), slot);
     });
   }
 
@@ -170,8 +179,7 @@ class Evaluation {
         return is_type;
       }
       return WithOperand(*n.ancestor, true, [&](const Operand& ancestor) {
-        return Keep(ApplyBinary(BinaryOp::kIn, object, ancestor, request_, entities_, expr.span),
-                    slot);
+        return Keep(ApplyBinary(BinaryOp::kIn, object, ancestor, lookup_, expr.span), slot);
       });
     });
   }
@@ -244,16 +252,6 @@ class Evaluation {
     return EvaluateAll(exprs, values) ? use(values) : nullptr;
   }
 
-  const Value* EvaluateBool(const Expr& expr, Value& slot) {
-    const Value* value = Evaluate(expr, slot);
-    if (value != nullptr && value->AsBool() == nullptr) {
-      return Fail(
-          {.span = expr.span,
-           .message = "type error: expected bool, found " + std::string(KindName(value->kind()))});
-    }
-    return value;
-  }
-
   // The first operand that is `decisive` decides.
   const Value* Chain(const std::vector<ExprPtr>& operands, bool decisive, Value& slot) {
     for (const ExprPtr& operand : operands) {
@@ -298,31 +296,36 @@ class Evaluation {
   }
 
   const Value* FailWithout(const GetAttr& n, const Expr& expr) {
-    return Fail(MissingAttr(Value::Record({}), n.attr, request_, entities_, expr.span));
+    return Fail(MissingAttr(Value::Record({}), n.attr, lookup_, expr.span));
   }
 };
 
 }  // namespace
 
-Evaluator::Evaluator(const Request& request, const EntityStore& entities)
-    : request_(request),
-      entities_(entities),
-      principal_(Value::Entity(request.principal)),
-      action_(Value::Entity(request.action)),
-      resource_(Value::Entity(request.resource)) {}
+Evaluator::Evaluator(const EntityLookup& lookup)
+    : lookup_(lookup),
+      principal_(Value::Entity(lookup.request().principal)),
+      action_(Value::Entity(lookup.request().action)),
+      resource_(Value::Entity(lookup.request().resource)) {}
 
 EvalResult Evaluator::Evaluate(const Expr& expr) const {
-  const Variables variables{.principal = principal_,
-                            .action = action_,
-                            .resource = resource_,
-                            .context = request_.context};
-  Evaluation evaluation(variables, request_, entities_);
+  Evaluation evaluation({principal_, action_, resource_, lookup_.request().context}, lookup_);
   Value slot = Value::Bool(false);
   const Value* value = evaluation.Evaluate(expr, slot);
   if (value == nullptr) {
     return std::unexpected(evaluation.TakeError());
   }
   return *value;
+}
+
+std::expected<bool, EvalError> Evaluator::Holds(const Expr& expr) const {
+  Evaluation evaluation({principal_, action_, resource_, lookup_.request().context}, lookup_);
+  Value slot = Value::Bool(false);
+  const Value* value = evaluation.EvaluateBool(expr, slot);
+  if (value == nullptr) {
+    return std::unexpected(evaluation.TakeError());
+  }
+  return *value->AsBool();
 }
 
 }  // namespace palyra::policy

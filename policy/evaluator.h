@@ -25,8 +25,40 @@ struct Request {
   std::shared_ptr<const Entity> event_entity = nullptr;
 };
 
-// The request's own entity or the store's; null where there is neither.
-const Entity* FindEntity(const EntityUid& uid, const Request& request, const EntityStore& entities);
+// The entities that a request asks about. Borrows both; thread-safe as long as they do not change.
+class EntityLookup {
+ public:
+  EntityLookup(const Request& request, const EntityStore& entities)
+      : request_(request),
+        entities_(entities),
+        principal_(FindAnywhere(request.principal)),
+        action_(FindAnywhere(request.action)),
+        resource_(FindAnywhere(request.resource)) {}
+
+  [[nodiscard]] const Request& request() const { return request_; }
+
+  // Of the request's variables; null where they do not exist.
+  [[nodiscard]] const Entity* principal() const { return principal_; }
+  [[nodiscard]] const Entity* action() const { return action_; }
+  [[nodiscard]] const Entity* resource() const { return resource_; }
+
+  // The request's own entity or the store's; null where there is neither.
+  [[nodiscard]] const Entity* Find(const EntityUid& uid) const {
+    if (uid == request_.principal) {
+      return principal_;
+    }
+    return uid == request_.resource ? resource_ : FindAnywhere(uid);
+  }
+
+ private:
+  [[nodiscard]] const Entity* FindAnywhere(const EntityUid& uid) const;
+
+  const Request& request_;
+  const EntityStore& entities_;
+  const Entity* principal_;
+  const Entity* action_;
+  const Entity* resource_;
+};
 
 struct EvalError {
   Span span;  // Of the expression that failed, in the source of its policy.
@@ -36,10 +68,12 @@ struct EvalError {
 
 using EvalResult = std::expected<Value, EvalError>;
 
-// Borrows both; thread-safe as long as they do not change.
+// Borrows what it is given; thread-safe as long as that does not change.
 class Evaluator {
  public:
-  Evaluator(const Request& request, const EntityStore& entities);
+  explicit Evaluator(const EntityLookup& lookup);
+  Evaluator(const Request& request, const EntityStore& entities)
+      : Evaluator(EntityLookup(request, entities)) {}
 
   // Short-circuits &&, || and if; everything else is strict, left to right. Recurses at most
   // `expr.height` deep. Allocates for messages of errors, and for sets and records that are made of
@@ -48,9 +82,11 @@ class Evaluator {
   // containsAny, nor for a record whose attribute is asked for on the spot.
   [[nodiscard]] EvalResult Evaluate(const Expr& expr) const;
 
+  // The same where a Bool has to come out; another value is an error.
+  [[nodiscard]] std::expected<bool, EvalError> Holds(const Expr& expr) const;
+
  private:
-  const Request& request_;
-  const EntityStore& entities_;
+  EntityLookup lookup_;
   Value principal_;
   Value action_;
   Value resource_;
@@ -77,26 +113,23 @@ class Operand {
 };
 
 // The operators on values, for partial evaluation too: an operator gives the same answer there.
-// `span` goes into the error. `request` lends only its event entity.
+// `span` goes into the error.
 EvalResult ApplyUnary(UnaryOp op, const Operand& operand, Span span);
 // Not built may be: the left side of contains, containsAll and containsAny, and the right side of
 // `in`, containsAll and containsAny.
 EvalResult ApplyBinary(BinaryOp op, const Operand& left, const Operand& right,
-                       const Request& request, const EntityStore& entities, Span span);
+                       const EntityLookup& lookup, Span span);
 EvalResult ApplyCall(Function function, std::span<const Value> args, Span span);
 EvalResult ApplyLike(const Value& text, const Pattern& pattern, Span span);
 EvalResult ApplyIsType(const Value& object, const std::string& type, Span span);
 
 // The attribute of a record or of an entity; null where there is none, or `object` is neither.
-const Value* FindAttr(const Value& object, const std::string& attr, const Request& request,
-                      const EntityStore& entities);
+const Value* FindAttr(const Value& object, const std::string& attr, const EntityLookup& lookup);
 // The error of `object.attr` where FindAttr gives null.
-EvalError MissingAttr(const Value& object, const std::string& attr, const Request& request,
-                      const EntityStore& entities, Span span);
-EvalResult ApplyGetAttr(const Value& object, const std::string& attr, const Request& request,
-                        const EntityStore& entities, Span span);
+EvalError MissingAttr(const Value& object, const std::string& attr, const EntityLookup& lookup,
+                      Span span);
 EvalResult ApplyHasAttr(const Value& object, std::span<const std::string> path,
-                        const Request& request, const EntityStore& entities, Span span);
+                        const EntityLookup& lookup, Span span);
 
 }  // namespace palyra::policy
 

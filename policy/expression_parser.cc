@@ -41,10 +41,9 @@ std::string NestingMessage() {
 
 }  // namespace
 
-ExprPtr ExpressionParser::Make(Span span, Expr::Node node) {
-  ExprPtr made = MakeExpr(span, std::move(node));
+ExprPtr ExpressionParser::CheckNesting(ExprPtr made) {
   if (made->height > kMaxNesting) {
-    tokens_.Report("parse-nesting", span, NestingMessage());
+    tokens_.Report("parse-nesting", made->span, NestingMessage());
     return nullptr;
   }
   return made;

@@ -65,13 +65,19 @@ class ExpressionParser {
   std::optional<Name> ParseName();
   std::optional<Pattern> ParsePattern();
   std::optional<std::string> ParseAttributeName(std::string_view what);
+  // The same, as it stands in the source.
+  std::optional<std::string_view> ParseBareName(std::string_view what);
   std::optional<std::vector<ExprPtr>> ParseList(TokenKind close, std::string_view place);
 
   bool CheckIdentifier(const Token& token);
   void ReportUnknownFunction(std::string_view name, Span span, bool as_method);
 
   // MakeExpr with the nesting limit; null past it.
-  ExprPtr Make(Span span, Expr::Node node);
+  template <typename OneNode>
+  ExprPtr Make(Span span, OneNode node) {
+    return CheckNesting(MakeExpr(span, std::move(node)));
+  }
+  ExprPtr CheckNesting(ExprPtr made);
 
   TokenStream& tokens_;
   int nesting_ = 0;

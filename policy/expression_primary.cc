@@ -121,7 +121,8 @@ ExprPtr ExpressionParser::ParseWord() {
     return nullptr;
   }
   if (name->is_entity) {
-    return Make(name->span, Literal{Value::Entity(EntityUid(name->path, name->id))});
+    return Make(name->span,
+                Literal{Value::Entity(EntityUid(std::move(name->path), std::move(name->id)))});
   }
   if (tokens_.At(TokenKind::kOpenParen)) {
     return ParseFunctionCall(*name);
@@ -239,19 +240,24 @@ bool ExpressionParser::CheckIdentifier(const Token& token) {
   return true;
 }
 
-std::optional<std::string> ExpressionParser::ParseAttributeName(std::string_view what) {
+std::optional<std::string_view> ExpressionParser::ParseBareName(std::string_view what) {
   if (!tokens_.At(TokenKind::kIdentifier)) {
     tokens_.ReportUnexpected(what);
     return std::nullopt;
   }
   const Token token = tokens_.Take();
-  return CheckIdentifier(token) ? std::optional(std::string(token.text)) : std::nullopt;
+  return CheckIdentifier(token) ? std::optional(token.text) : std::nullopt;
+}
+
+std::optional<std::string> ExpressionParser::ParseAttributeName(std::string_view what) {
+  const std::optional<std::string_view> name = ParseBareName(what);
+  return name ? std::optional<std::string>(*name) : std::nullopt;
 }
 
 std::optional<ExpressionParser::Name> ExpressionParser::ParseName() {
   Name name{.path = "", .is_entity = false, .id = "", .span = tokens_.current().span};
   while (true) {
-    std::optional<std::string> part = ParseAttributeName("a name");
+    const std::optional<std::string_view> part = ParseBareName("a name");
     if (!part) {
       return std::nullopt;
     }

@@ -40,15 +40,29 @@ constexpr std::array<uint8_t, 256> kFirstOperator = [] {
   return first;
 }();
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsIdentifierStart(char c) {
+constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool IsIdentifierStart(char c) {
   return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool IsIdentifierPart(char c) { return IsIdentifierStart(c) || IsDigit(c); }
+
+constexpr std::array<bool, 256> kIdentifierParts = [] {
+  std::array<bool, 256> parts{};
+  for (size_t byte = 0; byte < parts.size(); ++byte) {
+    const char c = static_cast<char>(byte);
+    parts[byte] = IsIdentifierStart(c) || IsDigit(c);
+  }
+  return parts;
+}();
+
+bool IsIdentifierPart(char c) { return kIdentifierParts[static_cast<unsigned char>(c)]; }
 
 template <typename Predicate>
 size_t RunLength(std::string_view text, Predicate predicate) {
-  return static_cast<size_t>(std::ranges::find_if_not(text, predicate) - text.begin());
+  size_t length = 0;
+  while (length < text.size() && predicate(text[length])) {
+    ++length;
+  }
+  return length;
 }
 
 size_t CharacterLength(std::string_view text) {
@@ -141,8 +155,9 @@ Token Lexer::MakeString() {
 Token Lexer::MakeOperator() {
   const std::string_view rest = text_.substr(at_);
   for (size_t i = kFirstOperator[static_cast<unsigned char>(rest[0])]; i < kOperators.size(); ++i) {
-    if (rest.starts_with(kOperators[i].text)) {
-      return Make(kOperators[i].kind, kOperators[i].text.size());
+    const std::string_view text = kOperators[i].text;
+    if (text[0] == rest[0] && (text.size() == 1 || (rest.size() > 1 && text[1] == rest[1]))) {
+      return Make(kOperators[i].kind, text.size());
     }
   }
   switch (rest[0]) {

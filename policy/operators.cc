@@ -66,13 +66,12 @@ EvalResult Compute(BinaryOp op, const Value& left, const Value& right, Span span
   return Value::Long(result);
 }
 
-EvalResult In(const Value& left, const Operand& right, const Request& request,
-              const EntityStore& entities, Span span) {
+EvalResult In(const Value& left, const Operand& right, const EntityLookup& lookup, Span span) {
   const EntityUid* uid = left.AsEntity();
   if (uid == nullptr) {
     return TypeError(span, "entity", left);
   }
-  const Entity* entity = FindEntity(*uid, request, entities);
+  const Entity* entity = lookup.Find(*uid);
   const auto is_in = [&](const EntityUid& ancestor) {
     return *uid == ancestor || (entity != nullptr && entity->ancestors.contains(ancestor));
   };
@@ -110,8 +109,8 @@ EvalResult SetOperation(BinaryOp op, const Operand& left, const Operand& right, 
                          : std::ranges::any_of(right.elements(), is_in_left));
 }
 
-EvalResult TagOperation(BinaryOp op, const Value& left, const Value& right, const Request& request,
-                        const EntityStore& entities, Span span) {
+EvalResult TagOperation(BinaryOp op, const Value& left, const Value& right,
+                        const EntityLookup& lookup, Span span) {
   const EntityUid* uid = left.AsEntity();
   if (uid == nullptr) {
     return TypeError(span, "entity", left);
@@ -120,7 +119,7 @@ EvalResult TagOperation(BinaryOp op, const Value& left, const Value& right, cons
   if (key == nullptr) {
     return TypeError(span, "string", right);
   }
-  const Entity* entity = FindEntity(*uid, request, entities);
+  const Entity* entity = lookup.Find(*uid);
   const Value* tag = entity == nullptr ? nullptr : entity->tags.Find(*key);
   if (op == BinaryOp::kHasTag) {
     return Value::Bool(tag != nullptr);
@@ -137,8 +136,7 @@ EvalResult TagOperation(BinaryOp op, const Value& left, const Value& right, cons
 // The record that `object` is, or that holds the attributes of the entity it is; null where that
 // entity does not exist.
 std::expected<const RecordValue*, EvalError> AttributesOf(const Value& object,
-                                                          const Request& request,
-                                                          const EntityStore& entities, Span span) {
+                                                          const EntityLookup& lookup, Span span) {
   if (const RecordValue* record = object.AsRecord()) {
     return record;
   }
@@ -146,16 +144,15 @@ std::expected<const RecordValue*, EvalError> AttributesOf(const Value& object,
   if (uid == nullptr) {
     return TypeError(span, "record or entity", object);
   }
-  const Entity* entity = FindEntity(*uid, request, entities);
+  const Entity* entity = lookup.Find(*uid);
   return entity == nullptr ? nullptr : &entity->attrs;
 }
 
 }  // namespace
 
-const Entity* FindEntity(const EntityUid& uid, const Request& request,
-                         const EntityStore& entities) {
-  const Entity* event = request.event_entity.get();
-  return event != nullptr && event->uid == uid ? event : entities.Find(uid);
+const Entity* EntityLookup::FindAnywhere(const EntityUid& uid) const {
+  const Entity* event = request_.event_entity.get();
+  return event != nullptr && event->uid == uid ? event : entities_.Find(uid);
 }
 
 std::span<const Value> Operand::elements() const {
@@ -189,7 +186,7 @@ EvalResult ApplyUnary(UnaryOp op, const Operand& operand, Span span) {
 }
 
 EvalResult ApplyBinary(BinaryOp op, const Operand& left, const Operand& right,
-                       const Request& request, const EntityStore& entities, Span span) {
+                       const EntityLookup& lookup, Span span) {
   switch (op) {
     case BinaryOp::kEqual:
       return Value::Bool(*left.value() == *right.value());
@@ -201,7 +198,7 @@ EvalResult ApplyBinary(BinaryOp op, const Operand& left, const Operand& right,
     case BinaryOp::kGreaterEqual:
       return Compare(op, *left.value(), *right.value(), span);
     case BinaryOp::kIn:
-      return In(*left.value(), right, request, entities, span);
+      return In(*left.value(), right, lookup, span);
     case BinaryOp::kAdd:
     case BinaryOp::kSubtract:
     case BinaryOp::kMultiply:
@@ -212,7 +209,7 @@ EvalResult ApplyBinary(BinaryOp op, const Operand& left, const Operand& right,
       return SetOperation(op, left, right, span);
     case BinaryOp::kGetTag:
     case BinaryOp::kHasTag:
-      return TagOperation(op, *left.value(), *right.value(), request, entities, span);
+      return TagOperation(op, *left.value(), *right.value(), lookup, span);
   }
   std::unreachable();
 }
@@ -233,19 +230,18 @@ EvalResult ApplyIsType(const Value& object, const std::string& type, Span span) 
   return Value::Bool(uid->type() == type);
 }
 
-const Value* FindAttr(const Value& object, const std::string& attr, const Request& request,
-                      const EntityStore& entities) {
+const Value* FindAttr(const Value& object, const std::string& attr, const EntityLookup& lookup) {
   if (const RecordValue* record = object.AsRecord()) {
     return record->Find(attr);
   }
   const EntityUid* uid = object.AsEntity();
-  const Entity* entity = uid == nullptr ? nullptr : FindEntity(*uid, request, entities);
+  const Entity* entity = uid == nullptr ? nullptr : lookup.Find(*uid);
   return entity == nullptr ? nullptr : entity->attrs.Find(attr);
 }
 
-EvalError MissingAttr(const Value& object, const std::string& attr, const Request& request,
-                      const EntityStore& entities, Span span) {
-  const auto attrs = AttributesOf(object, request, entities, span);
+EvalError MissingAttr(const Value& object, const std::string& attr, const EntityLookup& lookup,
+                      Span span) {
+  const auto attrs = AttributesOf(object, lookup, span);
   if (!attrs) {
     return attrs.error();
   }
@@ -256,18 +252,11 @@ EvalError MissingAttr(const Value& object, const std::string& attr, const Reques
                                              " has no attribute " + QuoteString(attr)};
 }
 
-EvalResult ApplyGetAttr(const Value& object, const std::string& attr, const Request& request,
-                        const EntityStore& entities, Span span) {
-  const Value* value = FindAttr(object, attr, request, entities);
-  return value != nullptr ? EvalResult(*value)
-                          : std::unexpected(MissingAttr(object, attr, request, entities, span));
-}
-
 EvalResult ApplyHasAttr(const Value& object, std::span<const std::string> path,
-                        const Request& request, const EntityStore& entities, Span span) {
+                        const EntityLookup& lookup, Span span) {
   const Value* at = &object;
   for (const std::string& attr : path) {
-    const auto attrs = AttributesOf(*at, request, entities, span);
+    const auto attrs = AttributesOf(*at, lookup, span);
     if (!attrs) {
       return std::unexpected(attrs.error());
     }

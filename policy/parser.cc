@@ -20,7 +20,8 @@ class PolicyParser {
  public:
   explicit PolicyParser(TokenStream& tokens) : tokens_(tokens), expressions_(tokens) {}
 
-  std::optional<Policy> Parse();
+  // Fills `policy`, which is new; false after an error.
+  bool Parse(Policy& policy);
 
  private:
   bool ParseAnnotation(std::vector<Annotation>& annotations);
@@ -52,30 +53,29 @@ class PolicyParser {
   ExpressionParser expressions_;
 };
 
-std::optional<Policy> PolicyParser::Parse() {
-  Policy policy{};
+bool PolicyParser::Parse(Policy& policy) {
   const Span start = tokens_.current().span;
   while (tokens_.At(TokenKind::kAt)) {
     if (!ParseAnnotation(policy.annotations)) {
-      return std::nullopt;
+      return false;
     }
   }
   if (!ParseEffect(policy.effect) || !ParseScopes(policy)) {
-    return std::nullopt;
+    return false;
   }
   while (tokens_.AtWord("when") || tokens_.AtWord("unless")) {
     if (!ParseCondition(policy.conditions)) {
-      return std::nullopt;
+      return false;
     }
   }
   if (!tokens_.At(TokenKind::kSemicolon)) {
     tokens_.ReportUnexpected("`when`, `unless` or `;`");
-    return std::nullopt;
+    return false;
   }
   tokens_.Take();
   policy.span = tokens_.SpanFrom(start);
-  policy.whole = policy.is_template() ? nullptr : WholeCondition(policy);
-  return policy;
+  policy.condition = Join(policy.span, policy.conditions);
+  return true;
 }
 
 bool PolicyParser::ParseAnnotation(std::vector<Annotation>& annotations) {
@@ -227,19 +227,26 @@ bool PolicyParser::ParseAction(Scope& scope) {
 
 bool PolicyParser::ParseCondition(std::vector<Condition>& conditions) {
   const Token word = tokens_.Take();
-  const std::string after = " after `" + std::string(word.text) + "`";
-  if (!tokens_.Expect(TokenKind::kOpenBrace, after)) {
+  const bool is_when = word.text == "when";
+  if (!tokens_.Expect(TokenKind::kOpenBrace, is_when ? " after `when`" : " after `unless`")) {
     return false;
   }
   ExprPtr body = expressions_.ParseExpr();
   if (body == nullptr || !tokens_.Expect(TokenKind::kCloseBrace, " after the condition")) {
     return false;
   }
-  conditions.push_back(
-      {.kind = word.text == "when" ? Condition::Kind::kWhen : Condition::Kind::kUnless,
-       .body = std::move(body),
-       .span = tokens_.SpanFrom(word.span)});
+  conditions.push_back({.kind = is_when ? Condition::Kind::kWhen : Condition::Kind::kUnless,
+                        .body = std::move(body),
+                        .span = tokens_.SpanFrom(word.span)});
   return true;
+}
+
+size_t CountSemicolons(std::string_view text) {
+  size_t count = 0;
+  for (size_t at = text.find(';'); at != std::string_view::npos; at = text.find(';', at + 1)) {
+    ++count;
+  }
+  return count;
 }
 
 }  // namespace
@@ -271,12 +278,11 @@ std::expected<std::vector<Policy>, std::vector<Diagnostic>> ParsePolicies(const 
   TokenStream tokens(source);
   std::vector<Policy> policies;
   // Growing step by step would move all policies again and again.
-  const auto semicolons = static_cast<size_t>(std::ranges::count(source->text(), ';'));
-  policies.reserve(std::min(semicolons, source->text().size() / kShortestPolicy.size()));
+  policies.reserve(
+      std::min(CountSemicolons(source->text()), source->text().size() / kShortestPolicy.size()));
   while (!tokens.At(TokenKind::kEnd) && tokens.diagnostics().size() < kMaxErrors) {
-    if (std::optional<Policy> policy = PolicyParser(tokens).Parse()) {
-      policies.push_back(*std::move(policy));
-    } else {
+    if (!PolicyParser(tokens).Parse(policies.emplace_back())) {
+      policies.pop_back();
       tokens.SkipPastSemicolon();
     }
   }

@@ -74,11 +74,11 @@ EntityUid UidOr(const PartialEntity& entity) {
 
 PartialEvaluator::PartialEvaluator(const PartialRequest& request, const EntityStore& entities)
     : request_(request),
-      entities_(entities),
       known_{.principal = UidOr(request.principal),
              .action = UidOr(request.action),
              .resource = UidOr(request.resource),
-             .context = Value::Record(request.context.fields())} {}
+             .context = Value::Record(request.context.fields())},
+      lookup_(known_, entities) {}
 
 // Null where this is not a variable that stands for an entity to come.
 const PartialEntity* PartialEvaluator::OpenEntity(const Expr& expr) const {
@@ -95,7 +95,7 @@ const PartialEntity* PartialEvaluator::OpenEntity(const Expr& expr) const {
 bool PartialEvaluator::IsOpenContext(const Expr& expr) const {
   const auto* reference = std::get_if<VariableRef>(&expr.node);
   return reference != nullptr && reference->variable == Variable::kContext &&
-         !request_.open_context.empty();
+         (request_.context_unknown || !request_.open_context.empty());
 }
 
 // Whether this is a constant entity whose data an entity to come may replace.
@@ -129,10 +129,13 @@ PartialEvaluator::AttrState PartialEvaluator::StateOf(const Expr& object,
       std::ranges::find(request_.open_attrs, std::pair(*uid, attr)) != request_.open_attrs.end()) {
     return {};
   }
-  if (const Value* found = FindAttr(*value, attr, known_, entities_)) {
+  if (const Value* found = FindAttr(*value, attr, lookup_)) {
     return {.presence = Presence::kKnown, .value = found};
   }
-  return is_context ? of_open(FindOpen(request_.open_context, attr)) : AttrState{Presence::kAbsent};
+  if (!is_context) {
+    return {.presence = Presence::kAbsent};
+  }
+  return request_.context_unknown ? AttrState{} : of_open(FindOpen(request_.open_context, attr));
 }
 
 // NOLINTNEXTLINE(readability-convert-member-functions-to-static): most overloads of Reduce are not.
@@ -193,7 +196,7 @@ ExprPtr PartialEvaluator::ReduceBinary(Span span, BinaryOp op, ExprPtr left, Exp
   const Value* left_value = ConstantOf(*left);
   const Value* right_value = ConstantOf(*right);
   if (left_value != nullptr && right_value != nullptr && !(asks_entity && IsWithheld(*left))) {
-    return FromResult(span, ApplyBinary(op, *left_value, *right_value, known_, entities_, span));
+    return FromResult(span, ApplyBinary(op, *left_value, *right_value, lookup_, span));
   }
   const ExprPtr known =
       op == BinaryOp::kIn ? ReduceIn(span, *left, *right) : ReduceEqual(span, op, *left, *right);
@@ -227,8 +230,8 @@ ExprPtr PartialEvaluator::ReduceIn(Span span, const Expr& left, const Expr& righ
   if (open == nullptr || !open->shape || value == nullptr || MayHold(*open, *value)) {
     return nullptr;
   }
-  return FromResult(span, ApplyBinary(BinaryOp::kIn, Value::Entity(UidOr(*open)), *value, known_,
-                                      entities_, span));
+  return FromResult(span,
+                    ApplyBinary(BinaryOp::kIn, Value::Entity(UidOr(*open)), *value, lookup_, span));
 }
 
 ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const And& node) {
@@ -298,7 +301,7 @@ ExprPtr PartialEvaluator::Reduce(const ExprPtr& expr, const GetAttr& node) {
   const bool is_context = IsOpenContext(*object);
   const Value* value = is_context ? &known_.context : ConstantOf(*object);
   if (state.presence == Presence::kAbsent && value != nullptr) {
-    EvalError error = MissingAttr(*value, node.attr, known_, entities_, expr->span);
+    EvalError error = MissingAttr(*value, node.attr, lookup_, expr->span);
     return ErrorAt(error.span, std::move(error.message));
   }
   return MakeExpr(expr->span, GetAttr{.object = std::move(object), .attr = node.attr});
@@ -325,9 +328,9 @@ ExprPtr PartialEvaluator::ReduceHas(Span span, ExprPtr object,
     }
     // A constant that has no attributes at all is an error.
     const Value* value = ConstantOf(*object);
-    return value == nullptr ? BoolAt(span, false)
-                            : FromResult(span, ApplyHasAttr(*value, std::span(&attr, 1), known_,
-                                                            entities_, span));
+    return value == nullptr
+               ? BoolAt(span, false)
+               : FromResult(span, ApplyHasAttr(*value, std::span(&attr, 1), lookup_, span));
   }
   if (path.size() == 1) {
     return BoolAt(span, true);

@@ -3,6 +3,7 @@
 #ifndef PALYRA_POLICY_PARTIAL_H_
 #define PALYRA_POLICY_PARTIAL_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,10 +16,16 @@
 
 namespace palyra::policy {
 
+struct Type;
+
 // An attribute or a context field whose value is to come.
 struct OpenAttr {
   std::string name;
   bool required = false;  // Surely there.
+  // What its value surely is, for OutcomesOf; null where nothing is known of that. Borrowed.
+  const Type* type = nullptr;
+  int64_t least = INT64_MIN;  // Of a Long.
+  int64_t most = INT64_MAX;
 };
 
 // What is known of an entity that comes with the request, as Request::event_entity does.
@@ -40,7 +47,8 @@ struct PartialRequest {
   PartialEntity action;
   PartialEntity resource;
   RecordValue context;                 // The fields that are known,
-  std::vector<OpenAttr> open_context;  // and those that may be there besides.
+  std::vector<OpenAttr> open_context;  // and those that may be there besides;
+  bool context_unknown = false;        // or any may be: `open_context` says nothing then.
   // Attributes whose value is to come, of entities of the store: what the store says of them is not
   // asked.
   std::vector<std::pair<EntityUid, std::string>> open_attrs;
@@ -50,6 +58,8 @@ struct PartialRequest {
 class PartialEvaluator {
  public:
   PartialEvaluator(const PartialRequest& request, const EntityStore& entities);
+  PartialEvaluator(const PartialEvaluator&) = delete;
+  PartialEvaluator& operator=(const PartialEvaluator&) = delete;
 
   // For every request that completes the partial one, the residual evaluates as `expr` does: to the
   // same value, or both fail. What depends on nothing that is to come has become a constant or an
@@ -68,8 +78,8 @@ class PartialEvaluator {
 
  private:
   const PartialRequest& request_;
-  const EntityStore& entities_;
   Request known_;  // What the operators ask: of its parts only those that are known matter.
+  EntityLookup lookup_;
   std::vector<Absence> absences_;
 
   enum class Presence : uint8_t { kOpen, kAbsent, kThere, kKnown };

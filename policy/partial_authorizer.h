@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "policy/authorizer.h"
+#include "policy/outcomes.h"
 #include "policy/partial.h"
 #include "policy/policy_set.h"
 
@@ -17,6 +18,7 @@ namespace palyra::policy {
 struct ResidualPolicy {
   size_t policy;     // Index into the PolicySet.
   ExprPtr residual;  // Scope and conditions; evaluates to a Bool or fails.
+  Outcomes outcomes;
 };
 
 // Each policy is in one of the lists, or is not satisfied whatever is to come.

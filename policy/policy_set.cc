@@ -34,7 +34,6 @@ Result<Policy> FillSlots(const Policy& policy_template, const SlotValues& values
   if (Result<void> filled = FillSlot("?resource", values.resource, policy.resource); !filled) {
     return std::unexpected(std::move(filled).error());
   }
-  policy.whole = WholeCondition(policy);
   return policy;
 }
 

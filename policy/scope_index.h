@@ -27,12 +27,13 @@ class ScopeIndex {
   // Calls `visit(i)` once for each policy i whose scope holds, in no particular order. Allocates
   // nothing.
   template <typename Visit>
-  void ForEachMatch(const Request& request, const EntityStore& entities, const Visit& visit) const {
-    const auto subject = [&](const EntityUid& uid) {
-      return Subject{.uid = uid, .entity = FindEntity(uid, request, entities)};
+  void ForEachMatch(const EntityLookup& lookup, const Visit& visit) const {
+    const Request& request = lookup.request();
+    const Subjects subjects = {
+        Subject{.uid = request.principal, .entity = lookup.principal()},
+        Subject{.uid = request.resource, .entity = lookup.resource()},
+        Subject{.uid = request.action, .entity = lookup.action()},
     };
-    const Subjects subjects = {subject(request.principal), subject(request.resource),
-                               subject(request.action)};
     Descend(root_, 0, subjects, visit);
   }
 

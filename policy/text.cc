@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 namespace palyra::policy {
@@ -10,6 +11,7 @@ namespace {
 
 constexpr uint32_t kMaxCodePoint = 0x10FFFF;
 constexpr uint32_t kReplacement = 0xFFFD;
+constexpr uint64_t kNotAscii = 0x8080'8080'8080'8080;  // The bits that ASCII does not set.
 
 bool IsSurrogate(uint32_t code_point) { return code_point >= 0xD800 && code_point <= 0xDFFF; }
 
@@ -99,6 +101,14 @@ EscapeResult ReadUnicodeEscape(std::string_view raw, size_t at) {
 // Whether this is not simply itself in a string.
 bool IsSpecial(char c) { return c == '\\' || c == '\r'; }
 
+// Where the next special character is, or the end.
+size_t FindSpecial(std::string_view raw, size_t at) {
+  while (at < raw.size() && !IsSpecial(raw[at])) {
+    ++at;
+  }
+  return at;
+}
+
 // The escape that begins with the special character at `at`.
 EscapeResult ReadEscape(std::string_view raw, size_t at) {
   if (raw[at] == '\r') {
@@ -160,6 +170,13 @@ bool IsUnsafeToShow(uint32_t code_point) {
 
 std::optional<size_t> FindInvalidUtf8(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
+    if (uint64_t eight = 0; at + sizeof(eight) <= text.size()) {
+      std::memcpy(&eight, text.data() + at, sizeof(eight));
+      if ((eight & kNotAscii) == 0) {
+        at += sizeof(eight);
+        continue;
+      }
+    }
     const auto lead = static_cast<unsigned char>(text[at]);
     if (lead < 0x80) {
       ++at;
@@ -209,19 +226,22 @@ size_t WhiteSpaceLength(std::string_view text) {
 }
 
 std::expected<std::string, EscapeError> Unescape(std::string_view raw) {
+  size_t at = FindSpecial(raw, 0);
+  if (at == raw.size()) {
+    return std::string(raw);
+  }
   std::string out;
   out.reserve(raw.size());
-  for (size_t at = 0; at < raw.size();) {
-    if (!IsSpecial(raw[at])) {
-      out += raw[at++];
-      continue;
-    }
+  out += raw.substr(0, at);
+  while (at < raw.size()) {
     const EscapeResult escaped = ReadEscape(raw, at);
     if (!escaped) {
       return std::unexpected(escaped.error());
     }
     AppendUtf8(out, escaped->code_point);
-    at += escaped->length;
+    const size_t plain = at + escaped->length;
+    at = FindSpecial(raw, plain);
+    out += raw.substr(plain, at - plain);
   }
   return out;
 }

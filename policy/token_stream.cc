@@ -5,35 +5,21 @@
 namespace palyra::policy {
 
 TokenStream::TokenStream(SourcePtr source) : source_(std::move(source)), lexer_(source_->text()) {
-  Take();
-  Take();
+  Advance();
+  Advance();
   taken_ = {};
 }
 
-Token TokenStream::Take() {
-  const Token taken = current_;
-  taken_ = taken.span;
+void TokenStream::Advance() {
+  taken_ = current_.span;
+  if (next_.kind == TokenKind::kInvalid) {
+    current_error_ = next_error_;
+  }
   current_ = next_;
-  current_error_ = next_error_;
   next_ = lexer_.Next();
-  next_error_ = lexer_.error();
-  return taken;
-}
-
-bool TokenStream::TakeIf(TokenKind kind) {
-  if (!At(kind)) {
-    return false;
+  if (next_.kind == TokenKind::kInvalid) {
+    next_error_ = lexer_.error();
   }
-  Take();
-  return true;
-}
-
-bool TokenStream::TakeIfWord(std::string_view word) {
-  if (!AtWord(word)) {
-    return false;
-  }
-  Take();
-  return true;
 }
 
 bool TokenStream::Expect(TokenKind kind, std::string_view place) {
@@ -74,7 +60,7 @@ void TokenStream::Report(std::string_view code, Span span, std::string message,
 
 void TokenStream::SkipPastSemicolon() {
   while (!At(TokenKind::kEnd) && !TakeIf(TokenKind::kSemicolon)) {
-    Take();
+    Advance();
   }
 }
 

@@ -28,9 +28,25 @@ class TokenStream {
   // The span from `start` to the end of the last token that was taken.
   [[nodiscard]] Span SpanFrom(Span start) const { return Cover(start, taken_); }
 
-  Token Take();
-  bool TakeIf(TokenKind kind);
-  bool TakeIfWord(std::string_view word);
+  Token Take() {
+    const Token taken = current_;
+    Advance();
+    return taken;
+  }
+  bool TakeIf(TokenKind kind) {
+    if (!At(kind)) {
+      return false;
+    }
+    Advance();
+    return true;
+  }
+  bool TakeIfWord(std::string_view word) {
+    if (!AtWord(word)) {
+      return false;
+    }
+    Advance();
+    return true;
+  }
 
   // Takes a token of this kind, or reports what stands there instead and returns false. `place`
   // ends the message: " after the scope".
@@ -49,11 +65,13 @@ class TokenStream {
   std::vector<Diagnostic> TakeDiagnostics() { return std::move(diagnostics_); }
 
  private:
+  void Advance();
+
   SourcePtr source_;
   Lexer lexer_;
   Token current_;
   Token next_;
-  std::string_view current_error_;  // Of the lexer, for a kInvalid token.
+  std::string_view current_error_;  // Of the lexer; stale where the token is not kInvalid.
   std::string_view next_error_;
   Span taken_;
   std::vector<Diagnostic> diagnostics_;

@@ -15,7 +15,7 @@ std::strong_ordering Order(std::string_view a, std::string_view b) { return a.co
 
 EntityUid::EntityUid(std::string type, std::string id) {
   const size_t hash = std::hash<std::string_view>{}(type) * 31 + std::hash<std::string_view>{}(id);
-  data_ = std::make_shared<const Data>(Data{std::move(type), std::move(id), hash});
+  data_ = std::make_shared<const Data>(std::move(type), std::move(id), hash);
 }
 
 bool EntityUid::HasNameOf(const EntityUid& other) const {

@@ -73,7 +73,8 @@ int Authorize(const AuthorizeOptions& options) {
 void PrintResidual(const policy::PolicySet& policies, const policy::ResidualPolicy& residual) {
   const policy::PlacedPolicy& placed = policies[residual.policy];
   const bool permits = placed.policy.effect == policy::Effect::kPermit;
-  Print(fmt::format("// {}\n{} (principal, action, resource)\nwhen {{ {} }};\n", placed.id,
+  Print(fmt::format("// {}{}\n{} (principal, action, resource)\nwhen {{ {} }};\n", placed.id,
+                    residual.outcomes.may_error ? ", which may fail" : "",
                     permits ? "permit" : "forbid", policy::ToCedar(*residual.residual)));
 }
 

@@ -8,6 +8,7 @@
 #include "cli/cedar/jsonl.h"
 #include "cli/cedar/text_verbs.h"
 #include "cli/cedar/verb_options.h"
+#include "cli/cedar/verb_output.h"
 
 namespace palyra::cli {
 namespace {
@@ -29,6 +30,16 @@ int EvaluateLines() {
 void AddCedarCommands(CLI::App& app, int& status) {
   CLI::App* cedar = app.add_subcommand("cedar", "parse, check and evaluate Cedar policies");
   cedar->require_subcommand(1);
+  cedar->fallthrough();
+  cedar
+      ->add_option_function<std::string>(
+          "-f,--error-format",
+          [](const std::string& format) {
+            if (format == "json") ComplainInJson();
+          },
+          "how to say what is wrong (human)")
+      ->check(CLI::IsMember({"human", "plain", "json"}))
+      ->envname("CEDAR_ERROR_FORMAT");
   AddAuthorizeVerbs(*cedar, status);
   AddTextVerbs(*cedar, status);
 

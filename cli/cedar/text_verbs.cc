@@ -168,6 +168,7 @@ void AddCheckParse(CLI::App& cedar, int& status) {
   auto options = std::make_shared<CheckOptions>();
   CLI::App* verb = cedar.add_subcommand("check-parse", "say whether these parse");
   AddPolicyOptions(*verb, options->policies);
+  AddLinksOption(*verb, options->policies);
   AddSchemaOptions(*verb, options->schema);
   verb->add_option("--entities", options->entities, "entities, as JSON")->type_name("FILE");
   verb->add_option("--expression", options->expression, "one expression")->type_name("TEXT");

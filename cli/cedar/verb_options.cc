@@ -208,7 +208,10 @@ Result<policy::PartialRequest> ReadPartialRequest(const RequestOptions& options,
                                    read("resource", parts->texts.resource, request.resource)}) {
     if (!done) return std::unexpected(done.error());
   }
-  if (parts->context == nullptr) return request;
+  if (parts->context == nullptr) {
+    request.context_unknown = true;
+    return request;
+  }
   const bool typed = schema != nullptr && request.action.uid;
   Result<policy::Value> context =
       typed ? policy::ContextFromJson(*parts->context, *schema, *request.action.uid)

@@ -16,6 +16,10 @@ void Print(std::string_view text);
 // kStatusFailure.
 int Complain(const Error& error);
 
+// From now on Complain writes {"message": …, "severity": "error"}, on one line. For the one option
+// that all verbs share, before any of them runs.
+void ComplainInJson();
+
 }  // namespace palyra::cli
 
 #endif  // PALYRA_CLI_CEDAR_VERB_OUTPUT_H_

@@ -162,7 +162,7 @@ class Compilation {
 
   ExprPtr Reduce(uint32_t number, const PartialRequest& request) {
     PartialEvaluator partial(request, EntitiesOf(number));
-    ExprPtr residual = partial.Residual(placed_[number]->policy.whole);
+    ExprPtr residual = partial.Residual(WholeCondition(placed_[number]->policy));
     NoteAbsences(number, partial.absences());
     return residual;
   }
@@ -323,7 +323,8 @@ class Compilation {
 
   void ReportFailing(uint32_t number, const Request& request, const std::string& where) {
     const PlacedPolicy& policy = *placed_[number];
-    const EvalResult result = Evaluator(request, EntitiesOf(number)).Evaluate(*policy.policy.whole);
+    const EvalResult result =
+        Evaluator(request, EntitiesOf(number)).Evaluate(*WholeCondition(policy.policy));
     const std::string why = result ? "its condition is not a bool" : result.error().message;
     Finding finding{
         .code = "LOW-ERROR",

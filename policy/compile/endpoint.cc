@@ -2,10 +2,12 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 
 #include "policy/ip.h"
+#include "policy/schema/types.h"
 
 namespace palyra::policy {
 
@@ -43,13 +45,17 @@ Entity EndpointEntity(const NetEvent& event) {
 }
 
 PartialEntity OpenEndpoint() {
-  const auto required = [](std::string_view name) {
-    return OpenAttr{.name = std::string(name), .required = true};
+  const auto required = [](std::string_view name, const Type& type) {
+    return OpenAttr{.name = std::string(name), .required = true, .type = &type};
   };
+  OpenAttr port = required(kPortAttr, kLongType);
+  port.least = 0;
+  port.most = UINT16_MAX;
   return {.uid = std::nullopt,
           .type = std::string(kEndpointType),
           .shape = EntityShape{
-              .attributes = {required(kAddressAttr), required(kPortAttr), required(kProtocolAttr)},
+              .attributes = {required(kAddressAttr, ExtensionTypeOf(ExtensionType::kIpaddr)),
+                             std::move(port), required(kProtocolAttr, kStringType)},
               .ancestor_types = {std::string(kDomainType)}}};
 }
 

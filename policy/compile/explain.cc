@@ -26,8 +26,8 @@ PolicyAnswer AnswerOf(const CompileInput& input, const LayerInput& layer, size_t
   return {.label = placed.Label(),
           .is_forbid = placed.policy.effect == Effect::kForbid,
           .asks = asks == nullptr ? "" : *asks,
-          .residual =
-              ToCedar(*PartialEvaluator(request, *layer.entities).Residual(placed.policy.whole)),
+          .residual = ToCedar(
+              *PartialEvaluator(request, *layer.entities).Residual(WholeCondition(placed.policy))),
           .error = std::move(error)};
 }
 

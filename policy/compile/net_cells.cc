@@ -117,7 +117,7 @@ class OpenPolicy {
         input_(input),
         layer_(layer) {
     PartialEvaluator partial(request_, *layer.entities);
-    const ExprPtr residual = partial.Residual(policy.policy.whole);
+    const ExprPtr residual = partial.Residual(WholeCondition(policy.policy));
     Constants constants;
     Collect(*residual, constants);
     std::vector<Point> points = {0};

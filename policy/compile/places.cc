@@ -32,9 +32,7 @@ class Expander {
       condition.body =
           MapExpr(condition.body, [this](const ExprPtr& part) { return Replace(part); });
     }
-    if (!policy.is_template()) {
-      policy.whole = WholeCondition(policy);
-    }
+    policy.condition = Join(policy.span, policy.conditions);
     return policy;
   }
 

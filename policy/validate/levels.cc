@@ -23,9 +23,9 @@ bool LevelChecker::IsEntity(const Expr& expr) const {
 void LevelChecker::ReportPast(uint32_t level, Span span) {
   if (level >= max_level_) {
     findings_.Add(FindingKind::kLevelExceeded, span,
-                  "this needs entities " + std::to_string(level + 1) +
-                      " steps from the request, and only " + std::to_string(max_level_) +
-                      " are allowed");
+                  "this needs level " + std::to_string(level + 1) +
+                      ", so many steps from entity to entity, and only " +
+                      std::to_string(max_level_) + " is allowed");
   }
 }
 

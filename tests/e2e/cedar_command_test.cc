@@ -95,6 +95,10 @@ TEST_F(CedarCommand, SaysByItsStatusHowItWent) {
        1,
        "permit (principal, action, resource);\n"},
       {"an unknown verb is misuse", {"frobnicate"}, 2, ""},
+      {"an unknown way to say what is wrong is misuse",
+       {"check-parse", "-p", "p.cedar", "-f", "verse"},
+       2,
+       ""},
   };
   for (const Row& row : rows) {
     const Ended ended = Run(row.arguments);
@@ -120,11 +124,29 @@ TEST_F(CedarCommand, AnswersAPartOfARequest) {
   EXPECT_TRUE(allowed.output.contains("ALLOW\n")) << Describe(allowed);
   const Ended denied = with({"-r", R"(User::"x")"});
   EXPECT_EQ(denied.status, 2) << "whoever it is" << Describe(denied);
+  const Ended no_context =
+      Run({"partially-authorize", "-p", "p.cedar", "--entities", "e.json", "-a", R"(Action::"go")",
+           "-l", R"(User::"a")", "-r", R"(User::"b")"});
+  EXPECT_EQ(no_context.status, 0) << Describe(no_context);
+  EXPECT_TRUE(no_context.output.contains("// friends, which may fail\npermit"))
+      << "a context that is not given is to come" << Describe(no_context);
   const Ended unknown = with({"-l", R"(User::"a")"});
   EXPECT_EQ(unknown.status, 0) << Describe(unknown);
   EXPECT_TRUE(unknown.output.contains("UNKNOWN\n")) << Describe(unknown);
   EXPECT_TRUE(unknown.output.contains("// never\nforbid (principal, action, resource)\n"))
       << Describe(unknown);
+}
+
+TEST_F(CedarCommand, SaysWhatIsWrongInJsonWhereAskedTo) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"check-parse", "--expression", "1 +", "--error-format", "json"},
+        std::vector<std::string>{"-f", "json", "check-parse", "--expression", "1 +"}}) {
+    const Ended ended = Run(arguments);
+    EXPECT_EQ(ended.status, 1) << Describe(ended);
+    EXPECT_TRUE(ended.error_output.starts_with(R"({"message":"expression:1:4: error: expected)"))
+        << Describe(ended);
+    EXPECT_TRUE(ended.error_output.ends_with("\",\"severity\":\"error\"}\n")) << Describe(ended);
+  }
 }
 
 TEST_F(CedarCommand, TranslationsLeadBack) {

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "policy/compile/compiler.h"
+#include "policy/compile/endpoint.h"
+#include "policy/outcomes.h"
 #include "tests/unit/policy/compile_fixture.h"
 
 namespace palyra::policy {
@@ -257,6 +259,47 @@ TEST(CompilerRefusalTest, OrdinaryPoliciesHaveNoWarning) {
                           .Compile();
   ASSERT_TRUE(output);
   EXPECT_THAT(output->warnings, IsEmpty());
+}
+
+// The compiler tries every flow; the outcomes of the residual come from types and bounds alone.
+TEST(Refusal, ForbidsThatFailAreThoseWhoseResidualMayError) {
+  const struct {
+    const char* condition;
+    bool fails;
+  } cases[] = {
+      {"resource.port * 65536 > 7", false},
+      {"resource.port * 200000000000000 > 7", true},
+      {"resource.port < 100 && 1", true},
+      {"resource.port + principal.port == 8444", false},
+      {"resource.port < 70000 || resource.port * 200000000000000 > 7", false},
+      {"resource.port > 70000 && resource.protocol < 1", false},
+      {"resource.port - 9223372036854775807 < 0", false},
+      {"resource.port + 9223372036854775807 > 0", true},
+      {"resource.address.isInRange(principal.net)", false},
+      {"resource.protocol like \"udp*\"", false},
+      {"resource.address like \"udp*\"", true},
+      {"principal.hosts.contains(resource.address)", false},
+      {"-resource.port < 0", false},
+      {"resource.protocol == \"tcp\" && resource.port < \"9\"", true},
+      {"if resource.port == 1 then resource.port else resource.protocol == \"tcp\"", true},
+  };
+  for (const auto& c : cases) {
+    const CompileFixture fixture("forbid (principal, action, resource) when { " +
+                                 std::string(c.condition) + " };");
+    const auto output = fixture.Compile();
+    EXPECT_EQ(!output && output.error()[0].code == "LOW-ERROR", c.fails) << c.condition;
+    EXPECT_TRUE(c.fails || output) << c.condition;
+    const PartialRequest request{.principal = {.uid = fixture.input().principal},
+                                 .action = {.uid = ActionUid(NetAction::kConnect)},
+                                 .resource = OpenEndpoint(),
+                                 .context = {},
+                                 .open_context = {},
+                                 .open_attrs = {}};
+    const LayerInput& layer = fixture.input().layers[0];
+    const ExprPtr residual = PartialEvaluator(request, *layer.entities)
+                                 .Residual(WholeCondition(layer.policies->policies()[0].policy));
+    EXPECT_EQ(MayError(*residual, request), c.fails) << c.condition;
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "policy/partial_authorizer.h"
+#include "policy/schema/types.h"
 #include "tests/unit/policy/parse_helpers.h"
 
 namespace palyra::policy {
@@ -32,7 +33,9 @@ const PartialRequest& TheRequest() {
                                                        {.name = "label"}},
                                         .ancestor_types = {"Folder"}}},
       .context = RecordValue({{"now", Value::Long(12)}}),
-      .open_context = {{.name = "port", .required = true}, {.name = "user"}},
+      .open_context =
+          {{.name = "port", .required = true, .type = &kLongType, .least = 0, .most = 65535},
+           {.name = "user"}},
       .open_attrs = {{EntityUid("U", "bob"), "level"}}};
   return kRequest;
 }
@@ -114,6 +117,12 @@ constexpr const char* kNo = "forbid (principal, action, resource);";
 constexpr const char* kMaybeYes =
     "permit (principal, action, resource) when { context.port == 1 };";
 constexpr const char* kMaybeNo = "forbid (principal, action, resource) when { context.port == 1 };";
+constexpr const char* kFailsOrNot =
+    "forbid (principal, action, resource) when { context.port == 1 && 1 };";
+constexpr const char* kFailsOrNotYes =
+    "permit (principal, action, resource) when { context.port == 1 && 1 };";
+constexpr const char* kAlways =
+    "permit (principal, action, resource) when { context.port < 70000 };";
 constexpr const char* kFails = "forbid (principal, action, resource) when { 1 };";
 
 TEST(PartialAuthorizer, DecidesAsSoonAsNothingToComeCanChangeIt) {
@@ -132,6 +141,10 @@ TEST(PartialAuthorizer, DecidesAsSoonAsNothingToComeCanChangeIt) {
       {std::string(kMaybeYes) + kNo, Decision::kDeny},
       {std::string(kMaybeYes) + kFails, std::nullopt},
       {std::string(kYes) + kFails, Decision::kAllow},
+      // Residuals that fail for some of what is to come, and hold for nothing.
+      {std::string(kYes) + kFailsOrNot, Decision::kAllow},
+      {kFailsOrNotYes, Decision::kDeny},
+      {std::string(kMaybeYes) + kAlways, Decision::kAllow},
   };
   for (const auto& c : cases) {
     const PolicySet policies = MustParsePolicies(c.policies);
@@ -152,6 +165,14 @@ TEST(PartialAuthorizer, ListsEachPolicyOnce) {
   EXPECT_EQ(response.residuals[0].policy, 2U);
   EXPECT_EQ(ToCedar(*response.residuals[0].residual), "context.port == 1");
   EXPECT_EQ(response.residuals[1].policy, 3U);
+}
+
+// The types of the attributes of a Split.
+const Type* TypeOf(std::string_view name) {
+  static TypeArena arena;
+  static const Type kEntity(TypeKind::kEntity);
+  static const Type* const kRecord = arena.AddRecord({{"n", &kLongType, true}});
+  return name == "n" ? &kLongType : name == "e" ? &kEntity : kRecord;
 }
 
 // Random conditions, a request, and what of it is to come.
@@ -249,6 +270,8 @@ class Split {
     }
   }
 
+  const Type* MaybeType(std::string_view name) { return Below(3) == 0 ? nullptr : TypeOf(name); }
+
   RecordValue Attrs() {
     std::vector<RecordValue::Field> fields;
     for (const char* name : {"n", "e", "r"}) {
@@ -304,7 +327,7 @@ class Split {
       const Value* value = all.Find(name);
       if (Below(3) == 0) {
         partial.open_context.push_back(
-            {.name = name, .required = value != nullptr && Below(2) == 0});
+            {.name = name, .required = value != nullptr && Below(2) == 0, .type = MaybeType(name)});
       } else if (value != nullptr) {
         known.emplace_back(name, *value);
       }
@@ -327,7 +350,8 @@ class Split {
     for (const char* name : {"n", "e", "r"}) {
       const bool there = attrs.Find(name) != nullptr;
       if (there || Below(2) == 0) {
-        shape.attributes.push_back({.name = name, .required = there && Below(2) == 0});
+        shape.attributes.push_back(
+            {.name = name, .required = there && Below(2) == 0, .type = MaybeType(name)});
       }
     }
     partial.resource.shape = std::move(shape);
@@ -364,6 +388,7 @@ std::vector<Outcome> Completed(const PartialResponse& response, const Split& spl
 TEST(PartialAuthorizer, ResidualsOnTheRestGiveTheWholeAnswer) {
   size_t decided = 0;
   size_t residuals = 0;
+  size_t sure = 0;
   size_t outcomes[3] = {};
   for (unsigned seed = 0; seed < 4000; ++seed) {
     const Split split(seed);
@@ -372,7 +397,8 @@ TEST(PartialAuthorizer, ResidualsOnTheRestGiveTheWholeAnswer) {
         PartiallyAuthorize(policies, split.partial, split.partial_entities);
     const std::vector<Outcome> completed = Completed(partial, split, policies.size());
     for (size_t i = 0; i < policies.size(); ++i) {
-      const Outcome whole = OutcomeOf(*policies[i].policy.whole, split.request, split.entities);
+      const Outcome whole =
+          OutcomeOf(*WholeCondition(policies[i].policy), split.request, split.entities);
       ASSERT_EQ(completed[i], whole) << "seed " << seed << ", policy " << i << "\n" << split.text;
       ++outcomes[static_cast<size_t>(whole)];
     }
@@ -382,9 +408,18 @@ TEST(PartialAuthorizer, ResidualsOnTheRestGiveTheWholeAnswer) {
       ++decided;
     }
     residuals += partial.residuals.size();
+    for (const ResidualPolicy& residual : partial.residuals) {
+      const Outcome outcome = completed[residual.policy];
+      ASSERT_TRUE(outcome == Outcome::kError       ? residual.outcomes.may_error
+                  : outcome == Outcome::kSatisfied ? residual.outcomes.may_be_true
+                                                   : residual.outcomes.may_be_false)
+          << "seed " << seed << ": " << ToCedar(*residual.residual);
+      sure += residual.outcomes.may_error ? 0 : 1;
+    }
   }
   EXPECT_GT(decided, 400U);
   EXPECT_GT(residuals, 4000U);
+  EXPECT_GT(sure, 1000U) << "of the residuals that cannot fail";
   EXPECT_THAT(outcomes, testing::Each(testing::Gt(2000U)));
 }
 
