@@ -132,8 +132,9 @@ int Diff(PolicyRunOptions options, const std::string& before, const std::string&
   for (const policy::RuleChange& change : changes) {
     std::string places;
     for (const std::string& place : change.places) places += fmt::format("\n    {}", place);
-    Print(fmt::format("{} -> {}: {}{}{}\n", policy::VerdictName(change.before),
+    Print(fmt::format("{} -> {}: {}{}{}{}\n", policy::VerdictName(change.before),
                       policy::VerdictName(change.after), change.events, places,
+                      change.exceptions ? "\n    but not all that match" : "",
                       change.more ? "\n    and others like these" : ""));
   }
   if (changes.empty()) Print("no event is decided differently\n");
@@ -190,7 +191,8 @@ void AddPolicyCommands(CLI::App& app, int& status) {
 
   CLI::App* explain =
       AddVerb(*policy, "explain", "why an event is allowed, asked or denied", arguments);
-  explain->add_option("--policy", arguments->options.paths, "policy files or directories");
+  explain->add_option("--policy", arguments->options.paths, "policy files or directories")
+      ->allow_extra_args(false);
   explain->add_option("EVENT", arguments->words, "as net.connect tcp 192.0.2.1:443, file.read /etc")
       ->required();
   explain->callback([=, &status] { status = Explain(arguments->options, arguments->words); });

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -57,6 +58,7 @@ class JointStates {
   struct Seen {
     std::string text;
     bool only = true;  // No other text leads there.
+    std::optional<Joint> from = std::nullopt;
   };
 
   JointStates(const Automaton& before, const Automaton& after)
@@ -67,6 +69,7 @@ class JointStates {
     while (!queue.empty() && !overflown_) {
       const Joint joint = queue.front();
       queue.pop_front();
+      order_.push_back(joint);
       if (IsSink(joint)) {
         continue;
       }
@@ -80,14 +83,25 @@ class JointStates {
           continue;
         }
         entry->second = {.text = from.text + static_cast<char>(bytes_[i]),
-                         .only = from.only && weights[i] == 1};
+                         .only = from.only && weights[i] == 1,
+                         .from = joint};
         queue.push_back(next);
         overflown_ = seen_.size() > kMostStates;
       }
     }
+    for (const Joint& joint : order_) {
+      Seen& seen = seen_.at(joint);
+      seen.only = seen.only && (!seen.from || seen_.at(*seen.from).only);
+    }
   }
 
-  [[nodiscard]] const std::map<Joint, Seen>& seen() const { return seen_; }
+  // Shorter texts first.
+  [[nodiscard]] const std::vector<Joint>& order() const { return order_; }
+  [[nodiscard]] const Seen& At(const Joint& joint) const { return seen_.at(joint); }
+  // Where bytes lead that no edge of either state is for.
+  [[nodiscard]] Joint FallbackOf(const Joint& joint) const {
+    return {.before = before_.FallbackOf(joint.before), .after = after_.FallbackOf(joint.after)};
+  }
   [[nodiscard]] bool overflown() const { return overflown_; }
   [[nodiscard]] bool IsSink(const Joint& joint) const {
     return before_.IsSink(joint.before) && after_.IsSink(joint.after);
@@ -98,6 +112,7 @@ class JointStates {
   const Automaton& after_;
   std::vector<unsigned char> bytes_;
   std::map<Joint, Seen> seen_;
+  std::vector<Joint> order_;
   bool overflown_ = false;
 
   // How many bytes each of `bytes_` stands for.
@@ -151,14 +166,78 @@ Verdict VerdictAt(const NameRules& rules, uint32_t state, const NameEvent& event
   return rules.leaves.at(leaf + FlagOf(rules, event)).verdict;
 }
 
-void AppendPlace(RuleChange& change, const JointStates::Seen& seen, bool is_sink) {
-  change.more = change.more || !seen.only;
-  if (change.places.size() >= kMostPlaces) {
-    change.more = true;
-    return;
+// The changes for one flag.
+class FlagChanges {
+ public:
+  FlagChanges(const NameRules& before, const NameRules& after, const JointStates& joints,
+              const NameEvent& event)
+      : before_(before), after_(after), joints_(joints), event_(event) {
+    const bool has_names = ResourceTypeOf(after.action) != kProcessType;
+    for (const Joint& joint : joints.order()) {
+      if (has_names || joint == Joint{}) {
+        Look(joint, has_names);
+      }
+    }
   }
-  change.places.push_back(PlaceText(seen.text) + (is_sink ? "*" : ""));
-}
+
+  std::vector<RuleChange> Take() {
+    std::vector<RuleChange> changes;
+    for (auto& [verdicts, change] : changes_) {
+      std::ranges::sort(change.places);
+      changes.push_back(std::move(change));
+    }
+    return changes;
+  }
+
+ private:
+  using Verdicts = std::pair<Verdict, Verdict>;
+
+  const NameRules& before_;
+  const NameRules& after_;
+  const JointStates& joints_;
+  const NameEvent& event_;
+  std::map<Verdicts, RuleChange> changes_;
+  std::map<Joint, Verdicts> covered_;  // By a place with a last * that leads there.
+
+  [[nodiscard]] Verdicts At(const Joint& joint) const {
+    return {VerdictAt(before_, joint.before, event_), VerdictAt(after_, joint.after, event_)};
+  }
+
+  void Look(const Joint& joint, bool has_names) {
+    const JointStates::Seen& seen = joints_.At(joint);
+    const Verdicts verdicts = At(joint);
+    if (const auto above = seen.from ? covered_.find(*seen.from) : covered_.end();
+        above != covered_.end()) {
+      const Verdicts by = above->second;
+      covered_.emplace(joint, by);
+      if (by == verdicts) {
+        return;
+      }
+    }
+    if (verdicts.first == verdicts.second) {
+      return;
+    }
+    RuleChange& change = changes_[verdicts];
+    change.before = verdicts.first;
+    change.after = verdicts.second;
+    change.events = EventsText(event_);
+    change.more = change.more || joints_.overflown() || (has_names && !seen.only);
+    if (!has_names) {
+      return;
+    }
+    const Joint next = joints_.FallbackOf(joint);
+    const bool goes_on = At(next) == verdicts && At(joints_.FallbackOf(next)) == verdicts;
+    if (goes_on && !joints_.IsSink(joint)) {
+      covered_[joint] = verdicts;
+      change.exceptions = true;
+    }
+    if (change.places.size() < kMostPlaces) {
+      change.places.push_back(PlaceText(seen.text) + (goes_on ? "*" : ""));
+    } else {
+      change.more = true;
+    }
+  }
+};
 
 }  // namespace
 
@@ -170,28 +249,9 @@ void AppendNameChanges(const NameRules& before, const NameRules& after,
   const JointStates joints(before.automaton, after.automaton);
   std::set<std::string> digests(before.digests.begin(), before.digests.end());
   digests.insert(after.digests.begin(), after.digests.end());
-  const bool has_names = ResourceTypeOf(after.action) != kProcessType;
   for (const NameEvent& event : FlagEvents(after.action, {digests.begin(), digests.end()})) {
-    std::map<std::pair<Verdict, Verdict>, RuleChange> by_verdicts;
-    for (const auto& [joint, seen] : joints.seen()) {
-      const bool is_start = joint == Joint{};
-      const std::pair verdicts(VerdictAt(before, joint.before, event),
-                               VerdictAt(after, joint.after, event));
-      if (verdicts.first == verdicts.second || (!has_names && !is_start)) {
-        continue;
-      }
-      RuleChange& change = by_verdicts[verdicts];
-      change.before = verdicts.first;
-      change.after = verdicts.second;
-      change.events = EventsText(event);
-      change.more = change.more || joints.overflown();
-      if (has_names) {
-        AppendPlace(change, seen, joints.IsSink(joint));
-      }
-    }
-    for (auto& [verdicts, change] : by_verdicts) {
-      std::ranges::sort(change.places);
-      const auto is_known = [&, &change = change](const RuleChange& other) {
+    for (RuleChange& change : FlagChanges(before, after, joints, event).Take()) {
+      const auto is_known = [&](const RuleChange& other) {
         return other.events == ActionName(after.action) && other.before == change.before &&
                other.after == change.after && other.places == change.places &&
                other.more == change.more;
