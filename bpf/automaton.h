@@ -36,24 +36,25 @@ struct automaton_walk {
 	__u32 state; /* with PALYRA_SINK */
 };
 
-/* Owner in the low half, next in the high one. */
-static __always_inline __u64 load_entry(const struct palyra_arena *arena, __u32 index)
+static __always_inline const struct palyra_entry *entry_at(const struct palyra_arena *arena,
+							   __u32 offset)
 {
-	__u64 masked = index;
+	__u64 masked = offset;
 
-	asm volatile("%0 &= %1" : "+r"(masked) : "i"(PALYRA_AUTOMATA_ENTRIES - 1));
-	return load_word(&arena->entries[masked]);
+	asm volatile("%0 &= %1" : "+r"(masked) : "i"(sizeof(struct palyra_arena) - sizeof(__u64)));
+	return (const void *)arena + masked;
 }
 
 /* A sink owns nothing, and its flag makes it differ from whatever it finds. */
 static __always_inline __u32 automaton_step(const struct palyra_arena *arena,
 					    const __u8 *byte_classes, __u32 state, __u8 byte)
 {
-	__u64 entry = load_entry(arena, state + byte_classes[byte]);
+	const struct palyra_entry *entry =
+		entry_at(arena, state + byte_classes[byte] * sizeof(struct palyra_entry));
 
-	if ((__u32)entry != state)
-		entry = load_entry(arena, state);
-	return entry >> 32;
+	if (entry->owner != state)
+		entry = entry_at(arena, state);
+	return entry->next;
 }
 
 #define WORD_BYTES 8
@@ -153,7 +154,7 @@ static __always_inline enum palyra_judged judge_text(__u32 automaton,
 		bpf_loop((walk.end - walk.first + WORD_BYTES - 1) / WORD_BYTES, walk_word, &walk,
 			 0);
 	*state = walk.state & ~PALYRA_SINK;
-	*text_class = (__u32)load_entry(arena, walk.state) & ~PALYRA_HEAD;
+	*text_class = entry_at(arena, walk.state)->owner & ~PALYRA_HEAD;
 	return PALYRA_JUDGED;
 }
 

@@ -12,6 +12,7 @@ using policy::Automaton;
 
 constexpr uint32_t kNoState = ~0U;
 constexpr uint32_t kHeader = PALYRA_AUTOMATON_HEADER;
+constexpr uint32_t kEntryBytes = sizeof(palyra_entry);
 constexpr size_t kEntriesForImage = PALYRA_AUTOMATA_ENTRIES - 1 - kHeader;
 
 static_assert(sizeof(palyra_automaton) % sizeof(palyra_entry) == 0);
@@ -114,9 +115,9 @@ Result<AutomatonImage> AutomatonImage::Pack(const Automaton& automaton) {
   const std::vector<uint32_t> place = placing.Run();
   if (placing.size() > kEntriesForImage) return refuse(placing.size());
 
-  const auto index = [&](uint32_t state) { return kHeader + place[state]; };
+  const auto offset = [&](uint32_t state) { return (kHeader + place[state]) * kEntryBytes; };
   const auto reference = [&](uint32_t state) {
-    return index(state) | (automaton.IsSink(state) ? PALYRA_SINK : 0U);
+    return offset(state) | (automaton.IsSink(state) ? PALYRA_SINK : 0U);
   };
   AutomatonImage image;
   image.entries_.assign(placing.size(), {.owner = PALYRA_FREE, .next = 0});
@@ -126,7 +127,7 @@ Result<AutomatonImage> AutomatonImage::Pack(const Automaton& automaton) {
     image.entries_[place[state]] = {.owner = PALYRA_HEAD | automaton.ClassAt(state),
                                     .next = reference(automaton.FallbackOf(state))};
     for (const Automaton::Edge& edge : automaton.EdgesOf(state)) {
-      image.entries_[place[state] + edge.symbol] = {.owner = index(state),
+      image.entries_[place[state] + edge.symbol] = {.owner = offset(state),
                                                     .next = reference(edge.next)};
     }
   }
@@ -138,21 +139,22 @@ Result<AutomatonImage> AutomatonImage::Pack(const Automaton& automaton) {
 
 void AutomatonImage::WriteTo(std::span<palyra_entry> arena, uint32_t place) const {
   palyra_automaton header = header_;
-  header.start += place;
+  const uint32_t base = place * kEntryBytes;
+  header.start += base;
   std::memcpy(&arena[place], &header, sizeof(header));
   const std::span<palyra_entry> target = arena.subspan(place + kHeader, entries_.size());
   for (size_t i = 0; i < entries_.size(); ++i) {
     palyra_entry entry = entries_[i];
     if (entry.owner != PALYRA_FREE) {
-      entry.next += place;
-      if ((entry.owner & PALYRA_HEAD) == 0) entry.owner += place;
+      entry.next += base;
+      if ((entry.owner & PALYRA_HEAD) == 0) entry.owner += base;
     }
     target[i] = entry;
   }
 }
 
-uint32_t AutomatonImage::StateAt(uint32_t entry, uint32_t place) const {
-  return state_at_.at(entry - place - kHeader);
+uint32_t AutomatonImage::StateAt(uint32_t offset, uint32_t place) const {
+  return state_at_.at(offset / kEntryBytes - place - kHeader);
 }
 
 }  // namespace palyra::engine

@@ -27,8 +27,8 @@ class AutomatonImage {
   // Nobody may be walking there. `place` is at least 1, and all of it lies within `arena`.
   void WriteTo(std::span<palyra_entry> arena, uint32_t place) const;
 
-  // The state's number in the automaton, of the entry that a program says is the state.
-  [[nodiscard]] uint32_t StateAt(uint32_t entry, uint32_t place) const;
+  // The number in the automaton of what is a state, without PALYRA_SINK, to programs.
+  [[nodiscard]] uint32_t StateAt(uint32_t offset, uint32_t place) const;
 
  private:
   AutomatonImage() = default;

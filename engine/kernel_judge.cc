@@ -115,7 +115,7 @@ Result<KernelJudge::TextAnswer> KernelJudge::AskText(uint32_t automaton, std::st
   if (!ran) return std::unexpected(ran.error());
   return TextAnswer{.judged = state_->judgement->judged,
                     .text_class = state_->judgement->text_class,
-                    .entry = state_->judgement->state};
+                    .state = state_->judgement->state};
 }
 
 Result<std::chrono::nanoseconds> KernelJudge::TimeText(uint32_t automaton, std::string_view text,

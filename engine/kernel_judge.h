@@ -35,7 +35,7 @@ class KernelJudge {
   struct TextAnswer {
     palyra_judged judged;
     uint32_t text_class;  // These two mean something where judged is PALYRA_JUDGED.
-    uint32_t entry;       // For AutomatonImage::StateAt().
+    uint32_t state;       // For AutomatonImage::StateAt().
   };
   Result<TextAnswer> AskText(uint32_t automaton, std::string_view text);
 

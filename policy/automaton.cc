@@ -38,8 +38,9 @@ class CanonicalForm {
     number_of(block_of_[0]);
     std::vector<SparseDfa::Edge> edges;
     // Grows as it is read.
-    for (size_t next = 0; next != queue.size(); ++next) {
-      const uint32_t block = queue[next];
+    size_t next = 0;
+    while (next < queue.size()) {
+      const uint32_t block = queue[next++];
       const SparseDfa::State& state = dfa_.states[member_[block]];
       form.states.push_back({.text_class = state.text_class,
                              .fallback = number_of(block_of_[state.fallback]),

@@ -35,7 +35,7 @@ class Walker {
   [[nodiscard]] uint32_t StateAfter(std::string_view text) const {
     uint32_t state = header_.start;
     for (const char c : text) {
-      const uint32_t entry = state & ~PALYRA_SINK;
+      const size_t entry = EntryOf(state);
       const size_t edge = entry + header_.byte_classes[static_cast<unsigned char>(c)];
       state = arena_.at(edge).owner == state ? arena_.at(edge).next : arena_.at(entry).next;
     }
@@ -47,11 +47,13 @@ class Walker {
     return image_.StateAt(state & ~PALYRA_SINK, place_);
   }
   [[nodiscard]] uint32_t ClassAt(uint32_t state) const {
-    return arena_.at(state & ~PALYRA_SINK).owner & ~PALYRA_HEAD;
+    return arena_.at(EntryOf(state)).owner & ~PALYRA_HEAD;
   }
   [[nodiscard]] const palyra_automaton& header() const { return header_; }
 
  private:
+  static size_t EntryOf(uint32_t state) { return (state & ~PALYRA_SINK) / sizeof(palyra_entry); }
+
   const AutomatonImage& image_;
   uint32_t place_;
   std::vector<palyra_entry> arena_;

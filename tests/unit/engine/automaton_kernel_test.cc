@@ -51,7 +51,7 @@ class AutomatonKernelTest : public testing::Test {
       return testing::AssertionFailure() << "judged " << int{answer.judged} << " of " << text;
     }
     const uint32_t state = automaton.StateAfter(Automaton::kStart, text);
-    if (image.StateAt(answer.entry, place) != state) {
+    if (image.StateAt(answer.state, place) != state) {
       return testing::AssertionFailure() << "another state after \"" << text << '"';
     }
     if (answer.text_class != automaton.ClassAt(state)) {
