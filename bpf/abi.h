@@ -30,6 +30,7 @@
 #define PALYRA_MAX_ROWS (1 << 18)
 #define PALYRA_MAX_REASONS (1 << 18)
 #define PALYRA_MAX_RINGS 1024
+#define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
 
 enum palyra_verdict : __u8 {
@@ -158,6 +159,68 @@ struct palyra_reason {
 /* Map `ring_owners`: index into `rings` -> cgroup id of the run whose supervisor reads it. */
 struct palyra_ring_owner {
 	__u64 run;
+};
+
+/*
+ * Array `automata`: one value, in which all automata lie. User space shares its memory, gives each
+ * automaton a place that no other has, writes it, and only then lets a program know of it.
+ *
+ * A state is the index of an entry. Its text class is there, and where bytes go by default. Of a
+ * byte with class c the entry at state + c says where it goes, if that entry is the state's: of
+ * many states each has a few such entries, and they lie between one another's.
+ */
+struct palyra_entry {
+	/* The state, or PALYRA_HEAD and the class of the texts that end here: an entry that is a
+	 * state belongs to none. PALYRA_FREE where there is neither. */
+	__u32 owner;
+	__u32 next; /* a state, with PALYRA_SINK where no byte leads out of it */
+};
+
+#define PALYRA_HEAD (1U << 31)
+#define PALYRA_SINK (1U << 31)
+#define PALYRA_FREE 0U
+
+struct palyra_arena {
+	struct palyra_entry entries[PALYRA_AUTOMATA_ENTRIES];
+};
+
+/*
+ * What an automaton begins with, in place of its first entries. An automaton is known by the index
+ * of the first; no automaton has index 0.
+ */
+struct palyra_automaton {
+	__u32 start;       /* state, with PALYRA_SINK as above; 0: nothing is here */
+	__u32 entry_count; /* of the header too */
+	__u8 byte_classes[256];
+};
+
+#define PALYRA_AUTOMATON_HEADER (sizeof(struct palyra_automaton) / sizeof(struct palyra_entry))
+
+/* The longest text that is walked: a path of PATH_MAX - 1 bytes fits. */
+#define PALYRA_TEXT_LENGTH 4096
+
+/* Programs read words, the last of which may end behind the text. */
+struct palyra_text {
+	__u8 bytes[PALYRA_TEXT_LENGTH + 8];
+};
+
+enum palyra_judged : __u8 {
+	PALYRA_JUDGED_NOTHING = 0,
+	PALYRA_JUDGED = 1,
+	PALYRA_NOT_UTF8 = 2,
+	PALYRA_TOO_LONG = 3,
+	PALYRA_NO_AUTOMATON = 4,
+};
+
+/* Array `judgement`: a question of user space to bpf/judge.bpf.c, and its answer. */
+struct palyra_judgement {
+	__u32 automaton; /* which; see palyra_automaton */
+	__u32 length;    /* of the text */
+	__u32 state;     /* answer: where the text ends, without PALYRA_SINK */
+	__u32 text_class; /* answer */
+	enum palyra_judged judged; /* answer */
+	__u8 padding[7];
+	struct palyra_text text;
 };
 
 /* One denial, written to the run's ring buffer. */

@@ -4,8 +4,6 @@
 #include <bpf/libbpf.h>
 
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
 #include <memory>
 #include <vector>
 
@@ -13,52 +11,10 @@
 #include "bpf/cgroup_level.skel.h"
 #include "bpf/egress.skel.h"
 #include "engine/kernel_objects.h"
+#include "engine/libbpf_log.h"
 
 namespace palyra::engine {
 namespace {
-
-// libbpf's own words go into the error's message instead of to standard error.
-class LibbpfLog {
- public:
-  LibbpfLog() : previous_(libbpf_set_print(Append)) { Text().clear(); }
-  ~LibbpfLog() { libbpf_set_print(previous_); }
-  LibbpfLog(const LibbpfLog&) = delete;
-  LibbpfLog& operator=(const LibbpfLog&) = delete;
-
-  [[nodiscard]] static std::string Tail() {
-    constexpr size_t kMost = 2000;
-    const std::string& text = Text();
-    return text.size() > kMost ? "…" + text.substr(text.size() - kMost) : text;
-  }
-
- private:
-  static int Append(libbpf_print_level level, const char* format, va_list arguments) {
-    if (level != LIBBPF_WARN) return 0;
-    std::array<char, 4096> line;
-    const int size = vsnprintf(line.data(), line.size(), format, arguments);
-    if (size > 0) Text() += line.data();
-    return size;
-  }
-
-  static std::string& Text() {
-    thread_local std::string text;
-    return text;
-  }
-
-  libbpf_print_fn_t previous_;
-};
-
-std::unexpected<Error> LoadFailure(int failure, const std::string& what) {
-  std::string message = "the kernel refuses " + what;
-  if (failure == EPERM || failure == EACCES) {
-    message += " (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are needed; run as root)";
-  }
-  const std::string log = LibbpfLog::Tail();
-  if (!log.empty()) message += ":\n" + log;
-  std::unexpected<Error> error = FailErrno(failure, "");
-  error.error().message = message;
-  return error;
-}
 
 template <typename Skeleton, void (*kDestroy)(Skeleton*)>
 struct SkeletonDeleter {

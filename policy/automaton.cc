@@ -37,12 +37,15 @@ class CanonicalForm {
     };
     number_of(block_of_[0]);
     std::vector<SparseDfa::Edge> edges;
-    for (size_t i = 0; i < queue.size(); ++i) {
-      const SparseDfa::State& state = dfa_.states[member_[queue[i]]];
+    // Grows as it is read.
+    size_t next = 0;
+    while (next < queue.size()) {
+      const uint32_t block = queue[next++];
+      const SparseDfa::State& state = dfa_.states[member_[block]];
       form.states.push_back({.text_class = state.text_class,
                              .fallback = number_of(block_of_[state.fallback]),
                              .first_edge = static_cast<uint32_t>(form.edges.size())});
-      EdgesOfBlock(queue[i], edges);
+      EdgesOfBlock(block, edges);
       for (const SparseDfa::Edge& edge : edges) {
         form.edges.push_back({.symbol = edge.symbol, .next = number_of(edge.next)});
       }

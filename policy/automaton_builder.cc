@@ -116,7 +116,7 @@ class Builder {
       if (pattern_of_piece_[piece] != kUniverse) open[pattern_of_piece_[piece]] += waited[piece];
     }
     std::vector<uint32_t> order(request_.patterns.size());
-    std::iota(order.begin(), order.end(), 0U);
+    for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
     const auto weight = [&](uint32_t i) {
       const Pattern& pattern = request_.patterns[i];
       return std::tuple(open[i], open[i] == 0 ? 0 : pattern.pieces.size(), LengthOf(pattern));

@@ -127,7 +127,7 @@ class Search {
     for (const Automaton::Edge& edge : a_.EdgesOf(state.a)) bytes |= bytes_of_class_a_[edge.symbol];
     for (const Automaton::Edge& edge : b_.EdgesOf(state.b)) bytes |= bytes_of_class_b_[edge.symbol];
     // One plain byte does for all others: the rarer characters would lead no further than it does.
-    const auto plain = std::ranges::find_if(
+    const auto* const plain = std::ranges::find_if(
         kPlainBytes, [&](char c) { return !bytes.test(static_cast<unsigned char>(c)); });
     if (state.reading == Reading::kNext && plain != kPlainBytes.end()) {
       Follow(i, state, static_cast<unsigned char>(*plain));

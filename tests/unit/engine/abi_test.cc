@@ -9,11 +9,13 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 #include "bpf/egress.skel.h"
+#include "bpf/judge.skel.h"
 
 namespace palyra::engine {
 namespace {
@@ -23,9 +25,11 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-                               palyra_address_class, palyra_row_key, palyra_span, palyra_row,
-                               palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event>);
+static_assert(
+    kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+                     palyra_address_class, palyra_row_key, palyra_span, palyra_row,
+                     palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
+                     palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement>);
 
 struct Member {
   std::string name;
@@ -42,7 +46,7 @@ struct Struct {
 #define MEMBER(type, member) \
   Member { #member, offsetof(type, member), sizeof(type::member) }
 
-// Every struct of the header, with every member.
+// Every struct of the header, with every member: those of the egress programs.
 const std::vector<Struct>& StructsInCpp() {
   static const std::vector<Struct> kStructs = {
       {"palyra_run",
@@ -93,6 +97,28 @@ const std::vector<Struct>& StructsInCpp() {
   return kStructs;
 }
 
+// And those of the judging program.
+const std::vector<Struct>& StructsOfJudge() {
+  static const std::vector<Struct> kStructs = {
+      {"palyra_entry",
+       sizeof(palyra_entry),
+       {MEMBER(palyra_entry, owner), MEMBER(palyra_entry, next)}},
+      {"palyra_arena", sizeof(palyra_arena), {MEMBER(palyra_arena, entries)}},
+      {"palyra_automaton",
+       sizeof(palyra_automaton),
+       {MEMBER(palyra_automaton, start), MEMBER(palyra_automaton, entry_count),
+        MEMBER(palyra_automaton, byte_classes)}},
+      {"palyra_text", sizeof(palyra_text), {MEMBER(palyra_text, bytes)}},
+      {"palyra_judgement",
+       sizeof(palyra_judgement),
+       {MEMBER(palyra_judgement, automaton), MEMBER(palyra_judgement, length),
+        MEMBER(palyra_judgement, state), MEMBER(palyra_judgement, text_class),
+        MEMBER(palyra_judgement, judged), MEMBER(palyra_judgement, padding),
+        MEMBER(palyra_judgement, text)}},
+  };
+  return kStructs;
+}
+
 #undef MEMBER
 
 struct MapShape {
@@ -100,13 +126,13 @@ struct MapShape {
   size_t value;
 };
 
-class AbiTest : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_NE(skeleton_, nullptr) << "the object does not open";
-    btf_ = bpf_object__btf(skeleton_->obj);
-    ASSERT_NE(btf_, nullptr) << "the object has no BTF";
-  }
+// One compiled object.
+class Object {
+ public:
+  explicit Object(const bpf_object* object)
+      : btf_(object == nullptr ? nullptr : bpf_object__btf(object)) {}
+
+  [[nodiscard]] const btf* types() const { return btf_; }
 
   // A type of the object, or null; the test fails where it is missing.
   [[nodiscard]] const btf_type* Find(const std::string& name, unsigned kind) const {
@@ -143,14 +169,36 @@ class AbiTest : public testing::Test {
     return values;
   }
 
-  const std::unique_ptr<egress_bpf, decltype(&egress_bpf__destroy)> skeleton_{egress_bpf__open(),
-                                                                              &egress_bpf__destroy};
-  const btf* btf_ = nullptr;
+ private:
+  const btf* btf_;
 };
 
-TEST_F(AbiTest, EveryStructHasTheLayoutOfTheCompiledObject) {
-  for (const Struct& in_cpp : StructsInCpp()) {
-    const Struct in_object = InObject(in_cpp.name);
+class AbiTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(skeleton_, nullptr) << "the object does not open";
+    ASSERT_NE(judge_skeleton_, nullptr) << "the object does not open";
+    egress_ = Object(skeleton_->obj);
+    judge_ = Object(judge_skeleton_->obj);
+    ASSERT_NE(egress_.types(), nullptr) << "the object has no BTF";
+    ASSERT_NE(judge_.types(), nullptr) << "the object has no BTF";
+  }
+
+  [[nodiscard]] std::map<std::string, int> EnumInObject(const std::string& name) const {
+    return egress_.EnumInObject(name);
+  }
+
+  const std::unique_ptr<egress_bpf, decltype(&egress_bpf__destroy)> skeleton_{egress_bpf__open(),
+                                                                              &egress_bpf__destroy};
+  const std::unique_ptr<judge_bpf, decltype(&judge_bpf__destroy)> judge_skeleton_{
+      judge_bpf__open(), &judge_bpf__destroy};
+  Object egress_{nullptr};
+  Object judge_{nullptr};
+};
+
+void ExpectSameLayout(const std::vector<Struct>& structs, const Object& object) {
+  for (const Struct& in_cpp : structs) {
+    const Struct in_object = object.InObject(in_cpp.name);
     EXPECT_EQ(in_cpp.size, in_object.size) << in_cpp.name;
     ASSERT_EQ(in_cpp.members.size(), in_object.members.size()) << in_cpp.name;
     for (size_t i = 0; i < in_cpp.members.size(); ++i) {
@@ -162,27 +210,37 @@ TEST_F(AbiTest, EveryStructHasTheLayoutOfTheCompiledObject) {
   }
 }
 
-// A struct that the table above forgets would never be compared.
-TEST_F(AbiTest, TheTableHasEveryStructOfTheObject) {
-  std::map<std::string, size_t> known = {{"palyra_flow", 0}, {"palyra_ring", 0}};  // Kernel only.
-  for (const Struct& in_cpp : StructsInCpp()) known[in_cpp.name] = in_cpp.size;
-  for (__u32 id = 1; id < btf__type_cnt(btf_); ++id) {
-    const btf_type* type = btf__type_by_id(btf_, id);
-    const std::string name = btf__name_by_offset(btf_, type->name_off);
-    if (btf_is_struct(type) && name.starts_with("palyra_")) {
-      EXPECT_TRUE(known.contains(name)) << name;
+TEST_F(AbiTest, EveryStructHasTheLayoutOfTheCompiledObject) {
+  ExpectSameLayout(StructsInCpp(), egress_);
+  ExpectSameLayout(StructsOfJudge(), judge_);
+}
+
+// A struct that the tables above forget would never be compared.
+TEST_F(AbiTest, TheTablesHaveEveryStructOfTheObjects) {
+  std::set<std::string> known = {"palyra_flow", "palyra_ring"};  // Kernel only.
+  for (const Struct& in_cpp : StructsInCpp()) known.insert(in_cpp.name);
+  for (const Struct& in_cpp : StructsOfJudge()) known.insert(in_cpp.name);
+  for (const btf* types : {egress_.types(), judge_.types()}) {
+    for (__u32 id = 1; id < btf__type_cnt(types); ++id) {
+      const btf_type* type = btf__type_by_id(types, id);
+      const std::string name = btf__name_by_offset(types, type->name_off);
+      if (btf_is_struct(type) && name.starts_with("palyra_")) {
+        EXPECT_TRUE(known.contains(name)) << name;
+      }
     }
   }
 }
 
 TEST_F(AbiTest, MembersLeaveNoGap) {
-  for (const Struct& in_cpp : StructsInCpp()) {
-    size_t end = 0;
-    for (const Member& member : in_cpp.members) {
-      EXPECT_EQ(member.offset, end) << in_cpp.name << "." << member.name;
-      end = member.offset + member.size;
+  for (const auto* structs : {&StructsInCpp(), &StructsOfJudge()}) {
+    for (const Struct& in_cpp : *structs) {
+      size_t end = 0;
+      for (const Member& member : in_cpp.members) {
+        EXPECT_EQ(member.offset, end) << in_cpp.name << "." << member.name;
+        end = member.offset + member.size;
+      }
+      EXPECT_EQ(end, in_cpp.size) << in_cpp.name;
     }
-    EXPECT_EQ(end, in_cpp.size) << in_cpp.name;
   }
 }
 
@@ -212,6 +270,26 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_HOOK_SOCK_CREATE", PALYRA_HOOK_SOCK_CREATE},
                     {"PALYRA_HOOK_LSM_SOCKET_CREATE", PALYRA_HOOK_LSM_SOCKET_CREATE},
                     {"PALYRA_HOOK_INGRESS", PALYRA_HOOK_INGRESS}}));
+  EXPECT_EQ(judge_.EnumInObject("palyra_judged"),
+            (Values{{"PALYRA_JUDGED_NOTHING", PALYRA_JUDGED_NOTHING},
+                    {"PALYRA_JUDGED", PALYRA_JUDGED},
+                    {"PALYRA_NOT_UTF8", PALYRA_NOT_UTF8},
+                    {"PALYRA_TOO_LONG", PALYRA_TOO_LONG},
+                    {"PALYRA_NO_AUTOMATON", PALYRA_NO_AUTOMATON}}));
+}
+
+void ExpectMaps(const bpf_object* object, const std::map<std::string, MapShape>& expected) {
+  size_t compared = 0;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (bpf_map__is_internal(map)) continue;
+    const auto found = expected.find(bpf_map__name(map));
+    ASSERT_NE(found, expected.end()) << bpf_map__name(map);
+    EXPECT_EQ(bpf_map__key_size(map), found->second.key) << found->first;
+    EXPECT_EQ(bpf_map__value_size(map), found->second.value) << found->first;
+    ++compared;
+  }
+  EXPECT_EQ(compared, expected.size());
 }
 
 TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
@@ -226,17 +304,11 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"rings", {sizeof(__u32), sizeof(__u32)}},
       {"flows", {sizeof(int), sizeof(__u32)}},  // Kernel only.
   };
-  size_t compared = 0;
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) {
-    if (bpf_map__is_internal(map)) continue;
-    const auto found = expected.find(bpf_map__name(map));
-    ASSERT_NE(found, expected.end()) << bpf_map__name(map);
-    EXPECT_EQ(bpf_map__key_size(map), found->second.key) << found->first;
-    EXPECT_EQ(bpf_map__value_size(map), found->second.value) << found->first;
-    ++compared;
-  }
-  EXPECT_EQ(compared, expected.size());
+  ExpectMaps(skeleton_->obj, expected);
+  ExpectMaps(judge_skeleton_->obj, {
+                                       {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
+                                       {"judgement", {sizeof(__u32), sizeof(palyra_judgement)}},
+                                   });
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,56 +17,15 @@
 #include "policy/automaton_builder.h"
 #include "policy/automaton_witness.h"
 #include "policy/text.h"
+#include "tests/unit/policy/random_patterns.h"
 
 namespace palyra::policy {
 namespace {
 
-// The last two share a byte, the second and the third have two; x is in no pattern.
-constexpr std::string_view kLetters[] = {"a", "b", "/", "é", "€"};
+// Those of RandomPatterns' letters, and the one that no pattern has.
 constexpr std::string_view kBytes = "ab/\xC3\xA9\xE2\x82\xACx";
 
 constexpr size_t kStars = 1000;
-
-class RandomStrings {
- public:
-  explicit RandomStrings(uint64_t seed) : random_(seed) {}
-
-  size_t Below(size_t bound) {
-    return std::uniform_int_distribution<size_t>(0, bound - 1)(random_);
-  }
-
-  std::string Text(size_t most, size_t letters) {
-    std::string text;
-    for (size_t i = Below(most + 1); i > 0; --i) {
-      const size_t letter = Below(letters + 1);
-      text += letter == letters ? "x" : kLetters[letter];
-    }
-    return text;
-  }
-
-  Pattern RandomPattern(size_t letters) {
-    Pattern pattern{.pieces = {""}};
-    for (size_t i = Below(6); i > 0; --i) {
-      if (Below(3) == 0) {
-        pattern.pieces.emplace_back();
-      } else {
-        pattern.pieces.back() += kLetters[Below(letters)];
-      }
-    }
-    return pattern;
-  }
-
-  std::vector<Pattern> Patterns(size_t most, size_t letters) {
-    std::vector<Pattern> patterns(Below(most + 1));
-    for (Pattern& pattern : patterns) pattern = RandomPattern(letters);
-    return patterns;
-  }
-
-  void Shuffle(std::vector<size_t>& order) { std::ranges::shuffle(order, random_); }
-
- private:
-  std::mt19937_64 random_;
-};
 
 std::string Show(const std::vector<Pattern>& patterns, const Pattern& universe) {
   std::string text;
@@ -198,7 +157,7 @@ struct Case {
   BuiltAutomaton built;
 };
 
-Case RandomCase(RandomStrings& random) {
+Case RandomCase(RandomPatterns& random) {
   const size_t letters = 2 + random.Below(4);
   Case made{.patterns = random.Patterns(4, letters),
             .labels = {},
@@ -216,7 +175,7 @@ Case RandomCase(RandomStrings& random) {
 }
 
 TEST(AutomatonPropertyTest, ATextIsInTheClassOfThePatternsThatItMatches) {
-  RandomStrings random(1);
+  RandomPatterns random(1);
   for (int i = 0; i < 3000; ++i) {
     const Case made = RandomCase(random);
     for (int j = 0; j < 100; ++j) {
@@ -229,7 +188,7 @@ TEST(AutomatonPropertyTest, ATextIsInTheClassOfThePatternsThatItMatches) {
 }
 
 TEST(AutomatonPropertyTest, NoAutomatonHasFewerStates) {
-  RandomStrings random(2);
+  RandomPatterns random(2);
   for (int i = 0; i < 3000; ++i) {
     const Case made = RandomCase(random);
     const PlaceSets places(made.patterns, made.labels, made.universe);
@@ -254,7 +213,7 @@ TEST(AutomatonPropertyTest, NoAutomatonHasFewerStates) {
 }
 
 TEST(AutomatonPropertyTest, TheOrderAndTheWritingOfPatternsDoNotMatter) {
-  RandomStrings random(3);
+  RandomPatterns random(3);
   for (int i = 0; i < 2000; ++i) {
     const Case made = RandomCase(random);
     std::vector<size_t> order(made.patterns.size());
@@ -283,7 +242,7 @@ TEST(AutomatonPropertyTest, TheOrderAndTheWritingOfPatternsDoNotMatter) {
 }
 
 TEST(AutomatonPropertyTest, RepresentativesAreShortestTextsOfTheirClasses) {
-  RandomStrings random(4);
+  RandomPatterns random(4);
   for (int i = 0; i < 2000; ++i) {
     const Case made = RandomCase(random);
     const Automaton& automaton = made.built.automaton;
@@ -303,7 +262,7 @@ TEST(AutomatonPropertyTest, RepresentativesAreShortestTextsOfTheirClasses) {
 }
 
 TEST(AutomatonPropertyTest, TheProductHasThePairsThatTextsHave) {
-  RandomStrings random(5);
+  RandomPatterns random(5);
   for (int i = 0; i < 1000; ++i) {
     const Automaton a = RandomCase(random).built.automaton;
     const Automaton b = RandomCase(random).built.automaton;

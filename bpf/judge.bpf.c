@@ -1,0 +1,39 @@
+/*
+ * Answers questions of user space by the very code that decides in the kernel: the proof that the
+ * tables say there what the policies say. It is never attached; BPF_PROG_TEST_RUN runs it, on maps
+ * of the asker's own.
+ */
+#include "bpf/automaton.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Too large for a packet, so the question lies in memory that both sides see. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct palyra_judgement);
+} judgement SEC(".maps");
+
+/* Points nowhere: it only brings the layout of automata into the BTF of the object. */
+const struct palyra_automaton *const volatile automaton_layout = 0;
+
+SEC("cgroup_skb/egress")
+int palyra_judge_text(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct palyra_judgement *question = bpf_map_lookup_elem(&judgement, &zero);
+
+	if (!question)
+		return 0;
+
+	__u32 state = 0;
+	__u32 text_class = 0;
+
+	question->judged = judge_text(question->automaton, &question->text, 0, question->length,
+				      &state, &text_class);
+	question->state = state;
+	question->text_class = text_class;
+	return 1;
+}

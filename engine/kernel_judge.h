@@ -1,0 +1,60 @@
+// Asks the kernel's own code what it decides, without a run: bpf/judge.bpf.c on maps of its own.
+
+#ifndef PALYRA_ENGINE_KERNEL_JUDGE_H_
+#define PALYRA_ENGINE_KERNEL_JUDGE_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "bpf/abi.h"
+#include "engine/automaton_image.h"
+
+namespace palyra::engine {
+
+// Nothing is pinned or attached: all of it goes with the object. Not thread-safe.
+class KernelJudge {
+ public:
+  // Needs CAP_BPF and CAP_NET_ADMIN.
+  static Result<KernelJudge> Load();
+
+  KernelJudge(KernelJudge&& other) noexcept;
+  KernelJudge& operator=(KernelJudge&& other) noexcept;
+  ~KernelJudge();
+
+  // Gives the kernel one more automaton; returns by what to ask for it. kExhausted where there is
+  // no room beside the others.
+  Result<uint32_t> Add(const AutomatonImage& image);
+  // Takes all automata away.
+  void Clear();
+
+  struct TextAnswer {
+    palyra_judged judged;
+    uint32_t text_class;  // These two mean something where judged is PALYRA_JUDGED.
+    uint32_t state;       // For AutomatonImage::StateAt().
+  };
+  Result<TextAnswer> AskText(uint32_t automaton, std::string_view text);
+
+  // How long the kernel takes for such an answer, the mean of `repeat` times.
+  Result<std::chrono::nanoseconds> TimeText(uint32_t automaton, std::string_view text,
+                                            uint32_t repeat);
+
+  // The memory that the programs walk.
+  [[nodiscard]] std::span<palyra_entry> arena() const;
+
+ private:
+  struct State;
+  explicit KernelJudge(std::unique_ptr<State> state);
+
+  void SetQuestion(uint32_t automaton, std::string_view text);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace palyra::engine
+
+#endif  // PALYRA_ENGINE_KERNEL_JUDGE_H_
