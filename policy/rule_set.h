@@ -15,8 +15,11 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "base/sha256.h"
 
 namespace palyra::policy {
 
@@ -82,6 +85,9 @@ struct RuleSet {
   std::vector<AddressPrefix> prefixes;  // Sorted: IPv4 first, then by bytes, then by length.
   std::vector<AddressClass> classes;    // classes[0] is for addresses without a prefix.
   std::vector<Reason> reasons;
+  // From then on (wall clock, milliseconds since the epoch) the rules say nothing any more, and
+  // everything is denied until others are in force. Decide() does not look at it.
+  std::optional<int64_t> valid_until_ms = std::nullopt;
   bool operator==(const RuleSet&) const = default;
 };
 
@@ -103,9 +109,13 @@ struct NetDecision {
 // The RuleSet's own interpreter: the reference for what the kernel programs answer.
 NetDecision Decide(const RuleSet& rules, const NetEvent& event);
 
-// One line per prefix, span and reason, stable for equal RuleSets; the first line is the format
-// version "palyra-ruleset 1".
+// One line for the end of validity, where there is one, and per prefix, span and reason; stable for
+// equal RuleSets; the first line is the format version "palyra-ruleset 1".
 std::string DumpText(const RuleSet& rules);
+
+// SHA-256 of a canonical binary form, which begins with its version: the same for equal RuleSets,
+// on every machine, and another as soon as one prefix, span, reason or the end of validity differs.
+base::Sha256Digest Digest(const RuleSet& rules);
 
 // "policy0, policy2 (caller)", or "no policy permits it (caller)".
 std::string ReasonText(const Reason& reason);
