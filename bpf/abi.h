@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 1
+#define PALYRA_ABI_VERSION 2
 
 /* Port spans beside an address prefix, and in one row. See palyra_address_class. */
 #define PALYRA_INLINE_SPANS 4
@@ -22,16 +22,26 @@
 
 #define PALYRA_COMM_LENGTH 16
 #define PALYRA_REASON_LENGTH 120
+#define PALYRA_DIGEST_LENGTH 32
+
+/* In an event, in place of a key into `reasons`: the deadline of the run's rules has passed. */
+#define PALYRA_REASON_EXPIRED 0xFFFFFFFFU
 
 /* Bounds of the tables, over all runs of the machine. */
 #define PALYRA_RUN_SLOT_BITS 14
 #define PALYRA_MAX_RUNS (1 << PALYRA_RUN_SLOT_BITS)
+#define PALYRA_MAX_PROFILES 2048 /* different policies, in force or kept */
 #define PALYRA_MAX_PREFIXES (1 << 20)
 #define PALYRA_MAX_ROWS (1 << 18)
 #define PALYRA_MAX_REASONS (1 << 18)
+#define PALYRA_MAX_GRANTS 4096
 #define PALYRA_MAX_RINGS 1024
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
+
+/* Profiles that no run is under are kept for the next run with equal rules, within these bounds. */
+#define PALYRA_MAX_IDLE_PROFILES 64
+#define PALYRA_MAX_IDLE_ENTRIES (1 << 16) /* of all tables together */
 
 enum palyra_verdict : __u8 {
 	PALYRA_DENY = 0,
@@ -76,11 +86,14 @@ enum palyra_hook : __u8 {
  * Palyra's cgroup whose run has no entry is denied every call.
  */
 struct palyra_run {
-	__u64 cgroup;   /* id of the run's cgroup */
-	__u32 profile;  /* first part of the keys of the rule tables */
-	__u32 ring;     /* index into `rings` for events of this run */
-	__u64 denied;   /* decisions that were deny */
-	__u64 lost;     /* of those, events that found no room in the ring */
+	__u64 cgroup; /* id of the run's cgroup */
+	__u64 expires_ns; /* CLOCK_BOOTTIME from which on everything is denied; 0: never */
+	__u32 profile; /* first part of the keys of the rule tables */
+	__u32 ring; /* index into `rings` for events of this run */
+	__u32 has_grants; /* 1 since the first entry of this run in `grants` */
+	__u32 padding;
+	__u64 denied; /* decisions that were deny */
+	__u64 lost; /* of those, events that found no room in the ring */
 };
 
 /* Fibonacci hashing (Knuth, TAOCP volume 3, section 6.4): cgroup ids come in even strides. */
@@ -88,11 +101,6 @@ static inline __u32 palyra_run_slot(__u64 cgroup)
 {
 	return (__u32)((cgroup * 0x9E3779B97F4A7C15ULL) >> (64 - PALYRA_RUN_SLOT_BITS));
 }
-
-/* Map `profiles`: which run owns the rules stored under a profile id. */
-struct palyra_profile {
-	__u64 owner; /* cgroup id */
-};
 
 /*
  * Maps `addresses4` and `addresses6`: longest prefix -> address class. prefix_length counts the 32
@@ -112,9 +120,9 @@ struct palyra_address6_key {
 
 struct palyra_span {
 	__u16 port_first; /* inclusive */
-	__u16 port_last;  /* inclusive */
-	__u8 actions;     /* bits of enum palyra_action */
-	__u8 protocols;   /* bits of enum palyra_protocol */
+	__u16 port_last; /* inclusive */
+	__u8 actions; /* bits of enum palyra_action */
+	__u8 protocols; /* bits of enum palyra_protocol */
 	enum palyra_verdict verdict;
 	__u8 padding;
 	__u32 reason; /* key into `reasons` */
@@ -127,7 +135,7 @@ struct palyra_span {
  */
 struct palyra_address_class {
 	__u32 address_class;
-	__u8 in_rows;    /* 0: spans are here, port_shift means nothing. 1: in `rows` */
+	__u8 in_rows; /* 0: spans are here, port_shift means nothing. 1: in `rows` */
 	__u8 port_shift; /* 0..16 */
 	__u8 span_count;
 	__u8 padding;
@@ -154,6 +162,61 @@ struct palyra_reason_key {
 
 struct palyra_reason {
 	char policies[PALYRA_REASON_LENGTH]; /* NUL-terminated UTF-8, cut when longer */
+};
+
+/* Map `digests`: SHA-256 of a RuleSet (policy/rule_set.h) -> the complete profile that holds it. */
+struct palyra_digest {
+	__u8 bytes[PALYRA_DIGEST_LENGTH];
+};
+
+/*
+ * Map `profiles`: what is stored under a profile id. Runs with equal rules share a profile; the
+ * entries of `runs` are the only record of who is under it. A profile is named by a run only once
+ * it is complete. While one is being written or removed, its id is in `unfinished` too: what is
+ * there when nobody holds the lock of the profiles was left by somebody who died.
+ */
+struct palyra_profile {
+	__u8 digest[PALYRA_DIGEST_LENGTH];
+	__u64 last_used_ns; /* CLOCK_BOOTTIME of the latest start or update with these rules */
+	__u32 addresses4; /* entries in each table */
+	__u32 addresses6;
+	__u32 rows;
+	__u32 reasons;
+	/* Where the profile's keys begin in the order in which the kernel walks a trie. */
+	struct palyra_address4_key first4;
+	struct palyra_address6_key first6;
+	__u8 complete;
+	__u8 padding[3];
+};
+
+/*
+ * Map `grants`: what a person allowed one run, where its rules say ask. It is for exactly this
+ * address and port; a deny is never asked about.
+ */
+struct palyra_grant_key {
+	__u64 run; /* cgroup id */
+	__u8 address[16];
+	__u16 port;
+	enum palyra_action action;
+	enum palyra_protocol protocol;
+	__u8 is_ipv6;
+	__u8 padding[3];
+};
+
+/*
+ * Of a limited grant, a connect() or a datagram takes one use, atomically; the packets of that
+ * connection are allowed as long as the entry is there and has not expired.
+ */
+struct palyra_grant {
+	__u64 expires_ns; /* CLOCK_BOOTTIME; 0: with the run */
+	__u32 uses; /* 0: any number */
+	__u32 used;
+};
+
+/* Map `flows`, in sockets: a TCP socket without one that has a peer was accepted. */
+struct palyra_flow {
+	__u32 connected; /* 1: opened by connect() */
+	__u32 granted; /* 1: that connect() took a use of a limited grant */
 };
 
 /* Map `ring_owners`: index into `rings` -> cgroup id of the run whose supervisor reads it. */
@@ -226,10 +289,10 @@ struct palyra_judgement {
 /* One denial, written to the run's ring buffer. */
 struct palyra_event {
 	__u64 time_ns; /* CLOCK_BOOTTIME */
-	__u64 run;     /* cgroup id */
+	__u64 run; /* cgroup id */
 	__u32 profile;
 	__u32 reason;
-	__u32 pid;         /* thread group id; 0 where the packet has no task (egress) */
+	__u32 pid; /* thread group id; 0 where the packet has no task (egress) */
 	__u32 socket_type; /* SOCK_*, only for PALYRA_SOCKET_CREATE */
 	__u16 ip_protocol; /* IPPROTO_* as the kernel numbers it */
 	__u16 port;

@@ -10,8 +10,8 @@
  *   egress                every packet of a run's sockets, judged by how its flow began: the
  *                         backstop for what no call shows (ping, replies of listeners, packets to
  *                         an address that the kernel chose) and for policies tightened meanwhile
- *   ingress               what would begin a connection to a run's listener: net.accept, asked of
- *                         the peer's address and port
+ *   ingress               every packet to a run's sockets, asked of the peer's address and port by
+ *                         how its flow began: a flow that a new policy denies is not heard either
  *   sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw ones would forge packets
  *   lsm/socket_create     other address families, where BPF LSM is there: what seccomp refuses too,
  *                         but io_uring makes sockets that seccomp does not see
@@ -19,9 +19,10 @@
  * One form before deciding: IPv4-mapped IPv6 is IPv4, and the unspecified address is loopback,
  * because that is where the kernel sends it. The egress hook sees the address that was really used.
  *
- * An ask is a deny here: whoever may answer it changes the tables first.
+ * An ask is a deny without a grant (bpf/grants.h): whoever may answer it changes the tables first.
  */
 #include "bpf/egress_tables.h"
+#include "bpf/grants.h"
 
 #include <bpf/bpf_tracing.h>
 
@@ -44,8 +45,14 @@ struct socket_kind {
 	__u32 type;
 };
 
+/* By which rules, and why: together, because the run may be under other rules by now. */
+struct cause {
+	__u32 profile;
+	__u32 reason;
+};
+
 static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
-					  const struct question *q, __u32 reason,
+					  const struct question *q, struct cause cause,
 					  struct socket_kind kind, int in_task)
 {
 	__u32 ring_index = run->ring;
@@ -58,8 +65,8 @@ static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
 	struct palyra_event event = {
 		.time_ns = bpf_ktime_get_boot_ns(),
 		.run = run_id,
-		.profile = run->profile,
-		.reason = reason,
+		.profile = cause.profile,
+		.reason = cause.reason,
 		.socket_type = kind.type,
 		.socket_family = kind.family,
 		.ip_protocol = q->ip_protocol,
@@ -81,16 +88,36 @@ lost:
 	__sync_fetch_and_add(&run->lost, 1);
 }
 
-static __always_inline int judge(__u64 run_id, const struct question *q, int in_task)
+static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *run, __u64 run_id,
+						      const struct question *q, struct bpf_sock *sk,
+						      struct cause *cause)
+{
+	__u64 expires = READ_ONCE(run->expires_ns);
+	enum palyra_verdict verdict;
+
+	cause->profile = READ_ONCE(run->profile);
+	if (expires && bpf_ktime_get_boot_ns() >= expires) {
+		cause->reason = PALYRA_REASON_EXPIRED;
+		return PALYRA_DENY;
+	}
+	verdict = decide(cause->profile, q, &cause->reason);
+	if (verdict == PALYRA_ASK && is_granted(run, run_id, q, sk))
+		return PALYRA_ALLOW;
+	return verdict;
+}
+
+/* `sk` is the socket of the call or the packet; it may be NULL. */
+static __always_inline int judge(__u64 run_id, const struct question *q, struct bpf_sock *sk,
+				 int in_task)
 {
 	struct palyra_run *run = find_run(run_id);
-	__u32 reason;
+	struct cause cause;
 
 	if (!run)
 		return SOCK_PROGRAM_DENY;
-	if (decide(run->profile, q, &reason) == PALYRA_ALLOW)
+	if (verdict_of(run, run_id, q, sk, &cause) == PALYRA_ALLOW)
 		return SOCK_PROGRAM_ALLOW;
-	report_denial(run, run_id, q, reason, (struct socket_kind){}, in_task);
+	report_denial(run, run_id, q, cause, (struct socket_kind){}, in_task);
 	return SOCK_PROGRAM_DENY;
 }
 
@@ -167,9 +194,9 @@ question_of_call(struct bpf_sock_addr *ctx, enum palyra_action action, enum paly
 	return q;
 }
 
-static __always_inline int judge_call(const struct question *q)
+static __always_inline int judge_call(const struct question *q, struct bpf_sock *sk)
 {
-	return judge(bpf_get_current_ancestor_cgroup_id(run_level), q, 1);
+	return judge(bpf_get_current_ancestor_cgroup_id(run_level), q, sk, 1);
 }
 
 /* Leaves the mark by which the egress hook tells a connection from an accepted one. */
@@ -177,7 +204,7 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, const struct
 {
 	struct bpf_sock *sk = ctx->sk;
 
-	if (judge_call(q) == SOCK_PROGRAM_DENY)
+	if (judge_call(q, sk) == SOCK_PROGRAM_DENY)
 		return SOCK_PROGRAM_DENY;
 	if (q->protocol != PALYRA_TCP)
 		return SOCK_PROGRAM_ALLOW;
@@ -194,11 +221,11 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, const struct
 }
 
 /* To where it is connected, a socket sends by the right to connect. */
-static __always_inline int judge_send(const struct bpf_sock *sk, struct question *q)
+static __always_inline int judge_send(struct bpf_sock *sk, struct question *q)
 {
 	if (sk && is_peer(sk, q))
 		q->action = PALYRA_NET_CONNECT;
-	return judge_call(q);
+	return judge_call(q, sk);
 }
 
 SEC("cgroup/connect4")
@@ -325,17 +352,37 @@ int palyra_egress(struct __sk_buff *skb)
 		return SOCK_PROGRAM_DENY;
 	parse_packet(skb, PEER_DESTINATION, &q);
 	q.action = action_of_packet(sk, &q);
-	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, 0);
+	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, sk, 0);
 }
 
 /*
- * Only the beginning of a connection: kernels before 6.8 do not show a listener's IPv6 SYN-ACK to
- * the egress hook, and a peer must not be heard either.
+ * A datagram that comes to a socket without a peer may be an answer, or be sent unasked: it is
+ * heard where the run might send to its source, or might accept from it.
+ */
+static __always_inline int judge_datagram(__u64 run_id, struct question *q, struct bpf_sock *sk)
+{
+	struct palyra_run *run = find_run(run_id);
+	struct cause cause;
+
+	if (!run)
+		return SOCK_PROGRAM_DENY;
+	if (verdict_of(run, run_id, q, sk, &cause) == PALYRA_ALLOW)
+		return SOCK_PROGRAM_ALLOW;
+	q->action = PALYRA_NET_ACCEPT;
+	if (verdict_of(run, run_id, q, sk, &cause) == PALYRA_ALLOW)
+		return SOCK_PROGRAM_ALLOW;
+	report_denial(run, run_id, q, cause, (struct socket_kind){}, 0);
+	return SOCK_PROGRAM_DENY;
+}
+
+/*
+ * Kernels before 6.8 do not show a listener's IPv6 SYN-ACK to the egress hook, so a connection is
+ * judged here as it begins; and a peer that may no longer be spoken to must not be heard either.
  */
 SEC("cgroup_skb/ingress")
 int palyra_ingress(struct __sk_buff *skb)
 {
-	struct question q = { .hook = PALYRA_HOOK_INGRESS, .action = PALYRA_NET_ACCEPT };
+	struct question q = { .hook = PALYRA_HOOK_INGRESS };
 	struct bpf_sock *sk = skb->sk;
 
 	if (!sk)
@@ -343,10 +390,11 @@ int palyra_ingress(struct __sk_buff *skb)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return SOCK_PROGRAM_DENY;
-	if (sk->state != BPF_TCP_LISTEN)
-		return SOCK_PROGRAM_ALLOW;
 	parse_packet(skb, PEER_SOURCE, &q);
-	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, 0);
+	q.action = action_of_packet(sk, &q);
+	if (q.action == PALYRA_NET_SEND)
+		return judge_datagram(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, sk);
+	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, sk, 0);
 }
 
 static __always_inline int is_ordinary_socket(__u32 type, __u32 protocol)
@@ -384,7 +432,7 @@ int palyra_sock_create(struct bpf_sock *sk)
 		.is_ipv6 = sk->family == AF_INET6,
 	};
 
-	report_denial(run, run_id, &q, 0,
+	report_denial(run, run_id, &q, (struct cause){ .profile = READ_ONCE(run->profile) },
 		      (struct socket_kind){ .family = sk->family, .type = sk->type }, 1);
 	return SOCK_PROGRAM_DENY;
 }
@@ -427,7 +475,7 @@ int BPF_PROG(palyra_socket_create, int family, int type, int protocol, int kern,
 		.protocol = PALYRA_PROTOCOL_OTHER,
 	};
 
-	report_denial(run, run_id, &q, 0, (struct socket_kind){ .family = family, .type = type },
-		      1);
+	report_denial(run, run_id, &q, (struct cause){ .profile = READ_ONCE(run->profile) },
+		      (struct socket_kind){ .family = family, .type = type }, 1);
 	return -EAFNOSUPPORT;
 }

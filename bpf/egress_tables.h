@@ -23,11 +23,28 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, PALYRA_MAX_RUNS);
+	__uint(max_entries, PALYRA_MAX_PROFILES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
 	__type(value, struct palyra_profile);
 } profiles SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_PROFILES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_digest);
+	__type(value, __u32);
+} digests SEC(".maps");
+
+/* Profile id -> process id of who writes or removes it. Small, because every start looks here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_PROFILES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} unfinished SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -80,11 +97,6 @@ struct {
 	__type(key, __u32);
 	__array(values, struct palyra_ring);
 } rings SEC(".maps");
-
-/* A TCP socket that was opened by connect(); the others with a peer were accepted. */
-struct palyra_flow {
-	__u32 connected;
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -142,6 +154,9 @@ static __always_inline struct palyra_address_class *class_of(__u32 profile,
 	__builtin_memcpy(key.address, q->address, sizeof(key.address));
 	return bpf_map_lookup_elem(&addresses4, &key);
 }
+
+/* The programs and whoever replaces a run's rules see each other's stores whole. */
+#define READ_ONCE(field) (*(const volatile typeof(field) *)&(field))
 
 /* NULL: whoever asks is denied. */
 static __always_inline struct palyra_run *find_run(__u64 cgroup)

@@ -79,6 +79,7 @@ std::string Shorthand(const Denial& denial) {
 }
 
 std::string By(const Denial& denial) {
+  if (!denial.note.empty()) return denial.note;
   if (!denial.layer) return "no policy can permit it";
   if (!denial.policies.empty()) {
     return fmt::format("by {} of the {} policies", fmt::join(denial.policies, ", "),
@@ -106,13 +107,18 @@ Denial DenialNames::Name(const palyra_event& event) const {
                    .address = {},
                    .port = event.port,
                    .layer = std::nullopt,
-                   .policies = {}};
+                   .policies = {},
+                   .note = {}};
   if (event.action == PALYRA_SOCKET_CREATE) {
     denial.protocol = SocketKind(event);
     return denial;
   }
   denial.protocol = ProtocolName(event);
   denial.address = AddressText(event);
+  if (event.reason == PALYRA_REASON_EXPIRED) {
+    denial.note = "the policies' time is over and no other rules are in force";
+    return denial;
+  }
   if (event.protocol == PALYRA_PROTOCOL_OTHER || event.reason >= rules_.reasons.size()) {
     return denial;
   }

@@ -26,13 +26,15 @@ struct Denial {
   // Empty for what is denied without a policy: socket.create.
   std::optional<policy::Layer> layer;
   std::vector<std::string> policies;
+  // In place of a policy: the rules had expired, or are not this process's.
+  std::string note;
 
   auto Key() const { return std::tie(action, protocol, address, port); }
 };
 
 class DenialNames {
  public:
-  // Borrows both for its lifetime.
+  // Borrows both for its lifetime; `rules` are those that the events were judged by.
   DenialNames(const policy::RuleSet& rules, const std::vector<LayerPolicies>& layers)
       : rules_(rules), layers_(layers) {}
 

@@ -202,23 +202,36 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   return prepared;
 }
 
+// Rules that somebody else put in force name policies that are not known here.
+void Disown(Denial& denial) {
+  if (!denial.layer) return;
+  denial.layer.reset();
+  denial.policies.clear();
+  denial.note = "by rules that replaced this command line's";
+}
+
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine) {
   Result<std::vector<std::string>> environment =
       engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
   if (!environment) return std::unexpected(environment.error());
 
-  const DenialNames names(prepared.rules, prepared.layers);
   DenialSummary denials;
-  const engine::RunRequest request = {.argv = options.command,
-                                      .environment = *std::move(environment),
-                                      .user = prepared.user,
-                                      .rules = prepared.rules,
-                                      .timeout = options.timeout,
-                                      .on_denial = [&](const palyra_event& event) {
-                                        const Denial denial = names.Name(event);
-                                        denials.Add(denial);
-                                        if (prepared.audit) prepared.audit->Write(event, denial);
-                                      }};
+  const auto on_denial = [&](const palyra_event& event, const policy::RuleSet* rules) {
+    Denial denial =
+        DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers).Name(event);
+    if (rules == nullptr) Disown(denial);
+    denials.Add(denial);
+    if (prepared.audit) prepared.audit->Write(event, denial);
+  };
+  const engine::RunRequest request = {
+      .argv = options.command,
+      .environment = *std::move(environment),
+      .user = prepared.user,
+      .rules = prepared.rules,
+      .timeout = options.timeout,
+      .on_denial = on_denial,
+      .renew = nullptr,
+      .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);
   if (!outcome) return std::unexpected(outcome.error());

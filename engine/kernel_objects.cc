@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "base/file.h"
@@ -21,7 +22,8 @@ namespace palyra::engine {
 namespace {
 
 constexpr std::array<const char*, kTableCount> kTableNames = {
-    "runs", "profiles", "addresses4", "addresses6", "rows", "reasons", "ring_owners", "rings"};
+    "runs", "profiles", "digests",     "unfinished", "addresses4", "addresses6",
+    "rows", "reasons",  "ring_owners", "rings",      "grants",     "flows"};
 
 // A link outlives the cgroup it was attached to, but then attaches nothing.
 bool IsAttachedTo(const std::string& link_path, uint64_t cgroup_id) {
@@ -129,11 +131,44 @@ Result<void> Install(const Host& host, Features& features, const std::string& cg
   return {};
 }
 
+Result<UniqueFd> OpenLockFile(const std::string& path) {
+  return base::OpenFile(path, O_RDWR | O_CREAT, 0600);
+}
+
 }  // namespace
+
+Result<UniqueFd> KernelObjects::LockRuns() const {
+  const std::string path = runtime_directory_ + "/runs.lock";
+  Result<UniqueFd> fd = OpenLockFile(path);
+  if (!fd) return fd;
+  while (flock(fd->get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return FailErrno(errno, "cannot lock \"" + path + '"');
+  }
+  return fd;
+}
+
+Result<UniqueFd> KernelObjects::LockProfiles(ProfileLock kind,
+                                             std::chrono::milliseconds patience) const {
+  const std::string path = runtime_directory_ + "/profiles.lock";
+  Result<UniqueFd> fd = OpenLockFile(path);
+  if (!fd) return fd;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  const int operation = (kind == ProfileLock::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB;
+  while (flock(fd->get(), operation) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return FailErrno(errno, "cannot lock \"" + path + '"');
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return Fail(ErrorCode::kUnavailable, "other starts hold \"" + path + "\"; try again");
+    }
+    constexpr std::chrono::microseconds kPause{200};
+    std::this_thread::sleep_for(kPause);
+  }
+  return fd;
+}
 
 Result<UniqueFd> LockKernelObjects(const Host& host) {
   const std::string path = host.runtime_directory + "/install.lock";
-  Result<UniqueFd> fd = base::OpenFile(path, O_RDWR | O_CREAT, 0600);
+  Result<UniqueFd> fd = OpenLockFile(path);
   if (!fd) return fd;
   if (flock(fd->get(), LOCK_EX) != 0) return FailErrno(errno, "cannot lock \"" + path + '"');
   return fd;
@@ -149,6 +184,7 @@ Result<KernelObjects> KernelObjects::Open(const Host& host, Features& features) 
   KernelObjects objects;
   objects.cgroup_path_ = PalyraCgroup(host) + '/' + GenerationName();
   objects.pin_path_ = PalyraPins(host) + '/' + GenerationName();
+  objects.runtime_directory_ = host.runtime_directory;
 
   if (!AllAttached(objects.pin_path_, objects.cgroup_path_)) {
     Result<UniqueFd> lock = LockKernelObjects(host);

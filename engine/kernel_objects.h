@@ -8,6 +8,7 @@
 #define PALYRA_ENGINE_KERNEL_OBJECTS_H_
 
 #include <array>
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -19,18 +20,22 @@
 
 namespace palyra::engine {
 
-// Pinned maps, by the names of bpf/egress_tables.h.
+// Pinned maps, by the names of bpf/egress_tables.h and bpf/grants.h.
 enum class Table {
   kRuns,
   kProfiles,
+  kDigests,
+  kUnfinished,
   kAddresses4,
   kAddresses6,
   kRows,
   kReasons,
   kRingOwners,
   kRings,
+  kGrants,
+  kFlows,
 };
-inline constexpr size_t kTableCount = 8;
+inline constexpr size_t kTableCount = 12;
 
 const char* TableName(Table table);
 
@@ -52,11 +57,24 @@ class KernelObjects {
   // Where links and maps are pinned.
   [[nodiscard]] const std::string& pin_path() const { return pin_path_; }
 
+  // Held while the profile or the deadline of an entry of `runs` changes, and while one is freed:
+  // nobody puts rules in force for a run that has ended, whose slot may be another's. Never for
+  // longer than a few microseconds. flock(2); after LockProfiles() where both are needed.
+  [[nodiscard]] Result<UniqueFd> LockRuns() const;
+
+  // kShared: no profile is removed meanwhile, so one that was found can be put in force.
+  // kExclusive: nobody else is writing a profile or about to put one in force. flock(2);
+  // kUnavailable where others hold it for longer than `patience`.
+  enum class ProfileLock { kShared, kExclusive };
+  [[nodiscard]] Result<UniqueFd> LockProfiles(ProfileLock kind,
+                                              std::chrono::milliseconds patience) const;
+
  private:
   KernelObjects() = default;
 
   std::string cgroup_path_;
   std::string pin_path_;
+  std::string runtime_directory_;
   std::array<UniqueFd, kTableCount> tables_;
   std::optional<RunTable> runs_;
   bool lsm_attached_ = false;

@@ -2,6 +2,10 @@
 
 #include <utility>
 
+#include "engine/clock.h"
+#include "engine/grants.h"
+#include "engine/profile_cache.h"
+
 namespace palyra::engine {
 namespace {
 
@@ -46,26 +50,44 @@ Result<LiveRun> LiveRun::Create(const Host& host, const KernelObjects& objects,
 }
 
 Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
-  Result<Profile> profile = Profile::Upload(*objects_, rules, cgroup_.id());
-  if (!profile) return std::unexpected(profile.error());
-  profile_.emplace(*std::move(profile));
+  // First, because it may wait for the kernel, and the profile is held until it is in force.
   Result<EventRing> ring = EventRing::Claim(*objects_, cgroup_.id());
   if (!ring) return std::unexpected(ring.error());
   ring_.emplace(*std::move(ring));
-  objects_->runs().PutInForce(cgroup_.id(), profile_->id(), ring_->index());
+  Result<HeldProfile> profile = HoldProfile(*objects_, rules);
+  if (!profile) return std::unexpected(profile.error());
+  first_profile_ = profile->id();
+  objects_->runs().PutInForce(cgroup_.id(), profile->id(), ring_->index(),
+                              BootDeadlineOf(rules.valid_until_ms));
   return {};
 }
 
 RunCounters LiveRun::ReadCounters() const { return objects_->runs().Counters(cgroup_.id()); }
 
+bool LiveRun::MoveDeadline(uint32_t profile, uint64_t expires_ns) const {
+  const Result<UniqueFd> lock = objects_->LockRuns();
+  return lock && objects_->runs().SetDeadline(cgroup_.id(), profile, expires_ns);
+}
+
 Result<void> LiveRun::Kill() { return KillCgroup(cgroup_, kill_method_, kKillLimit); }
+
+// Without the lock too: a run that cannot open one more file must not stay in force.
+void LiveRun::FreeEntry() {
+  bool had_grants = false;
+  {
+    const Result<UniqueFd> lock = objects_->LockRuns();
+    had_grants = objects_->runs().HasGrants(cgroup_.id());
+    objects_->runs().Free(cgroup_.id());
+  }
+  if (had_grants) RemoveGrantsOf(*objects_, cgroup_.id());
+}
 
 Result<void> LiveRun::Remove() {
   removed_ = true;
   const Result<void> killed = Kill();
-  objects_->runs().Free(cgroup_.id());
+  FreeEntry();
   ring_.reset();
-  profile_.reset();
+  TrimIdleProfiles(*objects_);
   // Last: as long as the cgroup is there, a sweep knows that something may be left of this run.
   const Result<void> gone = RemoveCgroup(cgroup_.path());
   return killed ? gone : killed;

@@ -13,7 +13,7 @@
 #include "engine/events.h"
 #include "engine/host.h"
 #include "engine/kernel_objects.h"
-#include "engine/profile.h"
+#include "engine/rule_update.h"
 #include "engine/run_lock.h"
 #include "engine/run_table.h"
 #include "policy/rule_set.h"
@@ -38,6 +38,17 @@ class LiveRun {
 
   [[nodiscard]] RunCounters ReadCounters() const;
 
+  // The profile that it started with.
+  [[nodiscard]] uint32_t first_profile() const { return first_profile_; }
+
+  // Other rules from now on; rule_update.h.
+  Result<Replacement> Replace(const policy::RuleSet& rules) {
+    return ReplaceRules(*objects_, cgroup_, rules);
+  }
+
+  // Moves the deadline of its rules if they are still those of `profile`; false if not.
+  [[nodiscard]] bool MoveDeadline(uint32_t profile, uint64_t expires_ns) const;
+
   // Kills what still runs and waits until nothing is left. Rules and events stay.
   Result<void> Kill();
 
@@ -48,13 +59,14 @@ class LiveRun {
  private:
   LiveRun(const KernelObjects& objects, RunLock lock, Cgroup cgroup);
   Result<void> PutInForce(const policy::RuleSet& rules);
+  void FreeEntry();
 
   const KernelObjects* objects_;
   RunLock lock_;
   Cgroup cgroup_;
   KillMethod kill_method_;
-  std::optional<Profile> profile_;
   std::optional<EventRing> ring_;
+  uint32_t first_profile_ = 0;
   bool removed_ = false;
 };
 

@@ -5,10 +5,13 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <deque>
+#include <map>
 #include <utility>
 
 #include "engine/guardian.h"
 #include "engine/landlock.h"
+#include "engine/renewal.h"
 #include "engine/seccomp_filter.h"
 #include "engine/supervisor.h"
 
@@ -84,12 +87,49 @@ RunOutcome Reap(const Child& child) {
   return outcome;
 }
 
+// The rules of a run, by the profiles that events name.
+class RulesByProfile {
+ public:
+  RulesByProfile(uint32_t profile, const policy::RuleSet& first) { rules_[profile] = &first; }
+
+  void Add(uint32_t profile, policy::RuleSet rules) {
+    if (rules_.contains(profile)) return;
+    rules_[profile] = &renewed_.emplace_back(std::move(rules));
+  }
+
+  [[nodiscard]] const policy::RuleSet* Find(uint32_t profile) const {
+    const auto found = rules_.find(profile);
+    return found == rules_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::deque<policy::RuleSet> renewed_;
+  std::map<uint32_t, const policy::RuleSet*> rules_;
+};
+
+Result<std::optional<RuleRenewal>> StartRenewal(LiveRun& run, const RunRequest& request,
+                                                RulesByProfile& rules) {
+  if (!request.rules.valid_until_ms) return std::nullopt;
+  Result<RuleRenewal> renewal = RuleRenewal::Start(
+      run, request.rules.valid_until_ms,
+      {.renew = request.renew,
+       .on_renewed = [&rules](uint32_t profile,
+                              policy::RuleSet renewed) { rules.Add(profile, std::move(renewed)); },
+       .on_failure = request.on_renewal_failure});
+  if (!renewal) return std::unexpected(renewal.error());
+  return *std::move(renewal);
+}
+
 // Spawns, waits and kills. The run's objects stay for the caller to remove.
 Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest& request) {
   Result<ForwardedSignals> signals = ForwardedSignals::Block();
   if (!signals) return std::unexpected(signals.error());
   spawn.cgroup_fd = run.cgroup().fd();
   spawn.signal_mask = signals->previous_mask();
+
+  RulesByProfile rules(run.first_profile(), request.rules);
+  Result<std::optional<RuleRenewal>> renewal = StartRenewal(run, request, rules);
+  if (!renewal) return std::unexpected(renewal.error());
 
   // Before the command: it may detach children as soon as it runs.
   Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(); });
@@ -98,14 +138,15 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   if (!spawned) return std::unexpected(spawned.error());
   if (spawned->failure) return OutcomeOfFailedStart(*spawned->failure, request.argv[0]);
 
-  const EventRing::Handler on_event = [&request](const palyra_event& event) {
-    if (request.on_denial) request.on_denial(event);
+  const EventRing::Handler on_event = [&](const palyra_event& event) {
+    if (request.on_denial) request.on_denial(event, rules.Find(event.profile));
   };
   Result<WaitEnd> waited = WaitForChild({.child = &spawned->child,
                                          .signals = &*signals,
                                          .events = &run.events(),
                                          .on_event = &on_event,
-                                         .timeout = request.timeout});
+                                         .timeout = request.timeout,
+                                         .renewal = *renewal ? &**renewal : nullptr});
   // Whatever happened, nothing goes on running.
   if (Result<void> killed = run.Kill(); !killed) return std::unexpected(killed.error());
   if (!waited) return std::unexpected(waited.error());

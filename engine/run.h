@@ -26,8 +26,15 @@ struct RunRequest {
   ToolUser user;
   policy::RuleSet rules;
   std::optional<std::chrono::milliseconds> timeout;  // Wall clock, from the start of the command.
-  // Called for each denial, in order, in the calling thread.
-  std::function<void(const palyra_event&)> on_denial;
+  // Called for each denial, in order, in the calling thread. `rules` are those that it was judged
+  // by; null where another process had put them in force.
+  std::function<void(const palyra_event&, const policy::RuleSet* rules)> on_denial;
+  // Called, likewise, when rules have reached their end (RuleSet::valid_until_ms): the ones that
+  // hold from now on. Until they are in force everything is denied; after an error it is asked
+  // again each second. Null: nobody has any.
+  std::function<Result<policy::RuleSet>()> renew;
+  // Why rules could not be renewed.
+  std::function<void(const Error&)> on_renewal_failure;
 };
 
 enum class RunEnd {

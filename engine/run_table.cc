@@ -36,12 +36,52 @@ bool RunTable::Claim(uint64_t cgroup) const {
   return Shared(runs_[palyra_run_slot(cgroup)].cgroup).compare_exchange_strong(free, cgroup);
 }
 
-void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring) const {
+void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring,
+                          uint64_t expires_ns) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   Shared(run.denied).store(0);
   Shared(run.lost).store(0);
+  Shared(run.has_grants).store(0);
   Shared(run.ring).store(ring);
+  Shared(run.expires_ns).store(expires_ns);
   Shared(run.profile).store(profile);
+}
+
+std::optional<uint32_t> RunTable::Replace(uint64_t cgroup, uint32_t profile,
+                                          uint64_t expires_ns) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() != cgroup) return std::nullopt;
+  const uint64_t before = Shared(run.expires_ns).load();
+  const bool earlier = expires_ns != 0 && (before == 0 || expires_ns < before);
+  if (earlier) Shared(run.expires_ns).store(expires_ns);
+  const uint32_t previous = Shared(run.profile).exchange(profile);
+  if (!earlier) Shared(run.expires_ns).store(expires_ns);
+  return previous;
+}
+
+bool RunTable::SetDeadline(uint64_t cgroup, uint32_t profile, uint64_t expires_ns) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() != cgroup || Shared(run.profile).load() != profile) return false;
+  Shared(run.expires_ns).store(expires_ns);
+  return true;
+}
+
+std::optional<uint32_t> RunTable::ProfileOf(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() != cgroup) return std::nullopt;
+  return Shared(run.profile).load();
+}
+
+bool RunTable::MarkGrants(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() != cgroup) return false;
+  Shared(run.has_grants).store(1);
+  return true;
+}
+
+bool RunTable::HasGrants(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  return Shared(run.cgroup).load() == cgroup && Shared(run.has_grants).load() != 0;
 }
 
 RunCounters RunTable::Counters(uint64_t cgroup) const {
@@ -55,6 +95,14 @@ void RunTable::Free(uint64_t cgroup) const {
   // No profile has id 0: between the two stores everything is denied.
   Shared(run.profile).store(0);
   Shared(run.cgroup).store(0);
+}
+
+std::set<uint32_t> RunTable::Profiles() const {
+  std::set<uint32_t> profiles;
+  for (size_t slot = 0; slot < PALYRA_MAX_RUNS; ++slot) {
+    if (Shared(runs_[slot].cgroup).load() != 0) profiles.insert(Shared(runs_[slot].profile).load());
+  }
+  return profiles;
 }
 
 std::vector<uint64_t> RunTable::Cgroups() const {

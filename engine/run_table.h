@@ -4,6 +4,8 @@
 #define PALYRA_ENGINE_RUN_TABLE_H_
 
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "base/result.h"
@@ -31,16 +33,38 @@ class RunTable {
   // Takes the slot of `cgroup`. False if another run has it: then another cgroup is needed.
   [[nodiscard]] bool Claim(uint64_t cgroup) const;
 
-  // From now on the programs decide for `cgroup` by `profile`. The slot is claimed.
-  void PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring) const;
+  // From now on the programs decide for `cgroup` by `profile`, until CLOCK_BOOTTIME has reached
+  // `expires_ns` (0: for ever). The slot is claimed.
+  void PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring, uint64_t expires_ns) const;
+
+  // Puts another profile in force, by one store; at no moment is a profile in force past the
+  // earlier of both deadlines. Returns the profile before; nothing where `cgroup` has no entry.
+  // Under the lock of the runs.
+  [[nodiscard]] std::optional<uint32_t> Replace(uint64_t cgroup, uint32_t profile,
+                                                uint64_t expires_ns) const;
+
+  // Moves the deadline of `cgroup` if it is still under `profile`. Under the lock of the runs.
+  [[nodiscard]] bool SetDeadline(uint64_t cgroup, uint32_t profile, uint64_t expires_ns) const;
+
+  // The profile that `cgroup` is under; nothing where it has no entry.
+  [[nodiscard]] std::optional<uint32_t> ProfileOf(uint64_t cgroup) const;
+
+  // From now on the programs look into `grants` for `cgroup`. False where it has no entry. Under
+  // the lock of the runs.
+  [[nodiscard]] bool MarkGrants(uint64_t cgroup) const;
+  [[nodiscard]] bool HasGrants(uint64_t cgroup) const;
 
   [[nodiscard]] RunCounters Counters(uint64_t cgroup) const;
 
-  // Frees the slot where it is `cgroup`'s: whatever still runs there is denied every call.
+  // Frees the slot where it is `cgroup`'s: whatever still runs there is denied every call. Under
+  // the lock of the runs.
   void Free(uint64_t cgroup) const;
 
   // Cgroup ids of all entries.
   [[nodiscard]] std::vector<uint64_t> Cgroups() const;
+
+  // Every profile that a run is under. Complete while the lock of the profiles is held exclusively.
+  [[nodiscard]] std::set<uint32_t> Profiles() const;
 
  private:
   explicit RunTable(palyra_run* runs) : runs_(runs) {}

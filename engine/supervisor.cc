@@ -53,9 +53,12 @@ class Poller {
     return {};
   }
 
+  // As many as a run has: its end, signals, denials, the deadline, the end of its rules.
+  using Ready = std::array<epoll_event, 5>;
+
   // The descriptors that are readable, at most as many as were added.
-  [[nodiscard]] Result<std::array<epoll_event, 4>> Wait(int& count) const {
-    std::array<epoll_event, 4> ready;
+  [[nodiscard]] Result<Ready> Wait(int& count) const {
+    Ready ready;
     do {
       count = epoll_wait(fd_.get(), ready.data(), static_cast<int>(ready.size()), -1);
     } while (count < 0 && errno == EINTR);
@@ -106,18 +109,21 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
     timer = *std::move(started);
   }
   const int child = request.child->pidfd.get();
-  for (const int fd : {child, request.signals->fd(), request.events->epoll_fd(), timer.get()}) {
+  const int renewal = request.renewal == nullptr ? -1 : request.renewal->fd();
+  for (const int fd :
+       {child, request.signals->fd(), request.events->epoll_fd(), timer.get(), renewal}) {
     if (fd < 0) continue;
     if (Result<void> added = poller->Add(fd); !added) return std::unexpected(added.error());
   }
   while (true) {
     int count = 0;
-    Result<std::array<epoll_event, 4>> ready = poller->Wait(count);
+    Result<Poller::Ready> ready = poller->Wait(count);
     if (!ready) return std::unexpected(ready.error());
     for (int i = 0; i < count; ++i) {
       const int fd = (*ready)[static_cast<size_t>(i)].data.fd;
       if (fd == child) return WaitEnd::kChildEnded;
       if (fd == timer.get()) return WaitEnd::kDeadline;
+      if (fd == renewal) request.renewal->OnReadable();
       if (fd == request.signals->fd()) request.signals->ForwardOne(child);
       if (fd == request.events->epoll_fd()) {
         request.events->Drain(*request.on_event, kEventsAtOnce);

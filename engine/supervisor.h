@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "engine/events.h"
+#include "engine/renewal.h"
 #include "engine/spawn.h"
 
 namespace palyra::engine {
@@ -50,6 +51,7 @@ struct WaitRequest {
   EventRing* events;
   const EventRing::Handler* on_event;
   std::optional<std::chrono::milliseconds> timeout;
+  RuleRenewal* renewal = nullptr;  // Null: rules without an end.
 };
 
 // Returns when the child has ended (it is not reaped) or the deadline has passed.

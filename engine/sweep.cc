@@ -14,7 +14,8 @@
 
 #include "bpf/abi.h"
 #include "engine/cgroup.h"
-#include "engine/profile.h"
+#include "engine/grants.h"
+#include "engine/profile_cache.h"
 #include "engine/run_lock.h"
 
 namespace palyra::engine {
@@ -53,12 +54,10 @@ std::vector<std::pair<Key, Value>> ReadAllEntries(int fd) {
 // is dead, and not merely younger than the list.
 struct TableOwners {
   std::vector<uint64_t> runs;
-  std::vector<std::pair<uint32_t, palyra_profile>> profiles;
   std::vector<std::pair<uint32_t, palyra_ring_owner>> rings;
 
   static TableOwners Read(const KernelObjects& objects) {
     return {.runs = objects.runs().Cgroups(),
-            .profiles = ReadAllEntries<uint32_t, palyra_profile>(objects.fd(Table::kProfiles)),
             .rings = ReadAllEntries<uint32_t, palyra_ring_owner>(objects.fd(Table::kRingOwners))};
   }
 };
@@ -98,7 +97,12 @@ void RemoveDeadEntries(const Host& host, const KernelObjects& objects,
   const TableOwners owners = TableOwners::Read(objects);
   const std::set<uint64_t> live = LiveCgroupIds(objects.cgroup_path(), dead);
   for (const uint64_t run : owners.runs) {
-    if (!live.contains(run)) objects.runs().Free(run);
+    if (live.contains(run)) continue;
+    {
+      const Result<UniqueFd> runs_lock = objects.LockRuns();
+      objects.runs().Free(run);
+    }
+    RemoveGrantsOf(objects, run);
   }
   const int rings = objects.fd(Table::kRingOwners);
   for (const auto& [index, owner] : owners.rings) {
@@ -107,13 +111,7 @@ void RemoveDeadEntries(const Host& host, const KernelObjects& objects,
       bpf_map_delete_elem(rings, &index);
     }
   }
-  const int profiles = objects.fd(Table::kProfiles);
-  for (const auto& [id, profile] : owners.profiles) {
-    const bool is_dead = !live.contains(profile.owner);
-    if (is_dead && StillOwned(profiles, id, &palyra_profile::owner, profile.owner)) {
-      (void)RemoveProfile(objects, id);
-    }
-  }
+  TrimIdleProfiles(objects);
 }
 
 // Nothing where a supervisor holds the run, or it is gone meanwhile.
@@ -177,6 +175,7 @@ Result<SweepResult> SweepAbandonedRuns(const Host& host, const KernelObjects& ob
     }
   }
   RemoveStrayLocks(host);
+  SweepUnfinishedProfiles(objects);
   return result;
 }
 

@@ -19,8 +19,9 @@ struct SweepResult {
 };
 
 // Kills and removes every run, of any generation, whose supervisor's lock is free: processes,
-// cgroup, table entries. Runs with a live supervisor are not touched. Costs a few microseconds
-// where there is nothing to do. Old generations without runs are detached.
+// cgroup, table entries. Runs with a live supervisor are not touched. Profiles that a killed writer
+// left incomplete go too. Costs a few microseconds where there is nothing to do. Old generations
+// without runs are detached.
 Result<SweepResult> SweepAbandonedRuns(const Host& host, const KernelObjects& objects);
 
 // Detaches and unpins every generation that has no live run, this build's too. Returns how many

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <tuple>
 
@@ -151,6 +152,9 @@ Ruling Decide(const RuleSet& rules, const NameEvent& event) {
 
 std::string DumpText(const RuleSet& rules) {
   std::string text = "palyra-ruleset 2\n";
+  if (rules.valid_until_ms) {
+    text += "valid-until " + std::to_string(*rules.valid_until_ms) + '\n';
+  }
   for (const AddressPrefix& prefix : rules.prefixes) {
     const IpAddress address =
         *IpAddress::Create(prefix.is_ipv6, prefix.bytes, prefix.is_ipv6 ? 128 : 32);
@@ -167,9 +171,6 @@ std::string DumpText(const RuleSet& rules) {
   }
   for (const NameRules& names : rules.names) {
     AppendNames(names, text);
-  }
-  if (rules.valid_until_ms) {
-    text += "valid-until " + std::to_string(*rules.valid_until_ms) + '\n';
   }
   for (size_t i = 0; i < rules.reasons.size(); ++i) {
     text += "reason " + std::to_string(i) + ' ' + ReasonText(rules.reasons[i]) + '\n';

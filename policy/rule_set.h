@@ -27,6 +27,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/sha256.h"
 #include "policy/automaton.h"
 
 namespace palyra::policy {
@@ -127,8 +128,9 @@ struct RuleSet {
   std::vector<AddressClass> classes;    // classes[0] is for addresses without a prefix.
   std::vector<NameRules> names = {};    // Sorted by action, each at most once.
   std::vector<Reason> reasons;
-  // Milliseconds since the epoch: from then on the tables need not be right any more, because a
-  // condition on `context.now` may have changed. Nothing where none does.
+  // From then on (wall clock, milliseconds since the epoch) a condition on `context.now` may have
+  // changed: the rules say nothing any more, and everything is denied until others are in force.
+  // Decide() does not look at it. Nothing where no condition changes.
   std::optional<int64_t> valid_until_ms = std::nullopt;
   bool operator==(const RuleSet&) const = default;
 };
@@ -170,9 +172,14 @@ uint32_t FlagOf(const NameRules& rules, const NameEvent& event);
 // Null where the action has no rules.
 const NameRules* FindRules(const RuleSet& rules, NameAction action);
 
-// One line per prefix, span, state, leaf and reason, stable for equal RuleSets; the first line is
-// the format version "palyra-ruleset 2".
+// One line for the end of validity, where there is one, and per prefix, span, state, leaf and reason;
+// stable for equal RuleSets; the first line is the format version "palyra-ruleset 2".
 std::string DumpText(const RuleSet& rules);
+
+// SHA-256 of a canonical binary form, which begins with its version: the same for equal RuleSets,
+// on every machine, and another as soon as one prefix, span, state, leaf,
+// reason or the end of validity differs.
+base::Sha256Digest Digest(const RuleSet& rules);
 
 // "policy0, policy2 (caller)", or "no policy permits it (caller)".
 std::string ReasonText(const Reason& reason);

@@ -1,4 +1,5 @@
-// However a run ends, nothing of it is left: no process, no cgroup, no map entry.
+// However a run ends, nothing of it is left: no process, no cgroup, no map entry but its profile,
+// which is whole and kept for the next run with equal rules.
 
 #include <gtest/gtest.h>
 
@@ -54,7 +55,10 @@ class RunEndTest : public testing::Test {
 
   void ExpectNothingLeft() const {
     EXPECT_TRUE(ProbesMarked(mark_).empty()) << "processes of the run are alive";
-    EXPECT_EQ(AwaitKernelState(before_), before_);
+    const KernelState now = AwaitKernelState(before_);
+    EXPECT_EQ(now, before_);
+    EXPECT_EQ(now.incomplete_profiles, 0U);
+    EXPECT_FALSE(now.keeps_too_many_profiles);
   }
 
   const std::string mark_ = std::string("mark-") +

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <ostream>
@@ -14,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/unique_fd.h"
+#include "bpf/abi.h"
 #include "tests/support/require_feature.h"
 
 namespace palyra::tests {
@@ -40,6 +42,27 @@ size_t CountEntries(int map, size_t key_size) {
   return count;
 }
 
+bool IsOfProfiles(const std::string& name) {
+  constexpr std::array<std::string_view, 6> kNames = {"profiles",   "digests", "addresses4",
+                                                      "addresses6", "rows",    "reasons"};
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
+void AddProfiles(int map, KernelState* state) {
+  uint32_t id = 0;
+  const void* previous = nullptr;
+  size_t count = 0;
+  while (bpf_map_get_next_key(map, previous, &id) == 0) {
+    palyra_profile profile = {};
+    if (bpf_map_lookup_elem(map, &id, &profile) == 0 && profile.complete == 0) {
+      ++state->incomplete_profiles;
+    }
+    ++count;
+    previous = &id;
+  }
+  state->keeps_too_many_profiles |= count > PALYRA_MAX_IDLE_PROFILES + state->cgroups.size();
+}
+
 // Adds the pin if it is a map whose entries come and go with runs; programs and links are not.
 void AddMap(const fs::path& pin, KernelState* state) {
   const UniqueFd fd(bpf_obj_get(pin.c_str()));
@@ -49,7 +72,9 @@ void AddMap(const fs::path& pin, KernelState* state) {
   const fs::path kind = fs::read_symlink("/proc/self/fd/" + std::to_string(fd.get()));
   if (kind != "anon_inode:bpf-map") return;
   if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0 || !HasKeysOfRuns(info.type)) return;
-  state->map_entries[pin] = CountEntries(fd.get(), info.key_size);
+  const std::string name = pin.filename();
+  if (name == "profiles" && info.value_size == sizeof(palyra_profile)) AddProfiles(fd.get(), state);
+  if (!IsOfProfiles(name)) state->map_entries[pin] = CountEntries(fd.get(), info.key_size);
 }
 
 // A directory may vanish while it is read: then what is left of it is skipped.
@@ -65,6 +90,8 @@ void Walk(const fs::path& top, Visit visit) {
 std::ostream& operator<<(std::ostream& stream, const KernelState& state) {
   for (const std::string& cgroup : state.cgroups) stream << "\n  cgroup " << cgroup;
   for (const auto& [pin, count] : state.map_entries) stream << "\n  map " << pin << ": " << count;
+  stream << "\n  incomplete profiles: " << state.incomplete_profiles
+         << (state.keeps_too_many_profiles ? ", and more profiles than the bound" : "");
   return stream;
 }
 

@@ -19,8 +19,12 @@
 namespace palyra::tests {
 
 struct KernelState {
-  std::set<std::string> cgroups;              // Below <cgroup2>/palyra, recursively.
-  std::map<std::string, size_t> map_entries;  // By pin below /sys/fs/bpf/palyra; hashes and tries.
+  std::set<std::string> cgroups;  // Below <cgroup2>/palyra, recursively.
+  // By pin below /sys/fs/bpf/palyra: hashes and tries but for those of profiles, which are kept for
+  // the next run with equal rules.
+  std::map<std::string, size_t> map_entries;
+  size_t incomplete_profiles = 0;        // What somebody began to write and did not finish.
+  bool keeps_too_many_profiles = false;  // More than the bound, live runs apart.
   bool operator==(const KernelState&) const = default;
 };
 

@@ -45,7 +45,8 @@ Denial DeniedConnect() {
           .address = "192.0.2.1",
           .port = 443,
           .layer = policy::Layer::kCaller,
-          .policies = {"policy0 (a.cedar:1)"}};
+          .policies = {"policy0 (a.cedar:1)"},
+          .note = {}};
 }
 
 std::vector<std::string> Keys(const ordered_json& record) {

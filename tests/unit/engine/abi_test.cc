@@ -29,7 +29,8 @@ static_assert(
     kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
                      palyra_address_class, palyra_row_key, palyra_span, palyra_row,
                      palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
-                     palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement>);
+                     palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
+                     palyra_digest, palyra_grant_key, palyra_grant, palyra_flow>);
 
 struct Member {
   std::string name;
@@ -51,9 +52,29 @@ const std::vector<Struct>& StructsInCpp() {
   static const std::vector<Struct> kStructs = {
       {"palyra_run",
        sizeof(palyra_run),
-       {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, profile), MEMBER(palyra_run, ring),
+       {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, expires_ns), MEMBER(palyra_run, profile),
+        MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, padding),
         MEMBER(palyra_run, denied), MEMBER(palyra_run, lost)}},
-      {"palyra_profile", sizeof(palyra_profile), {MEMBER(palyra_profile, owner)}},
+      {"palyra_digest", sizeof(palyra_digest), {MEMBER(palyra_digest, bytes)}},
+      {"palyra_profile",
+       sizeof(palyra_profile),
+       {MEMBER(palyra_profile, digest), MEMBER(palyra_profile, last_used_ns),
+        MEMBER(palyra_profile, addresses4), MEMBER(palyra_profile, addresses6),
+        MEMBER(palyra_profile, rows), MEMBER(palyra_profile, reasons),
+        MEMBER(palyra_profile, first4), MEMBER(palyra_profile, first6),
+        MEMBER(palyra_profile, complete), MEMBER(palyra_profile, padding)}},
+      {"palyra_grant_key",
+       sizeof(palyra_grant_key),
+       {MEMBER(palyra_grant_key, run), MEMBER(palyra_grant_key, address),
+        MEMBER(palyra_grant_key, port), MEMBER(palyra_grant_key, action),
+        MEMBER(palyra_grant_key, protocol), MEMBER(palyra_grant_key, is_ipv6),
+        MEMBER(palyra_grant_key, padding)}},
+      {"palyra_grant",
+       sizeof(palyra_grant),
+       {MEMBER(palyra_grant, expires_ns), MEMBER(palyra_grant, uses), MEMBER(palyra_grant, used)}},
+      {"palyra_flow",
+       sizeof(palyra_flow),
+       {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted)}},
       {"palyra_address4_key",
        sizeof(palyra_address4_key),
        {MEMBER(palyra_address4_key, prefix_length), MEMBER(palyra_address4_key, profile),
@@ -217,7 +238,7 @@ TEST_F(AbiTest, EveryStructHasTheLayoutOfTheCompiledObject) {
 
 // A struct that the tables above forget would never be compared.
 TEST_F(AbiTest, TheTablesHaveEveryStructOfTheObjects) {
-  std::set<std::string> known = {"palyra_flow", "palyra_ring"};  // Kernel only.
+  std::set<std::string> known = {"palyra_ring"};  // Kernel only.
   for (const Struct& in_cpp : StructsInCpp()) known.insert(in_cpp.name);
   for (const Struct& in_cpp : StructsOfJudge()) known.insert(in_cpp.name);
   for (const btf* types : {egress_.types(), judge_.types()}) {
@@ -296,13 +317,16 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
   const std::map<std::string, MapShape> expected = {
       {"runs", {sizeof(__u32), sizeof(palyra_run)}},
       {"profiles", {sizeof(__u32), sizeof(palyra_profile)}},
+      {"digests", {sizeof(palyra_digest), sizeof(__u32)}},
+      {"unfinished", {sizeof(__u32), sizeof(__u32)}},
+      {"grants", {sizeof(palyra_grant_key), sizeof(palyra_grant)}},
       {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},
       {"addresses6", {sizeof(palyra_address6_key), sizeof(palyra_address_class)}},
       {"rows", {sizeof(palyra_row_key), sizeof(palyra_row)}},
       {"reasons", {sizeof(palyra_reason_key), sizeof(palyra_reason)}},
       {"ring_owners", {sizeof(__u32), sizeof(palyra_ring_owner)}},
       {"rings", {sizeof(__u32), sizeof(__u32)}},
-      {"flows", {sizeof(int), sizeof(__u32)}},  // Kernel only.
+      {"flows", {sizeof(int), sizeof(palyra_flow)}},
   };
   ExpectMaps(skeleton_->obj, expected);
   ExpectMaps(judge_skeleton_->obj, {

@@ -33,6 +33,7 @@ class EventsTest : public testing::Test {
   void TearDown() override {
     if (before_.empty()) return;  // Skipped.
     EXPECT_EQ(OwnKernel::Get().Entries(), before_);
+    EXPECT_TRUE(OwnKernel::Get().HoldsWholeProfilesOnly());
     EXPECT_TRUE(OwnKernel::Get().Runs().empty());
   }
 

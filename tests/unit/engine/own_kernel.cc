@@ -19,6 +19,8 @@
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "engine/cgroup.h"
+#include "engine/profile.h"
+#include "engine/profile_cache.h"
 #include "engine/sweep.h"
 
 namespace palyra::engine {
@@ -37,7 +39,7 @@ void MakeDirectory(const std::string& path) {
 }
 
 // Every key of these tables is a multiple of four bytes and at most this long.
-constexpr size_t kMostKeyWords = 8;
+constexpr size_t kMostKeyWords = 10;
 
 size_t CountEntries(int map) {
   std::array<uint32_t, kMostKeyWords> key = {};
@@ -100,11 +102,37 @@ std::vector<std::string> OwnKernel::Runs() const {
 
 std::map<std::string, size_t> OwnKernel::Entries() const {
   std::map<std::string, size_t> counts = {{"runs", objects_->runs().Cgroups().size()}};
-  for (const Table table : {Table::kProfiles, Table::kAddresses4, Table::kAddresses6, Table::kRows,
-                            Table::kReasons, Table::kRingOwners}) {
+  for (const Table table : {Table::kRingOwners, Table::kGrants, Table::kUnfinished}) {
     counts[TableName(table)] = CountEntries(objects_->fd(table));
   }
   return counts;
+}
+
+std::map<std::string, size_t> OwnKernel::ProfileEntries() const {
+  std::map<std::string, size_t> counts;
+  for (const Table table : {Table::kProfiles, Table::kDigests, Table::kAddresses4,
+                            Table::kAddresses6, Table::kRows, Table::kReasons}) {
+    counts[TableName(table)] = CountEntries(objects_->fd(table));
+  }
+  return counts;
+}
+
+bool OwnKernel::HoldsWholeProfilesOnly() const {
+  std::map<std::string, size_t> expected = {};
+  for (const ProfileRecord& record : ReadProfileRecords(*objects_)) {
+    if (record.profile.complete == 0) return false;
+    expected["profiles"] += 1;
+    expected["digests"] += 1;
+    expected["addresses4"] += record.profile.addresses4;
+    expected["addresses6"] += record.profile.addresses6;
+    expected["rows"] += record.profile.rows;
+    expected["reasons"] += record.profile.reasons;
+  }
+  for (const auto& [table, count] : ProfileEntries()) {
+    if (count != expected[table]) return false;
+  }
+  const CacheState cache = ReadCacheState(*objects_);
+  return cache.idle <= PALYRA_MAX_IDLE_PROFILES && cache.idle_entries <= PALYRA_MAX_IDLE_ENTRIES;
 }
 
 pid_t StartInCgroup(const std::string& path, const std::function<void()>& body, int kept) {

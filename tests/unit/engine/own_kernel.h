@@ -47,8 +47,15 @@ class OwnKernel {
   // Names of the runs' cgroups.
   [[nodiscard]] std::vector<std::string> Runs() const;
 
-  // How many entries each table has.
+  // How many entries each table has that belong to runs, or to a profile being written.
   [[nodiscard]] std::map<std::string, size_t> Entries() const;
+
+  // How many entries each table has that belong to profiles.
+  [[nodiscard]] std::map<std::string, size_t> ProfileEntries() const;
+
+  // Every entry belongs to a complete profile, none is missing, and idle profiles are within their
+  // bounds.
+  [[nodiscard]] bool HoldsWholeProfilesOnly() const;
 
  private:
   Features features_;

@@ -50,7 +50,8 @@ class RunTest : public testing::Test {
   }
 
   [[nodiscard]] bool IsNothingLeft() const {
-    return OwnKernel::Get().Runs().empty() && OwnKernel::Get().Entries() == before_;
+    return OwnKernel::Get().Runs().empty() && OwnKernel::Get().Entries() == before_ &&
+           OwnKernel::Get().HoldsWholeProfilesOnly();
   }
 
   static Result<RunOutcome> Run(const RunRequest& request) {

@@ -92,6 +92,7 @@ TEST_F(SweepTest, EndsARunWhoseSupervisorIsDead) {
   EXPECT_FALSE(fs::exists(CgroupOf(id)));
   EXPECT_FALSE(fs::exists(LockOf(id)));
   EXPECT_EQ(kernel_->Entries(), before_) << "its entries are left in the tables";
+  EXPECT_TRUE(kernel_->HoldsWholeProfilesOnly());
   EXPECT_TRUE(Sweep().ended.empty()) << "once is enough";
 }
 

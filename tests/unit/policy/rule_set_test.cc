@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
+#include <vector>
 
 #include "policy/ip.h"
 #include "tests/unit/policy/compile_fixture.h"
@@ -82,6 +84,50 @@ TEST(RuleSetTest, DumpNamesEverything) {
             "class 2 ports 0-65535 net.connect,net.send tcp,udp ask reason 1\n"
             "reason 0 no policy permits it (caller)\n"
             "reason 1 policy1 (operator); policy0, policy2 (caller)\n");
+}
+
+// Written down, because what is pinned under a digest outlives the program that made it.
+TEST(RuleSetTest, ItsDigestIsTheSameEverywhere) {
+  EXPECT_EQ(base::HexText(Digest(Sample())),
+            "9f4860169d0529433cb63ac4e053c30cdd4271d37b2d0c5bd6ae974089a2ff40");
+  EXPECT_EQ(Digest(Sample()), Digest(Sample()));
+}
+
+TEST(RuleSetTest, ItsDigestChangesWithEveryPart) {
+  std::vector<RuleSet> all(13, Sample());
+  all[1].prefixes[0].length = 9;
+  all[2].prefixes[0].address_class = 2;
+  all[3].prefixes[3].bytes[15] = 1;
+  all[4].prefixes.pop_back();
+  all[5].classes.emplace_back();
+  all[6].classes[1].spans[0].last = 444;
+  all[7].classes[1].spans[0].verdict = Verdict::kDeny;
+  all[8].reasons[1].layers[0].layer = Layer::kMandatory;
+  all[9].reasons[1].layers[1].policy_ids = {"policy0policy2"};
+  all[10].reasons[1].layers[1].policy_ids = {"policy0", "policy3"};
+  all[11].valid_until_ms = 0;
+  all[12].valid_until_ms = 1;
+  std::set<base::Sha256Digest> digests;
+  for (const RuleSet& rules : all) digests.insert(Digest(rules));
+  EXPECT_EQ(digests.size(), all.size());
+}
+
+TEST(RuleSetTest, ItsDigestTakesListsOfAnyLength) {
+  RuleSet rules = Sample();
+  std::set<base::Sha256Digest> digests;
+  constexpr size_t kSets = 50;
+  for (size_t i = 0; i < kSets; ++i) {
+    rules.reasons[1].layers[0].policy_ids[0] += std::string(301, 'x');
+    rules.prefixes.insert(rules.prefixes.end(), 33, rules.prefixes.back());
+    digests.insert(Digest(rules));
+  }
+  EXPECT_EQ(digests.size(), kSets);
+}
+
+TEST(RuleSetTest, ItsTextSaysHowLongItIsValid) {
+  RuleSet rules = Sample();
+  rules.valid_until_ms = 1'700'000'000'123;
+  EXPECT_TRUE(DumpText(rules).starts_with("palyra-ruleset 2\nvalid-until 1700000000123\nprefix "));
 }
 
 }  // namespace

@@ -1,0 +1,68 @@
+#include "engine/rule_update.h"
+
+#include <algorithm>
+
+#include "engine/clock.h"
+#include "engine/flows.h"
+#include "engine/profile_cache.h"
+
+namespace palyra::engine {
+namespace {
+
+std::unexpected<Error> NoSuchRun() {
+  return Fail(ErrorCode::kNotFound, "no such run: it has ended, or never was");
+}
+
+Result<Replacement> Swap(const KernelObjects& objects, const Cgroup& cgroup,
+                         const policy::RuleSet& rules) {
+  Result<HeldProfile> profile = HoldProfile(objects, rules);
+  if (!profile) return std::unexpected(profile.error());
+  const Result<UniqueFd> lock = objects.LockRuns();
+  if (!lock) return std::unexpected(lock.error());
+  const std::optional<uint32_t> previous =
+      objects.runs().Replace(cgroup.id(), profile->id(), BootDeadlineOf(rules.valid_until_ms));
+  if (!previous) return NoSuchRun();
+  return Replacement{.profile = profile->id(), .previous = *previous, .cut = std::nullopt};
+}
+
+bool IsRunId(const std::string& text) {
+  constexpr size_t kDigits = 32;
+  return text.size() == kDigits && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+}  // namespace
+
+Result<Replacement> ReplaceRules(const KernelObjects& objects, const Cgroup& cgroup,
+                                 const policy::RuleSet& rules) {
+  Result<Replacement> replaced = Swap(objects, cgroup, rules);
+  if (!replaced) return replaced;
+  Result<size_t> cut = CutDeniedFlows(objects, cgroup);
+  if (cut) {
+    replaced->flows_cut = *cut;
+  } else {
+    replaced->cut = cut.error();
+  }
+  TrimIdleProfiles(objects);
+  return replaced;
+}
+
+Result<Replacement> ReplaceRulesOfRun(const KernelObjects& objects, const std::string& run_id,
+                                      const policy::RuleSet& rules) {
+  const Result<Cgroup> cgroup = CgroupOfRun(objects, run_id);
+  if (!cgroup) return std::unexpected(cgroup.error());
+  return ReplaceRules(objects, *cgroup, rules);
+}
+
+Result<Cgroup> CgroupOfRun(const KernelObjects& objects, const std::string& run_id) {
+  if (!IsRunId(run_id)) {
+    return Fail(ErrorCode::kInvalidArgument, "\"" + run_id + "\" is no run id");
+  }
+  Result<Cgroup> cgroup = Cgroup::Open(objects.cgroup_path() + '/' + run_id);
+  if (!cgroup && cgroup.error().code == ErrorCode::kNotFound) return NoSuchRun();
+  if (cgroup && !objects.runs().ProfileOf(cgroup->id())) return NoSuchRun();
+  return cgroup;
+}
+
+}  // namespace palyra::engine

@@ -1,0 +1,367 @@
+#include "engine/profile_cache.h"
+
+#include <bpf/bpf.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/live_run.h"
+#include "engine/profile.h"
+#include "engine/sweep.h"
+#include "engine/table_image.h"
+#include "tests/support/require_feature.h"
+#include "tests/unit/engine/bpf_fault.h"
+#include "tests/unit/engine/own_kernel.h"
+#include "tests/unit/engine/random_rules.h"
+
+namespace palyra::engine {
+namespace {
+
+using policy::RuleSet;
+
+const RuleSet kNothing = {
+    .prefixes = {}, .classes = {{}}, .reasons = {{.layers = {{policy::Layer::kCaller, {}}}}}};
+
+// `count` different reasons, which are all it has: two entries and those.
+RuleSet OfSize(size_t count, const std::string& name) {
+  RuleSet rules = kNothing;
+  rules.reasons.assign(count, {.layers = {{policy::Layer::kCaller, {name}}}});
+  return rules;
+}
+
+class ProfileCacheTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    PALYRA_REQUIRE_FEATURE(tests::Root());
+    kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-cache");
+  }
+
+  void TearDown() override {
+    if (!kernel_) return;  // Skipped.
+    EXPECT_TRUE(kernel_->HoldsWholeProfilesOnly());
+    EXPECT_EQ(kernel_->Entries().at("unfinished"), 0U);
+  }
+
+  [[nodiscard]] const KernelObjects& Objects() const { return kernel_->objects(); }
+
+  [[nodiscard]] HeldProfile Hold(const RuleSet& rules) const {
+    Result<HeldProfile> profile = HoldProfile(Objects(), rules);
+    EXPECT_TRUE(profile) << profile.error().message;
+    return *std::move(profile);
+  }
+
+  [[nodiscard]] LiveRun Start(const RuleSet& rules) const {
+    Result<LiveRun> run = LiveRun::Create(kernel_->host(), Objects(), rules);
+    EXPECT_TRUE(run) << run.error().message;
+    return *std::move(run);
+  }
+
+  // Every entry of the image is in the table as it is.
+  template <typename Key, typename Value>
+  void ExpectThere(Table table, const engine::Entries<Key, Value>& entries) const {
+    for (size_t i = 0; i < entries.keys.size(); ++i) {
+      Value value = {};
+      ASSERT_EQ(bpf_map_lookup_elem(Objects().fd(table), &entries.keys[i], &value), 0)
+          << TableName(table) << " entry " << i;
+      EXPECT_EQ(std::memcmp(&value, &entries.values[i], sizeof(value)), 0) << TableName(table);
+    }
+  }
+
+  void ExpectThere(const RuleSet& rules, uint32_t id) const {
+    const Result<TableImage> image = BuildTableImage(rules, id);
+    ASSERT_TRUE(image);
+    ExpectThere(Table::kAddresses4, image->addresses4);
+    ExpectThere(Table::kAddresses6, image->addresses6);
+    ExpectThere(Table::kRows, image->rows);
+    ExpectThere(Table::kReasons, image->reasons);
+  }
+
+  [[nodiscard]] bool IsThere(const RuleSet& rules) const {
+    return FindProfile(Objects(), policy::Digest(rules)).has_value();
+  }
+
+  [[nodiscard]] Result<SweepResult> Sweep() const {
+    return SweepAbandonedRuns(kernel_->host(), Objects());
+  }
+
+  std::optional<OwnKernel> kernel_;
+};
+
+TEST_F(ProfileCacheTest, AProfileIsInTheTablesAsItsImage) {
+  RandomRules random(7);
+  for (int i = 0; i < 20; ++i) {
+    const RuleSet rules = random.Rules();
+    const uint32_t id = Hold(rules).id();
+    EXPECT_NE(id, 0U);
+    ExpectThere(rules, id);
+    ASSERT_TRUE(kernel_->HoldsWholeProfilesOnly()) << "not the entries of its record";
+  }
+}
+
+TEST_F(ProfileCacheTest, EqualRulesShareOne) {
+  RandomRules random(8);
+  const RuleSet rules = random.Rules();
+  const HeldProfile first = Hold(rules);
+  const std::map<std::string, size_t> alone = kernel_->ProfileEntries();
+  const HeldProfile second = Hold(RuleSet(rules));
+  EXPECT_EQ(first.id(), second.id());
+  EXPECT_FALSE(first.was_there());
+  EXPECT_TRUE(second.was_there());
+  EXPECT_EQ(kernel_->ProfileEntries(), alone);
+
+  RuleSet other = rules;
+  other.valid_until_ms = 1;
+  EXPECT_NE(Hold(other).id(), first.id());
+}
+
+TEST_F(ProfileCacheTest, RunsWithEqualRulesShareOneAndLeaveItBehind) {
+  const RuleSet rules = OfSize(3, "kept");
+  uint32_t id = 0;
+  {
+    const LiveRun first = Start(rules);
+    const LiveRun second = Start(rules);
+    id = first.first_profile();
+    EXPECT_EQ(second.first_profile(), id);
+    EXPECT_EQ(ReadCacheState(Objects()).idle, 0U);
+  }
+  EXPECT_EQ(ReadCacheState(Objects()).idle, 1U);
+  EXPECT_EQ(Start(rules).first_profile(), id) << "written again";
+}
+
+TEST_F(ProfileCacheTest, KeepsNoMoreIdleProfilesThanItsBound) {
+  constexpr size_t kRuns = PALYRA_MAX_IDLE_PROFILES + 6;
+  for (size_t i = 0; i < kRuns; ++i) {
+    const LiveRun run = Start(OfSize(2, std::to_string(i)));
+  }
+  const CacheState cache = ReadCacheState(Objects());
+  EXPECT_EQ(cache.idle, size_t{PALYRA_MAX_IDLE_PROFILES});
+  EXPECT_FALSE(IsThere(OfSize(2, "0"))) << "the longest unused goes first";
+  EXPECT_TRUE(IsThere(OfSize(2, std::to_string(kRuns - 1))));
+}
+
+TEST_F(ProfileCacheTest, KeepsNoMoreIdleEntriesThanItsBound) {
+  constexpr size_t kHalf = PALYRA_MAX_IDLE_ENTRIES / 2;
+  {
+    const LiveRun run = Start(OfSize(kHalf, "first"));
+  }
+  {
+    const LiveRun run = Start(OfSize(kHalf - 100, "second"));
+  }
+  EXPECT_EQ(ReadCacheState(Objects()).idle, 2U);
+  // Wanted again, so the other is the oldest.
+  {
+    const LiveRun run = Start(OfSize(kHalf, "first"));
+  }
+  {
+    const LiveRun run = Start(OfSize(1000, "third"));
+  }
+  EXPECT_TRUE(IsThere(OfSize(kHalf, "first")));
+  EXPECT_FALSE(IsThere(OfSize(kHalf - 100, "second")));
+  {
+    const LiveRun run = Start(OfSize(PALYRA_MAX_IDLE_ENTRIES + 1, "alone too large"));
+  }
+  EXPECT_EQ(ReadCacheState(Objects()).idle, 0U);
+}
+
+TEST_F(ProfileCacheTest, NeverRemovesOneThatARunIsUnder) {
+  RandomRules random(9);
+  const RuleSet rules = random.Rules();
+  const LiveRun run = Start(rules);
+  for (size_t i = 0; i < 2 * PALYRA_MAX_IDLE_PROFILES; ++i) {
+    const LiveRun other = Start(OfSize(2, std::to_string(i)));
+  }
+  ExpectThere(rules, run.first_profile());
+}
+
+TEST_F(ProfileCacheTest, IdleOnesGoWhereATableIsFull) {
+  const RuleSet large = OfSize(PALYRA_MAX_REASONS - 10, "large");
+  (void)Hold(large);  // Nobody trims, so it stays.
+  RandomRules random(12);
+  RuleSet rules = random.Rules();
+  while (BuildTableImage(rules, 1)->reasons.keys.size() < 11) rules = random.Rules();
+  const uint32_t id = Hold(rules).id();
+  ExpectThere(rules, id);
+  EXPECT_FALSE(IsThere(large));
+}
+
+TEST_F(ProfileCacheTest, LeavesNothingWhereLiveRunsFillATable) {
+  const LiveRun everything = Start(OfSize(PALYRA_MAX_REASONS, "everything"));
+  const std::map<std::string, size_t> full = kernel_->ProfileEntries();
+  // Its rows are written before its reasons do not fit.
+  RandomRules random(12);
+  RuleSet rules = random.Rules();
+  while (BuildTableImage(rules, 1)->rows.keys.empty()) rules = random.Rules();
+  const Result<HeldProfile> refused = HoldProfile(Objects(), rules);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
+  EXPECT_NE(refused.error().message.find("\"reasons\""), std::string::npos);
+  EXPECT_EQ(kernel_->ProfileEntries(), full);
+}
+
+TEST_F(ProfileCacheTest, AHeldProfileIsNotRemoved) {
+  const HeldProfile held = Hold(OfSize(2, "held"));
+  const Result<UniqueFd> exclusive =
+      Objects().LockProfiles(KernelObjects::ProfileLock::kExclusive, std::chrono::milliseconds(1));
+  ASSERT_FALSE(exclusive);
+  EXPECT_EQ(exclusive.error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(ProfileCacheTest, HoldsTwentyThousandPrefixes) {
+  constexpr size_t kPrefixes = 20'000;
+  RuleSet rules = kNothing;
+  rules.classes.emplace_back();
+  for (size_t i = 0; i < kPrefixes; ++i) {
+    rules.prefixes.push_back({.is_ipv6 = false,
+                              .length = 32,
+                              .bytes = {10, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)},
+                              .address_class = 1});
+  }
+  {
+    const LiveRun run = Start(rules);
+    ExpectThere(rules, run.first_profile());
+    EXPECT_EQ(kernel_->ProfileEntries().at("addresses4"), kPrefixes + 1);
+  }
+}
+
+// What a removal leaves out would show in the counts of the next test on these tables.
+TEST_F(ProfileCacheTest, RemovesAllOfAProfileAndNothingOfItsNeighbours) {
+  RandomRules random(10);
+  for (int i = 0; i < 30; ++i) {
+    const RuleSet neighbour = random.Rules();
+    const RuleSet rules = random.Rules();
+    const LiveRun run = Start(neighbour);
+    const std::map<std::string, size_t> alone = kernel_->ProfileEntries();
+    const uint32_t id = Hold(rules).id();
+    const auto lock = Objects().LockProfiles(KernelObjects::ProfileLock::kExclusive,
+                                             std::chrono::milliseconds(1000));
+    ASSERT_TRUE(lock);
+    RemoveProfile(Objects(), {.id = id, .profile = *ReadProfileRecord(Objects(), id)});
+    ASSERT_EQ(kernel_->ProfileEntries(), alone) << policy::DumpText(rules);
+    ExpectThere(neighbour, run.first_profile());
+  }
+}
+
+// Where the record does not say what is there, whole tables are searched.
+TEST_F(ProfileCacheTest, RemovesAllOfADamagedProfileToo) {
+  RandomRules random(11);
+  const RuleSet rules = random.Rules();
+  const std::map<std::string, size_t> before = kernel_->ProfileEntries();
+  const uint32_t id = Hold(rules).id();
+  const palyra_profile record = *ReadProfileRecord(Objects(), id);
+  ASSERT_EQ(bpf_map_delete_elem(Objects().fd(Table::kAddresses4), &record.first4), 0);
+  RemoveProfile(Objects(), {.id = id, .profile = record});
+  EXPECT_EQ(kernel_->ProfileEntries(), before);
+}
+
+// At each of its calls into the kernel in turn: what a writer that is killed there leaves is never
+// used, and gone after the next sweep.
+TEST_F(ProfileCacheTest, AKilledWriterLeavesNothingForLong) {
+  RandomRules random(13);
+  const auto write = [this](const RuleSet& rules) {
+    return [this, &rules] { return HoldProfile(Objects(), rules) ? 0 : 1; };
+  };
+  const RuleSet measured = random.Rules();
+  const Faulted whole = RunWithFault(write(measured), Fault::kNone, 0);
+  ASSERT_EQ(whole.status, 0);
+  ASSERT_GT(whole.calls, 6);
+  for (int at = 0; at < whole.calls; ++at) {
+    const RuleSet rules = random.Rules();
+    const std::map<std::string, size_t> before = kernel_->ProfileEntries();
+    const Faulted killed = RunWithFault(write(rules), Fault::kKilled, at);
+    ASSERT_EQ(killed.status, 128 + SIGKILL) << at;
+    const bool is_complete = IsThere(rules);
+    ASSERT_TRUE(Sweep());
+    ASSERT_EQ(kernel_->Entries().at("unfinished"), 0U) << at;
+    ASSERT_TRUE(kernel_->HoldsWholeProfilesOnly()) << at;
+    if (is_complete) {
+      ExpectThere(rules, *FindProfile(Objects(), policy::Digest(rules)));
+    } else {
+      ASSERT_EQ(kernel_->ProfileEntries(), before) << at;
+    }
+    const uint32_t id = Hold(rules).id();
+    ExpectThere(rules, id);
+  }
+}
+
+TEST_F(ProfileCacheTest, AKilledRemoverLeavesNothingForLong) {
+  RandomRules random(14);
+  const auto remove = [this](const RuleSet& rules) {
+    const uint32_t id = Hold(rules).id();
+    const palyra_profile record = *ReadProfileRecord(Objects(), id);
+    return [this, id, record] {
+      RemoveProfile(Objects(), {.id = id, .profile = record});
+      return 0;
+    };
+  };
+  constexpr int kMost = 60;
+  int died = 0;
+  for (int at = 0; at < kMost; ++at) {
+    const Faulted killed = RunWithFault(remove(random.Rules()), Fault::kKilled, at);
+    died += killed.status == 0 ? 0 : 1;
+    ASSERT_TRUE(Sweep());
+    ASSERT_EQ(kernel_->Entries().at("unfinished"), 0U) << at;
+    ASSERT_TRUE(kernel_->HoldsWholeProfilesOnly()) << at;
+  }
+  EXPECT_GT(died, 10);
+}
+
+TEST_F(ProfileCacheTest, WithoutMemoryNothingIsLeft) {
+  RandomRules random(15);
+  const RuleSet measured = random.Rules();
+  const auto write = [this](const RuleSet& rules) {
+    return [this, &rules] { return HoldProfile(Objects(), rules) ? 0 : 1; };
+  };
+  const Faulted whole = RunWithFault(write(measured), Fault::kNone, 0);
+  ASSERT_EQ(whole.status, 0);
+  for (int at = 0; at < whole.calls; ++at) {
+    const RuleSet rules = random.Rules();
+    // Without anything idle that could make room, what fails once fails.
+    const Faulted failed = RunWithFault(write(rules), Fault::kNoMemory, at);
+    ASSERT_LE(failed.status, 1) << at;
+    ASSERT_TRUE(Sweep());
+    ASSERT_TRUE(kernel_->HoldsWholeProfilesOnly()) << at;
+    ASSERT_EQ(kernel_->Entries().at("unfinished"), 0U) << at;
+    ASSERT_TRUE(failed.status != 0 || IsThere(rules)) << at;
+  }
+}
+
+TEST_F(ProfileCacheTest, ManyWritersOfTheSameRulesEndWithOne) {
+  RandomRules random(16);
+  for (int round = 0; round < 10; ++round) {
+    const RuleSet rules = random.Rules();
+    const size_t before = ReadCacheState(Objects()).profiles;
+    std::vector<pid_t> writers;
+    for (int i = 0; i < 6; ++i) {
+      const pid_t writer = fork();
+      if (writer == 0) _exit(HoldProfile(Objects(), rules) ? 0 : 1);
+      writers.push_back(writer);
+    }
+    for (const pid_t writer : writers) {
+      int status = -1;
+      waitpid(writer, &status, 0);
+      EXPECT_EQ(status, 0);
+    }
+    EXPECT_EQ(ReadCacheState(Objects()).profiles, before + 1);
+  }
+}
+
+TEST_F(ProfileCacheTest, DetachingRemovesWhatIsKept) {
+  {
+    const LiveRun run = Start(OfSize(5, "kept"));
+  }
+  EXPECT_EQ(ReadCacheState(Objects()).profiles, 1U);
+  ASSERT_TRUE(Uninstall(kernel_->host()));
+  const Result<KernelObjects> again = KernelObjects::Open(kernel_->host(), kernel_->features());
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(ReadCacheState(*again).profiles, 0U);
+}
+
+}  // namespace
+}  // namespace palyra::engine
