@@ -26,11 +26,9 @@ uint64_t BootDeadlineOf(std::optional<int64_t> wall_ms) {
   if (!wall_ms) return 0;
   const int64_t wall = NowNs(CLOCK_REALTIME);
   const int64_t boot = NowNs(CLOCK_BOOTTIME);
-  // Half of the range is 146 years: no sum below can overflow.
+  // Half of the range is 146 years: no difference and no sum below can overflow.
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 2 / kNanosecondsPerMillisecond;
-  const int64_t left = std::clamp(*wall_ms - wall / kNanosecondsPerMillisecond, -kMost, kMost) *
-                           kNanosecondsPerMillisecond -
-                       wall % kNanosecondsPerMillisecond;
+  const int64_t left = std::clamp(*wall_ms, -kMost, kMost) * kNanosecondsPerMillisecond - wall;
   return static_cast<uint64_t>(std::max<int64_t>(boot + left, 1));
 }
 

@@ -109,17 +109,14 @@ Result<size_t> CutIn(const SockDiag& diag, uint64_t cgroup, int flows,
                      const std::function<bool(const Flow&)>& keep) {
   size_t cut = 0;
   constexpr std::array<uint8_t, 3> kProtocols = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE};
-  constexpr std::array<uint8_t, 2> kFamilies = {AF_INET, AF_INET6};
   for (const uint8_t protocol : kProtocols) {
-    for (const uint8_t family : kFamilies) {
-      Result<std::vector<DiagSocket>> sockets = diag.List(family, protocol, cgroup, flows);
-      if (!sockets) return std::unexpected(sockets.error());
-      for (const DiagSocket& socket : *sockets) {
-        if (keep(FlowOf(socket))) continue;
-        Result<bool> destroyed = diag.Destroy(socket);
-        if (!destroyed) return std::unexpected(destroyed.error());
-        cut += *destroyed ? 1 : 0;
-      }
+    Result<std::vector<DiagSocket>> sockets = diag.List(protocol, cgroup, flows);
+    if (!sockets) return std::unexpected(sockets.error());
+    for (const DiagSocket& socket : *sockets) {
+      if (keep(FlowOf(socket))) continue;
+      Result<bool> destroyed = diag.Destroy(socket);
+      if (!destroyed) return std::unexpected(destroyed.error());
+      cut += *destroyed ? 1 : 0;
     }
   }
   return cut;

@@ -30,11 +30,11 @@ class SockDiag {
   static Result<SockDiag> Open();
   static Result<SockDiag> OpenIn(int namespace_fd);
 
-  // Every socket of `family` and `protocol` with a peer whose cgroup has the id `cgroup`. `flows`
-  // is the BPF map of socket storage to be read with it. Nothing where the kernel lacks the
+  // Every socket of `protocol`, of both families, with a peer whose cgroup has the id `cgroup`.
+  // `flows` is the BPF map of socket storage to be read with it. Nothing where the kernel lacks the
   // protocol.
-  [[nodiscard]] Result<std::vector<DiagSocket>> List(uint8_t family, uint8_t protocol,
-                                                     uint64_t cgroup, int flows) const;
+  [[nodiscard]] Result<std::vector<DiagSocket>> List(uint8_t protocol, uint64_t cgroup,
+                                                     int flows) const;
 
   // False where it has gone meanwhile. Its owner reads ECONNABORTED.
   [[nodiscard]] Result<bool> Destroy(const DiagSocket& socket) const;

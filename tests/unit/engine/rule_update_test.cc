@@ -136,7 +136,8 @@ TEST_F(RuleUpdateTest, EventsNameTheProfileThatTheyWereJudgedBy) {
   EXPECT_NE(replaced.profile, replaced.previous);
   EXPECT_EQ(caller.Try(Loopback(2)), EPERM);
   std::vector<uint32_t> profiles;
-  run.events().Drain([&](const palyra_event& event) { profiles.push_back(event.profile); }, 10);
+  run.events().Drain([&](const palyra_event& event) { profiles.push_back(event.profile); },
+                     1 << 16);
   EXPECT_EQ(profiles, (std::vector{replaced.previous, replaced.profile}));
 }
 
@@ -247,7 +248,10 @@ TEST_P(OpenFlow, ThatIsDeniedNowEndsWithAnErrorAndNoByteMore) {
   ASSERT_GT(ReadWithin(peer.get(), kPatience), 0U);
 
   const Replacement replaced = Replace(run, kDenyAll);
-  EXPECT_GE(replaced.flows_cut, 1U);
+  // Of a datagram its sender learns at once, and may be gone before the sockets are looked at.
+  if (GetParam().type == SOCK_STREAM) {
+    EXPECT_EQ(replaced.flows_cut, 1U);
+  }
   (void)ReadWhatIsThere(peer.get());  // What came before.
   const int error = client.Answer();
   EXPECT_TRUE(error == ECONNABORTED || error == EPIPE || error == EPERM || error == ECONNRESET ||
