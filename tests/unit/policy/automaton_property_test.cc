@@ -198,8 +198,8 @@ TEST(AutomatonPropertyTest, NoAutomatonHasFewerStates) {
 
     // As a compiler merges classes: whether any pattern matches.
     std::vector<uint32_t> new_class;
-    for (size_t c = 0; c < made.built.classes.size(); ++c) {
-      new_class.push_back(made.built.classes[c].labels.empty() ? 0 : 1);
+    for (const StringClass& text_class : made.built.classes) {
+      new_class.push_back(text_class.labels.empty() ? 0 : 1);
     }
     const Automaton merged = made.built.automaton.Relabel(new_class);
     ASSERT_EQ(merged.state_count(), places.FewestStates([](const Answer& answer) {
