@@ -252,7 +252,7 @@ struct palyra_arena {
  * of the first; no automaton has index 0.
  */
 struct palyra_automaton {
-	__u32 start;       /* state, with PALYRA_SINK as above; 0: nothing is here */
+	__u32 start; /* state, with PALYRA_SINK as above; 0: nothing is here */
 	__u32 entry_count; /* of the header too */
 	__u8 byte_classes[256];
 };
@@ -278,12 +278,26 @@ enum palyra_judged : __u8 {
 /* Array `judgement`: a question of user space to bpf/judge.bpf.c, and its answer. */
 struct palyra_judgement {
 	__u32 automaton; /* which; see palyra_automaton */
-	__u32 length;    /* of the text */
-	__u32 state;     /* answer: where the text ends, without PALYRA_SINK */
+	__u32 length; /* of the text */
+	__u32 state; /* answer: where the text ends, without PALYRA_SINK */
 	__u32 text_class; /* answer */
 	enum palyra_judged judged; /* answer */
 	__u8 padding[7];
 	struct palyra_text text;
+};
+
+/* Array `net_judgement`: likewise, about the network. */
+struct palyra_net_judgement {
+	__u32 profile;
+	__u32 reason; /* answer */
+	__u16 port;
+	__u8 is_ipv6;
+	enum palyra_action action;
+	enum palyra_protocol protocol;
+	enum palyra_verdict verdict; /* answer */
+	enum palyra_judged judged; /* answer */
+	__u8 padding;
+	__u8 address[16]; /* IPv4 in the first four bytes */
 };
 
 /* One denial, written to the run's ring buffer. */

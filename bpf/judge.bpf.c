@@ -4,6 +4,7 @@
  * of the asker's own.
  */
 #include "bpf/automaton.h"
+#include "bpf/rule_tables.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -15,6 +16,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct palyra_judgement);
 } judgement SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct palyra_net_judgement);
+} net_judgement SEC(".maps");
 
 /* Points nowhere: it only brings the layout of automata into the BTF of the object. */
 const struct palyra_automaton *const volatile automaton_layout = 0;
@@ -35,5 +44,29 @@ int palyra_judge_text(struct __sk_buff *skb)
 				      &state, &text_class);
 	question->state = state;
 	question->text_class = text_class;
+	return 1;
+}
+
+SEC("cgroup_skb/egress")
+int palyra_judge_net(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct palyra_net_judgement *asked = bpf_map_lookup_elem(&net_judgement, &zero);
+
+	if (!asked)
+		return 0;
+
+	struct question q = {
+		.action = asked->action,
+		.protocol = asked->protocol,
+		.is_ipv6 = asked->is_ipv6,
+		.port = asked->port,
+	};
+	__u32 reason;
+
+	__builtin_memcpy(q.address, asked->address, sizeof(q.address));
+	asked->verdict = decide(asked->profile, &q, &reason);
+	asked->reason = reason;
+	asked->judged = PALYRA_JUDGED;
 	return 1;
 }

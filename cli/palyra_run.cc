@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -24,6 +25,7 @@
 #include "engine/run.h"
 #include "engine/sweep.h"
 #include "policy/compile/compiler.h"
+#include "policy/datetime.h"
 
 namespace palyra::cli {
 namespace {
@@ -77,6 +79,11 @@ Result<void> PrintPolicy(const RunOptions& options) {
   return base::WriteAll(STDOUT_FILENO, text, "stdout");
 }
 
+policy::Datetime Now() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return policy::Datetime(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
 // What the compiled rules are for: one principal, one context.
 policy::CompileInput CompileInputFor(const RunOptions& options, const std::string& workspace,
                                      const std::vector<LayerPolicies>& layers) {
@@ -86,7 +93,8 @@ policy::CompileInput CompileInputFor(const RunOptions& options, const std::strin
       .context =
           Value::Record({{"tool", Value::Entity(policy::EntityUid("Palyra::Tool", options.tool))},
                          {"tier", Value::String("guard")},
-                         {"workspace", Value::String(workspace)}}),
+                         {"workspace", Value::String(workspace)},
+                         {"now", Value::Of(Now())}}),
       .layers = {}};
   for (const LayerPolicies& layer : layers) {
     input.layers.push_back({layer.layer, &layer.policies, &layer.entities});
@@ -94,8 +102,8 @@ policy::CompileInput CompileInputFor(const RunOptions& options, const std::strin
   return input;
 }
 
-Result<policy::RuleSet> Compile(const RunOptions& options, const std::string& workspace,
-                                const std::vector<LayerPolicies>& layers) {
+Result<policy::CompileOutput> Compile(const RunOptions& options, const std::string& workspace,
+                                      const std::vector<LayerPolicies>& layers) {
   std::expected<policy::CompileOutput, std::vector<policy::Diagnostic>> compiled =
       policy::CompileRules(CompileInputFor(options, workspace, layers));
   if (!compiled) {
@@ -103,11 +111,14 @@ Result<policy::RuleSet> Compile(const RunOptions& options, const std::string& wo
     error.code = ErrorCode::kRefused;
     return std::unexpected(error);
   }
+  return *std::move(compiled);
+}
+
+void Warn(const std::vector<LayerPolicies>& layers, const policy::CompileOutput& compiled) {
   for (const LayerPolicies& layer : layers) {
     if (!layer.warnings.empty()) SayBlock(policy::Render(layer.warnings));
   }
-  if (!compiled->warnings.empty()) SayBlock(policy::Render(compiled->warnings));
-  return std::move(compiled->rules);
+  if (!compiled.warnings.empty()) SayBlock(policy::Render(compiled.warnings));
 }
 
 Result<void> RequireRoot() {
@@ -187,9 +198,10 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   Result<std::vector<LayerPolicies>> layers = LoadLayers(options);
   if (!layers) return std::unexpected(layers.error());
   prepared.layers = *std::move(layers);
-  Result<policy::RuleSet> rules = Compile(options, prepared.workspace, prepared.layers);
-  if (!rules) return std::unexpected(rules.error());
-  prepared.rules = *std::move(rules);
+  Result<policy::CompileOutput> compiled = Compile(options, prepared.workspace, prepared.layers);
+  if (!compiled) return std::unexpected(compiled.error());
+  Warn(prepared.layers, *compiled);
+  prepared.rules = std::move(compiled->rules);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
   Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
   if (!user) return std::unexpected(user.error());
@@ -223,6 +235,12 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     denials.Add(denial);
     if (prepared.audit) prepared.audit->Write(event, denial);
   };
+  // Conditions on the time have come to their next boundary.
+  const auto renew = [&]() -> Result<policy::RuleSet> {
+    Result<policy::CompileOutput> compiled = Compile(options, prepared.workspace, prepared.layers);
+    if (!compiled) return std::unexpected(compiled.error());
+    return std::move(compiled->rules);
+  };
   const engine::RunRequest request = {
       .argv = options.command,
       .environment = *std::move(environment),
@@ -230,7 +248,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .rules = prepared.rules,
       .timeout = options.timeout,
       .on_denial = on_denial,
-      .renew = nullptr,
+      .renew = renew,
       .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);

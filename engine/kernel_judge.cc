@@ -45,26 +45,44 @@ class Shared {
   Value* value_ = nullptr;
 };
 
+template <typename Key, typename Value>
+Result<void> UploadTo(int map_fd, const Entries<Key, Value>& entries, const char* name) {
+  if (entries.keys.empty()) return {};
+  LIBBPF_OPTS(bpf_map_batch_opts, options);
+  auto count = static_cast<__u32>(entries.keys.size());
+  if (bpf_map_update_batch(map_fd, entries.keys.data(), entries.values.data(), &count, &options) ==
+      0) {
+    return {};
+  }
+  return FailErrno(errno, std::string("cannot write the kernel table \"") + name + '"');
+}
+
 }  // namespace
 
 struct KernelJudge::State {
   std::unique_ptr<judge_bpf, void (*)(judge_bpf*)> skeleton{judge_bpf__open(), judge_bpf__destroy};
   Shared<palyra_arena> arena;
   Shared<palyra_judgement> judgement;
+  Shared<palyra_net_judgement> net_judgement;
   uint32_t next_place = 1;
 
   // Lets the kernel answer what lies in `judgement`; the mean time of `repeat` answers.
   [[nodiscard]] Result<std::chrono::nanoseconds> Run(uint32_t repeat) const {
+    return Run(*skeleton->progs.palyra_judge_text, judgement->judged, repeat);
+  }
+
+  // The same of another program, which leaves its mark in `judged`.
+  static Result<std::chrono::nanoseconds> Run(const bpf_program& program, palyra_judged& judged,
+                                              uint32_t repeat) {
     std::array<char, kPacketBytes> packet = {};
     LIBBPF_OPTS(bpf_test_run_opts, options);
     options.data_in = packet.data();
     options.data_size_in = packet.size();
     options.repeat = static_cast<int>(repeat);
-    judgement->judged = PALYRA_JUDGED_NOTHING;
-    const int failure =
-        bpf_prog_test_run_opts(bpf_program__fd(skeleton->progs.palyra_judge_text), &options);
+    judged = PALYRA_JUDGED_NOTHING;
+    const int failure = bpf_prog_test_run_opts(bpf_program__fd(&program), &options);
     if (failure != 0) return FailErrno(-failure, "cannot run the judging program");
-    if (judgement->judged == PALYRA_JUDGED_NOTHING) {
+    if (judged == PALYRA_JUDGED_NOTHING) {
       return Fail(ErrorCode::kInternal, "the judging program gives no answer");
     }
     return std::chrono::nanoseconds(options.duration);
@@ -86,6 +104,9 @@ Result<KernelJudge> KernelJudge::Load() {
   const auto& maps = state->skeleton->maps;
   Result<void> mapped = state->arena.Map(bpf_map__fd(maps.automata), "automata");
   if (mapped) mapped = state->judgement.Map(bpf_map__fd(maps.judgement), "judgement");
+  if (mapped) {
+    mapped = state->net_judgement.Map(bpf_map__fd(maps.net_judgement), "net_judgement");
+  }
   if (!mapped) return std::unexpected(mapped.error());
   return KernelJudge(std::move(state));
 }
@@ -116,6 +137,23 @@ Result<KernelJudge::TextAnswer> KernelJudge::AskText(uint32_t automaton, std::st
   return TextAnswer{.judged = state_->judgement->judged,
                     .text_class = state_->judgement->text_class,
                     .state = state_->judgement->state};
+}
+
+Result<void> KernelJudge::Upload(const TableImage& image) {
+  const auto& maps = state_->skeleton->maps;
+  Result<void> written = UploadTo(bpf_map__fd(maps.rows), image.rows, "rows");
+  if (written) written = UploadTo(bpf_map__fd(maps.addresses4), image.addresses4, "addresses4");
+  if (written) written = UploadTo(bpf_map__fd(maps.addresses6), image.addresses6, "addresses6");
+  return written;
+}
+
+Result<palyra_net_judgement> KernelJudge::AskNet(const palyra_net_judgement& question) {
+  palyra_net_judgement& asked = *state_->net_judgement.operator->();
+  asked = question;
+  const Result<std::chrono::nanoseconds> ran =
+      State::Run(*state_->skeleton->progs.palyra_judge_net, asked.judged, 1);
+  if (!ran) return std::unexpected(ran.error());
+  return asked;
 }
 
 Result<std::chrono::nanoseconds> KernelJudge::TimeText(uint32_t automaton, std::string_view text,

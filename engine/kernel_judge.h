@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "bpf/abi.h"
 #include "engine/automaton_image.h"
+#include "engine/table_image.h"
 
 namespace palyra::engine {
 
@@ -38,6 +39,11 @@ class KernelJudge {
     uint32_t state;       // For AutomatonImage::StateAt().
   };
   Result<TextAnswer> AskText(uint32_t automaton, std::string_view text);
+
+  // Gives the kernel the entries of rules; once.
+  Result<void> Upload(const TableImage& image);
+  // `question` without its answers.
+  Result<palyra_net_judgement> AskNet(const palyra_net_judgement& question);
 
   // How long the kernel takes for such an answer, the mean of `repeat` times.
   Result<std::chrono::nanoseconds> TimeText(uint32_t automaton, std::string_view text,

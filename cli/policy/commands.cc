@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +18,7 @@
 #include "cli/policy/compiled_policy.h"
 #include "cli/policy/event_text.h"
 #include "cli/policy/policy_json.h"
+#include "engine/rule_judge.h"
 #include "policy/compile/explain.h"
 #include "policy/compile/rule_diff.h"
 #include "policy/compile/verify.h"
@@ -88,18 +92,59 @@ int Compile(const PolicyRunOptions& options, const std::string& output) {
   return kStatusCannot;
 }
 
-int Verify(const PolicyRunOptions& options) {
+// By whom the tables are asked, and what else there is to say.
+struct Comparison {
+  policy::Verification result;
+  std::string by = "the tables";
+  uint64_t walks = 0;
+};
+
+Comparison CompareInUserSpace(const CompiledPolicy& compiled) {
+  return {.result = policy::VerifyRules(compiled.input(), compiled.output().partitions,
+                                        compiled.rules())};
+}
+
+// Every answer is the kernel's.
+Result<Comparison> CompareInKernel(const CompiledPolicy& compiled) {
+  Result<engine::RuleJudge> judge = engine::RuleJudge::Create(compiled.rules());
+  if (!judge) return std::unexpected(judge.error());
+  std::optional<Error> failure;
+  const auto ask = [&](const auto& event) {
+    Result<policy::Ruling> ruling = judge->Decide(event);
+    if (ruling) return *ruling;
+    failure = ruling.error();
+    return policy::Ruling{.verdict = policy::Verdict::kDeny, .reason = UINT32_MAX};
+  };
+  Comparison comparison{.result = {}, .by = "the kernel's programs"};
+  comparison.result = policy::VerifyRules(compiled.input(), compiled.output().partitions,
+                                          compiled.rules(), {.net = ask, .name = ask});
+  if (failure) return std::unexpected(*std::move(failure));
+  Result<std::vector<std::string>> walked = judge->WalkEveryTransition(20, comparison.walks);
+  if (!walked) return std::unexpected(walked.error());
+  comparison.result.differences += walked->size();
+  std::ranges::move(*walked, std::back_inserter(comparison.result.examples));
+  return comparison;
+}
+
+int Verify(const PolicyRunOptions& options, bool in_kernel) {
   const auto compiled = CompiledPolicy::Load(options);
   if (!compiled) return Report(compiled.error());
-  const policy::Verification result = policy::VerifyRules(
-      (*compiled)->input(), (*compiled)->output().partitions, (*compiled)->rules());
+  Result<Comparison> compared =
+      in_kernel ? CompareInKernel(**compiled) : CompareInUserSpace(**compiled);
+  if (!compared) {
+    Say(kProgram, compared.error().message);
+    return kStatusCannot;
+  }
+  const policy::Verification& result = compared->result;
   for (const std::string& example : result.examples) Say(kProgram, example);
   for (const std::string& action : result.not_compared) {
     Say(kProgram, fmt::format("{} has too many classes of names to be compared", action));
   }
-  Print(fmt::format("compared {} cells of the network and {} of names: {}\n", result.net_cells,
-                    result.name_cells,
-                    result.passed() ? "the tables say what the policies say"
+  std::string walks;
+  if (in_kernel) walks = fmt::format(", {} transitions", compared->walks);
+  Print(fmt::format("compared {} cells of the network and {} of names{}: {}\n", result.net_cells,
+                    result.name_cells, walks,
+                    result.passed() ? compared->by + " say what the policies say"
                                     : fmt::format("{} differ", result.differences)));
   return result.passed() ? kStatusGood : kStatusBad;
 }
@@ -150,6 +195,7 @@ struct Arguments {
   std::string after;
   std::string output;
   bool json = false;
+  bool kernel = false;
 };
 
 CLI::App* AddVerb(CLI::App& policy, const char* name, const char* purpose,
@@ -187,7 +233,9 @@ void AddPolicyCommands(CLI::App& app, int& status) {
   CLI::App* verify = AddVerb(*policy, "verify",
                              "compare policies and tables on one event of every cell", arguments);
   AddPaths(*verify, arguments);
-  verify->callback([=, &status] { status = Verify(arguments->options); });
+  verify->add_flag("--kernel", arguments->kernel,
+                   "ask the kernel's programs; needs root, and leaves nothing behind");
+  verify->callback([=, &status] { status = Verify(arguments->options, arguments->kernel); });
 
   CLI::App* explain =
       AddVerb(*policy, "explain", "why an event is allowed, asked or denied", arguments);

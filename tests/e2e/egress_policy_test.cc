@@ -1,7 +1,13 @@
 // What a policy says is what happens: conditions, layers, addresses that stand for others.
 
+#include <array>
+#include <chrono>
+#include <ctime>
+#include <string>
+
 #include "tests/e2e/egress_fixture.h"
 #include "tests/e2e/policies.h"
+#include "tests/support/subprocess.h"
 
 namespace palyra::tests {
 namespace {
@@ -143,6 +149,40 @@ INSTANTIATE_TEST_SUITE_P(All, EgressMetadata,
                            if (parameter.param.starts_with("::ffff:")) return "V4Mapped";
                            return parameter.param.find(':') == std::string::npos ? "V4" : "V6";
                          });
+
+// A time as Cedar writes it, so far from now.
+std::string Moment(std::chrono::seconds from_now) {
+  const time_t time =
+      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + from_now);
+  tm parts = {};
+  gmtime_r(&time, &parts);
+  std::array<char, 32> text = {};
+  return {text.data(), strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::string PermitFrom(std::chrono::seconds from_now) {
+  return PermitWhen("context has now && context.now >= datetime(\"" + Moment(from_now) + "\")");
+}
+
+TEST_F(EgressPolicy, AConditionOnTheTimeHoldsFromItsMomentOn) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(Tcp(PermitFrom(-1h), kDeniedV4).Summary(), "allowed none");
+  Observer().Start();
+  EXPECT_EQ(Tcp(PermitFrom(1h), kDeniedV4).Summary(), "denied EPERM");
+  ExpectUntouched(kDeniedV4);
+}
+
+// Without anything from outside: the run's own supervisor brings the next rules.
+TEST_F(EgressPolicy, AConditionOnTheTimeChangesUnderARun) {
+  using namespace std::chrono_literals;
+  const std::string probe =
+      BinaryPath("palyra_probe") + " tcp-connect " + std::string(kDeniedV4) + ' ' + kTcp;
+  PalyraRun run;
+  const Ended ended =
+      run.Policy(PermitFrom(5s)).Run({"/bin/sh", "-c", probe + "; sleep 7; " + probe});
+  EXPECT_EQ(ended.status, 0) << Describe(ended);
+  EXPECT_TRUE(ended.error_output.contains("denied: net.connect")) << Describe(ended);
+}
 
 }  // namespace
 }  // namespace palyra::tests

@@ -136,6 +136,13 @@ const std::vector<Struct>& StructsOfJudge() {
         MEMBER(palyra_judgement, state), MEMBER(palyra_judgement, text_class),
         MEMBER(palyra_judgement, judged), MEMBER(palyra_judgement, padding),
         MEMBER(palyra_judgement, text)}},
+      {"palyra_net_judgement",
+       sizeof(palyra_net_judgement),
+       {MEMBER(palyra_net_judgement, profile), MEMBER(palyra_net_judgement, reason),
+        MEMBER(palyra_net_judgement, port), MEMBER(palyra_net_judgement, is_ipv6),
+        MEMBER(palyra_net_judgement, action), MEMBER(palyra_net_judgement, protocol),
+        MEMBER(palyra_net_judgement, verdict), MEMBER(palyra_net_judgement, judged),
+        MEMBER(palyra_net_judgement, padding), MEMBER(palyra_net_judgement, address)}},
   };
   return kStructs;
 }
@@ -329,10 +336,15 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"flows", {sizeof(int), sizeof(palyra_flow)}},
   };
   ExpectMaps(skeleton_->obj, expected);
-  ExpectMaps(judge_skeleton_->obj, {
-                                       {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
-                                       {"judgement", {sizeof(__u32), sizeof(palyra_judgement)}},
-                                   });
+  ExpectMaps(judge_skeleton_->obj,
+             {
+                 {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
+                 {"judgement", {sizeof(__u32), sizeof(palyra_judgement)}},
+                 {"net_judgement", {sizeof(__u32), sizeof(palyra_net_judgement)}},
+                 {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},
+                 {"addresses6", {sizeof(palyra_address6_key), sizeof(palyra_address_class)}},
+                 {"rows", {sizeof(palyra_row_key), sizeof(palyra_row)}},
+             });
 }
 
 }  // namespace

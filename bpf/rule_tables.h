@@ -1,0 +1,108 @@
+/*
+ * The tables of rules, and the one decision over them. Everything is keyed by profile.
+ */
+#ifndef PALYRA_BPF_RULE_TABLES_H_
+#define PALYRA_BPF_RULE_TABLES_H_
+
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, PALYRA_MAX_PREFIXES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_address4_key);
+	__type(value, struct palyra_address_class);
+} addresses4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, PALYRA_MAX_PREFIXES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_address6_key);
+	__type(value, struct palyra_address_class);
+} addresses6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_ROWS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_row_key);
+	__type(value, struct palyra_row);
+} rows SEC(".maps");
+
+/* What is asked of the tables. */
+struct question {
+	enum palyra_action action;
+	enum palyra_protocol protocol;
+	enum palyra_hook hook;
+	__u8 is_ipv6;
+	__u16 ip_protocol;
+	__u16 port;
+	__u8 address[16];
+};
+
+static __always_inline struct palyra_address_class *class_of(__u32 profile,
+							     const struct question *q)
+{
+	if (q->is_ipv6) {
+		struct palyra_address6_key key = { .prefix_length = 32 + 128, .profile = profile };
+
+		__builtin_memcpy(key.address, q->address, sizeof(key.address));
+		return bpf_map_lookup_elem(&addresses6, &key);
+	}
+	struct palyra_address4_key key = { .prefix_length = 32 + 32, .profile = profile };
+
+	__builtin_memcpy(key.address, q->address, sizeof(key.address));
+	return bpf_map_lookup_elem(&addresses4, &key);
+}
+
+static __always_inline int holds(const struct palyra_span *span, const struct question *q)
+{
+	return q->port >= span->port_first && q->port <= span->port_last &&
+	       (span->actions & q->action) && (span->protocols & q->protocol);
+}
+
+/* Anything that is not found is a deny with reason 0: no policy permits it. */
+static __always_inline enum palyra_verdict decide(__u32 profile, const struct question *q,
+						  __u32 *reason)
+{
+	struct palyra_address_class *address_class = class_of(profile, q);
+	struct palyra_span *found = NULL;
+
+	*reason = 0;
+	if (!address_class)
+		return PALYRA_DENY;
+
+	if (!address_class->in_rows) {
+		for (__u32 i = 0; i < PALYRA_INLINE_SPANS && i < address_class->span_count; i++) {
+			if (holds(&address_class->spans[i], q)) {
+				found = &address_class->spans[i];
+				break;
+			}
+		}
+	} else {
+		struct palyra_row_key key = {
+			.profile = profile,
+			.address_class = address_class->address_class,
+			.part = q->port >> (address_class->port_shift & 31),
+		};
+		struct palyra_row *row = bpf_map_lookup_elem(&rows, &key);
+
+		for (__u32 i = 0; row && i < PALYRA_ROW_SPANS && i < row->span_count; i++) {
+			if (holds(&row->spans[i], q)) {
+				found = &row->spans[i];
+				break;
+			}
+		}
+	}
+	if (!found)
+		return PALYRA_DENY;
+	*reason = found->reason;
+	return found->verdict;
+}
+
+#endif /* PALYRA_BPF_RULE_TABLES_H_ */
