@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "cli/cedar/commands.h"
 #include "cli/console.h"
+#include "cli/grant_commands.h"
 #include "cli/version.h"
 #include "engine/features.h"
 #include "engine/host.h"
@@ -93,12 +94,17 @@ int Main(int argc, char** argv) {
                      "installs them again");
   int cedar_status = 0;
   AddCedarCommands(app, cedar_status);
+  int grant_status = 0;
+  AddGrantCommands(app, grant_status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kStatusUsage;
   }
   if (app.got_subcommand("cedar")) return cedar_status;
+  for (const char* verb : {"grant", "grants", "revoke"}) {
+    if (app.got_subcommand(verb)) return grant_status;
+  }
   if (doctor->parsed()) return Doctor();
   if (geteuid() != 0) {
     Say(kProgram, "this needs root; start it with sudo");
