@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "cli/cedar/commands.h"
 #include "cli/console.h"
+#include "cli/grant_commands.h"
 #include "cli/policy/commands.h"
 #include "cli/version.h"
 #include "engine/features.h"
@@ -95,12 +96,15 @@ int Main(int argc, char** argv) {
   int verb_status = 0;
   AddCedarCommands(app, verb_status);
   AddPolicyCommands(app, verb_status);
+  AddGrantCommands(app, verb_status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kStatusUsage;
   }
-  if (app.got_subcommand("cedar") || app.got_subcommand("policy")) return verb_status;
+  for (const char* verb : {"cedar", "policy", "grant", "grants", "revoke"}) {
+    if (app.got_subcommand(verb)) return verb_status;
+  }
   if (doctor->parsed()) return Doctor();
   if (geteuid() != 0) {
     Say(kProgram, "this needs root; start it with sudo");

@@ -93,6 +93,7 @@ std::vector<palyra_row_key> PossibleRows(uint32_t profile, const RowClasses& cla
 
 std::vector<palyra_reason_key> ReasonKeys(uint32_t profile, uint32_t count) {
   std::vector<palyra_reason_key> keys;
+  keys.reserve(count);
   for (uint32_t i = 0; i < count; ++i) keys.push_back({.profile = profile, .reason = i});
   return keys;
 }

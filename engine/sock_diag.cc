@@ -25,7 +25,7 @@ constexpr uint32_t kStatesWithPeer = ~(1U << TCP_LISTEN | 1U << TCP_CLOSE | 1U <
 
 // What fits into one message of ours and into one answer of the kernel's (NLMSG_GOODSIZE).
 constexpr size_t kRequestBytes = 256;
-constexpr size_t kAnswerBytes = 32 * 1024;
+constexpr size_t kAnswerBytes = size_t{32} * 1024;
 
 // A netlink message as it grows.
 class Request {

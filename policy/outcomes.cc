@@ -25,6 +25,7 @@ class OutcomeFinder {
  public:
   explicit OutcomeFinder(const PartialRequest& request) : request_(request) {}
 
+  // NOLINTNEXTLINE(readability-convert-member-functions-to-static): most overloads of On are not.
   Possible Of(const Expr& expr) {
     if (const Value* value = ConstantOf(expr)) {
       return OfValue(*value);

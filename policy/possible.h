@@ -17,10 +17,10 @@ namespace palyra::policy {
 
 struct Possible {
   bool error = false;
-  bool value = true;                   // False: it always fails.
-  std::optional<ValueKind> kind = {};  // Of each value; nothing: not known.
-  const Type* type = nullptr;          // As declared, where it is.
-  bool may_be_true = true;             // Of a Bool.
+  bool value = true;                             // False: it always fails.
+  std::optional<ValueKind> kind = std::nullopt;  // Of each value; nothing: not known.
+  const Type* type = nullptr;                    // As declared, where it is.
+  bool may_be_true = true;                       // Of a Bool.
   bool may_be_false = true;
   int64_t least = INT64_MIN;  // Of a Long.
   int64_t most = INT64_MAX;

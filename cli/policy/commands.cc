@@ -15,8 +15,8 @@
 
 #include "base/file.h"
 #include "cli/console.h"
+#include "cli/event_text.h"
 #include "cli/policy/compiled_policy.h"
-#include "cli/policy/event_text.h"
 #include "cli/policy/policy_json.h"
 #include "engine/rule_judge.h"
 #include "policy/compile/explain.h"

@@ -1,7 +1,7 @@
 // Events as people write them: "net.connect tcp 192.0.2.1:443", "file.read /etc/hosts".
 
-#ifndef PALYRA_CLI_POLICY_EVENT_TEXT_H_
-#define PALYRA_CLI_POLICY_EVENT_TEXT_H_
+#ifndef PALYRA_CLI_EVENT_TEXT_H_
+#define PALYRA_CLI_EVENT_TEXT_H_
 
 #include <string>
 #include <variant>
@@ -14,7 +14,14 @@ namespace palyra::cli {
 
 using Event = std::variant<policy::NetEvent, policy::NameEvent>;
 
-// ACTION PROTOCOL ADDRESS:PORT for the network (IPv6 in brackets; ICMP without a port); ACTION PATH
+// "net.connect", "tcp", and "192.0.2.1:443", "[2001:db8::1]:443", or without a port for icmp and
+// icmpv6. IPv4-mapped IPv6 becomes IPv4. kInvalidArgument for anything else.
+Result<policy::NetEvent> ParseNetEvent(const std::string& action, const std::string& protocol,
+                                       const std::string& endpoint);
+// "net.connect tcp 192.0.2.1:443"
+std::string NetEventText(const policy::NetEvent& event);
+
+// ACTION PROTOCOL ENDPOINT as above for the network; ACTION PATH
 // for files, programs and sockets, where `abstract NAME` is an abstract socket and `sha256 DIGEST`
 // may follow a program; ACTION same-run or ACTION other for processes. Addresses and paths are
 // brought into canonical form. kInvalidArgument says what is wrong.
@@ -22,4 +29,4 @@ Result<Event> ParseEvent(const std::vector<std::string>& words);
 
 }  // namespace palyra::cli
 
-#endif  // PALYRA_CLI_POLICY_EVENT_TEXT_H_
+#endif  // PALYRA_CLI_EVENT_TEXT_H_

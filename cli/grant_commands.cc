@@ -1,0 +1,159 @@
+#include "cli/grant_commands.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/file.h"
+#include "cli/console.h"
+#include "cli/event_text.h"
+#include "cli/run_options.h"
+#include "engine/features.h"
+#include "engine/grants.h"
+#include "engine/host.h"
+#include "engine/kernel_objects.h"
+#include "engine/rule_update.h"
+
+namespace palyra::cli {
+namespace {
+
+using policy::NetEvent;
+
+constexpr const char* kProgram = "palyra";
+
+struct Arguments {
+  std::string run;
+  std::string action;
+  std::string protocol;
+  std::string endpoint;
+  std::optional<std::string> time;
+  uint32_t uses = 0;
+  bool once = false;
+};
+
+struct Kernel {
+  engine::Features features;
+  std::optional<engine::KernelObjects> objects;
+};
+
+Result<Kernel> OpenKernel() {
+  if (geteuid() != 0) {
+    return Fail(ErrorCode::kPermissionDenied, "this needs root; start it with sudo");
+  }
+  Result<engine::Host> host = engine::PrepareHost();
+  if (!host) return std::unexpected(host.error());
+  Kernel kernel;
+  Result<engine::KernelObjects> objects = engine::KernelObjects::Open(*host, kernel.features);
+  if (!objects) return std::unexpected(objects.error());
+  kernel.objects.emplace(*std::move(objects));
+  return kernel;
+}
+
+Result<void> Grant(const Arguments& arguments) {
+  const Result<NetEvent> resource =
+      ParseNetEvent(arguments.action, arguments.protocol, arguments.endpoint);
+  if (!resource) return std::unexpected(resource.error());
+  engine::GrantRequest request = {
+      .resource = *resource, .lifetime = std::nullopt, .uses = arguments.once ? 1 : arguments.uses};
+  if (arguments.time) {
+    Result<std::chrono::milliseconds> time = ParseDuration(*arguments.time);
+    if (!time) return std::unexpected(time.error());
+    request.lifetime = *time;
+  }
+  const Result<Kernel> kernel = OpenKernel();
+  if (!kernel) return std::unexpected(kernel.error());
+  const Result<engine::Cgroup> run = engine::CgroupOfRun(*kernel->objects, arguments.run);
+  if (!run) return std::unexpected(run.error());
+  return engine::AddGrant(*kernel->objects, run->id(), request);
+}
+
+Result<void> Revoke(const Arguments& arguments) {
+  const Result<NetEvent> resource =
+      ParseNetEvent(arguments.action, arguments.protocol, arguments.endpoint);
+  if (!resource) return std::unexpected(resource.error());
+  const Result<Kernel> kernel = OpenKernel();
+  if (!kernel) return std::unexpected(kernel.error());
+  const Result<engine::Cgroup> run = engine::CgroupOfRun(*kernel->objects, arguments.run);
+  if (!run) return std::unexpected(run.error());
+  return engine::RevokeGrant(*kernel->objects, *run, *resource);
+}
+
+std::vector<std::string> RunIds(const engine::KernelObjects& objects) {
+  std::vector<std::string> ids;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(objects.cgroup_path(), failure)) {
+    if (entry.is_directory(failure)) ids.push_back(entry.path().filename());
+  }
+  std::ranges::sort(ids);
+  return ids;
+}
+
+std::string LineOf(const std::string& run, const engine::Grant& grant) {
+  std::string line = fmt::format("{} {}", run, NetEventText(grant.resource));
+  if (grant.uses != 0) line += fmt::format(" used {} of {}", grant.used, grant.uses);
+  if (!grant.left) return line + " until its run ends\n";
+  if (grant.left->count() <= 0) return line + " expired\n";
+  return line + fmt::format(" for {:.1f} s\n", static_cast<double>(grant.left->count()) / 1000);
+}
+
+Result<void> List(const Arguments& arguments) {
+  const Result<Kernel> kernel = OpenKernel();
+  if (!kernel) return std::unexpected(kernel.error());
+  std::string text;
+  const std::vector<std::string> runs =
+      arguments.run.empty() ? RunIds(*kernel->objects) : std::vector{arguments.run};
+  for (const std::string& id : runs) {
+    const Result<engine::Cgroup> run = engine::CgroupOfRun(*kernel->objects, id);
+    if (!run && !arguments.run.empty()) return std::unexpected(run.error());
+    if (!run) continue;
+    for (const engine::Grant& grant : engine::ListGrants(*kernel->objects, run->id())) {
+      text += LineOf(id, grant);
+    }
+  }
+  return base::WriteAll(STDOUT_FILENO, text, "stdout");
+}
+
+void AddResource(CLI::App& verb, Arguments& arguments) {
+  verb.add_option("RUN", arguments.run, "id of a live run")->required();
+  verb.add_option("ACTION", arguments.action, "net.connect, net.send or net.accept")->required();
+  verb.add_option("PROTOCOL", arguments.protocol, "tcp, udp, udplite, icmp or icmpv6")->required();
+  verb.add_option("ENDPOINT", arguments.endpoint, "ADDRESS:PORT or [IPV6]:PORT")->required();
+}
+
+int StatusOf(const Result<void>& result) {
+  if (result) return 0;
+  Say(kProgram, result.error().message);
+  return 1;
+}
+
+}  // namespace
+
+void AddGrantCommands(CLI::App& app, int& status) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* grant =
+      app.add_subcommand("grant", "allow a live run one address and port, where its policies ask");
+  AddResource(*grant, *arguments);
+  grant->add_option("--for", arguments->time, "for this time (s, m or h); else until the run ends")
+      ->type_name("TIME");
+  CLI::Option* once = grant->add_flag("--once", arguments->once, "for one connection or datagram");
+  grant->add_option("--uses", arguments->uses, "for so many")->type_name("N")->excludes(once);
+  grant->callback([arguments, &status] { status = StatusOf(Grant(*arguments)); });
+
+  CLI::App* grants = app.add_subcommand("grants", "list what live runs were granted");
+  grants->add_option("RUN", arguments->run, "of one run alone");
+  grants->callback([arguments, &status] { status = StatusOf(List(*arguments)); });
+
+  CLI::App* revoke =
+      app.add_subcommand("revoke", "take a grant back, and end the connections that it allowed");
+  AddResource(*revoke, *arguments);
+  revoke->callback([arguments, &status] { status = StatusOf(Revoke(*arguments)); });
+}
+
+}  // namespace palyra::cli
