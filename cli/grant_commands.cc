@@ -4,9 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -14,11 +12,9 @@
 #include "base/file.h"
 #include "cli/console.h"
 #include "cli/event_text.h"
+#include "cli/live_kernel.h"
 #include "cli/run_options.h"
-#include "engine/features.h"
 #include "engine/grants.h"
-#include "engine/host.h"
-#include "engine/kernel_objects.h"
 #include "engine/rule_update.h"
 
 namespace palyra::cli {
@@ -38,24 +34,6 @@ struct Arguments {
   bool once = false;
 };
 
-struct Kernel {
-  engine::Features features;
-  std::optional<engine::KernelObjects> objects;
-};
-
-Result<Kernel> OpenKernel() {
-  if (geteuid() != 0) {
-    return Fail(ErrorCode::kPermissionDenied, "this needs root; start it with sudo");
-  }
-  Result<engine::Host> host = engine::PrepareHost();
-  if (!host) return std::unexpected(host.error());
-  Kernel kernel;
-  Result<engine::KernelObjects> objects = engine::KernelObjects::Open(*host, kernel.features);
-  if (!objects) return std::unexpected(objects.error());
-  kernel.objects.emplace(*std::move(objects));
-  return kernel;
-}
-
 Result<void> Grant(const Arguments& arguments) {
   const Result<NetEvent> resource =
       ParseNetEvent(arguments.action, arguments.protocol, arguments.endpoint);
@@ -67,7 +45,7 @@ Result<void> Grant(const Arguments& arguments) {
     if (!time) return std::unexpected(time.error());
     request.lifetime = *time;
   }
-  const Result<Kernel> kernel = OpenKernel();
+  const Result<LiveKernel> kernel = OpenLiveKernel();
   if (!kernel) return std::unexpected(kernel.error());
   const Result<engine::Cgroup> run = engine::CgroupOfRun(*kernel->objects, arguments.run);
   if (!run) return std::unexpected(run.error());
@@ -78,21 +56,11 @@ Result<void> Revoke(const Arguments& arguments) {
   const Result<NetEvent> resource =
       ParseNetEvent(arguments.action, arguments.protocol, arguments.endpoint);
   if (!resource) return std::unexpected(resource.error());
-  const Result<Kernel> kernel = OpenKernel();
+  const Result<LiveKernel> kernel = OpenLiveKernel();
   if (!kernel) return std::unexpected(kernel.error());
   const Result<engine::Cgroup> run = engine::CgroupOfRun(*kernel->objects, arguments.run);
   if (!run) return std::unexpected(run.error());
   return engine::RevokeGrant(*kernel->objects, *run, *resource);
-}
-
-std::vector<std::string> RunIds(const engine::KernelObjects& objects) {
-  std::vector<std::string> ids;
-  std::error_code failure;
-  for (const auto& entry : std::filesystem::directory_iterator(objects.cgroup_path(), failure)) {
-    if (entry.is_directory(failure)) ids.push_back(entry.path().filename());
-  }
-  std::ranges::sort(ids);
-  return ids;
 }
 
 std::string LineOf(const std::string& run, const engine::Grant& grant) {
@@ -104,11 +72,11 @@ std::string LineOf(const std::string& run, const engine::Grant& grant) {
 }
 
 Result<void> List(const Arguments& arguments) {
-  const Result<Kernel> kernel = OpenKernel();
+  const Result<LiveKernel> kernel = OpenLiveKernel();
   if (!kernel) return std::unexpected(kernel.error());
   std::string text;
   const std::vector<std::string> runs =
-      arguments.run.empty() ? RunIds(*kernel->objects) : std::vector{arguments.run};
+      arguments.run.empty() ? LiveRunIds(*kernel->objects) : std::vector{arguments.run};
   for (const std::string& id : runs) {
     const Result<engine::Cgroup> run = engine::CgroupOfRun(*kernel->objects, id);
     if (!run && !arguments.run.empty()) return std::unexpected(run.error());

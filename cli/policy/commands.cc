@@ -17,6 +17,7 @@
 #include "cli/console.h"
 #include "cli/event_text.h"
 #include "cli/policy/compiled_policy.h"
+#include "cli/policy/live_verbs.h"
 #include "cli/policy/policy_json.h"
 #include "engine/rule_judge.h"
 #include "policy/compile/explain.h"
@@ -165,6 +166,37 @@ int Explain(const PolicyRunOptions& options, const std::vector<std::string>& wor
   return kStatusGood;
 }
 
+int Dump(PolicyRunOptions options, const std::string& run) {
+  options.coverage = policy::Coverage::kNetwork;
+  CompiledPolicy::Ptr compiled;
+  if (!options.paths.empty()) {
+    auto loaded = CompiledPolicy::Load(options);
+    if (!loaded) return Report(loaded.error());
+    compiled = *std::move(loaded);
+  }
+  const Result<LiveDump> dump = DumpLive(run, compiled.get());
+  if (!dump) {
+    Say(kProgram, dump.error().message);
+    return kStatusCannot;
+  }
+  Print(dump->text);
+  return dump->all_equal ? kStatusGood : kStatusBad;
+}
+
+int Apply(PolicyRunOptions options, const std::string& run) {
+  options.coverage = policy::Coverage::kNetwork;
+  const auto compiled = CompiledPolicy::Load(options);
+  if (!compiled) return Report(compiled.error());
+  Warn(**compiled);
+  const Result<std::string> said = ApplyToRun(run, **compiled);
+  if (!said) {
+    Say(kProgram, said.error().message);
+    return kStatusCannot;
+  }
+  Print(*said);
+  return kStatusGood;
+}
+
 int Diff(PolicyRunOptions options, const std::string& before, const std::string& after) {
   options.paths = {before};
   const auto old = CompiledPolicy::Load(options);
@@ -194,6 +226,8 @@ struct Arguments {
   std::string before;
   std::string after;
   std::string output;
+  std::string run;
+  bool live = false;
   bool json = false;
   bool kernel = false;
 };
@@ -244,6 +278,20 @@ void AddPolicyCommands(CLI::App& app, int& status) {
   explain->add_option("EVENT", arguments->words, "as net.connect tcp 192.0.2.1:443, file.read /etc")
       ->required();
   explain->callback([=, &status] { status = Explain(arguments->options, arguments->words); });
+
+  CLI::App* dump =
+      AddVerb(*policy, "dump", "print the tables of live runs, and compare them", arguments);
+  dump->add_flag("--live", arguments->live, "those in the kernel")->required();
+  dump->add_option("--run", arguments->run, "of this run; else of all");
+  dump->add_option("PATH", arguments->options.paths,
+                   "policies that they should be the tables of, compiled as palyra-run does");
+  dump->callback([=, &status] { status = Dump(arguments->options, arguments->run); });
+
+  CLI::App* apply =
+      AddVerb(*policy, "apply", "put policies in force for a live run, at once", arguments);
+  apply->add_option("--run", arguments->run, "id of the run")->required();
+  AddPaths(*apply, arguments);
+  apply->callback([=, &status] { status = Apply(arguments->options, arguments->run); });
 
   CLI::App* diff = AddVerb(*policy, "diff", "what another policy would change", arguments);
   diff->add_option("OLD", arguments->before, "policy file or directory")->required();

@@ -86,7 +86,7 @@ std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
                          {"workspace", Value::String(workspace)},
                          {"now", Value::Of(*now)}}),
       .layers = {},
-      .coverage = policy::Coverage::kAll};
+      .coverage = options.coverage};
   for (LayerPolicies& layer : compiled->layers_) {
     auto expanded = policy::ExpandPlaces(layer.policies, places);
     if (!expanded) {

@@ -26,6 +26,8 @@ struct PolicyRunOptions {
   std::string tier = "guard";
   std::optional<std::string> workspace;  // Else the working directory.
   std::optional<std::string> now;        // Cedar datetime; else the clock.
+  // kNetwork: what palyra-run enforces, and nothing else is accepted.
+  policy::Coverage coverage = policy::Coverage::kAll;
 };
 
 // Adds the options, but not the paths.
@@ -41,7 +43,7 @@ struct PolicyRefusal {
 class CompiledPolicy {
  public:
   using Ptr = std::unique_ptr<const CompiledPolicy>;
-  // All layers, over everything that is decided in the kernel.
+  // All layers.
   static std::expected<Ptr, PolicyRefusal> Load(const PolicyRunOptions& options);
 
   CompiledPolicy(const CompiledPolicy&) = delete;

@@ -1,0 +1,85 @@
+// `palyra policy` on a run that is alive: its tables are read back, and replaced.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/support/palyra_run.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+
+namespace palyra::tests {
+namespace {
+
+std::string PermitPort(int port) {
+  return "permit (principal, action == Palyra::Action::\"net.connect\", resource) when { "
+         "resource.port == " +
+         std::to_string(port) + " };";
+}
+
+class PolicyLive : public testing::Test {
+ protected:
+  Ended Policy(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {BinaryPath("palyra"), "policy"});
+    SpawnOptions options;
+    options.directory = files_.path();
+    return RunProgram(arguments, options);
+  }
+
+  // "run ID profile …" is the first line.
+  [[nodiscard]] std::string OnlyRun() const {
+    const std::string text = Policy({"dump", "--live"}).output;
+    const size_t start = text.find(' ') + 1;
+    return text.substr(start, text.find(' ', start) - start);
+  }
+
+  TempDir files_;
+  std::string first_ = files_.Write("first.cedar", PermitPort(443));
+  std::string second_ = files_.Write("second.cedar", PermitPort(80));
+};
+
+TEST_F(PolicyLive, TablesAreReadBackAndReplaced) {
+  SpawnOptions options;
+  options.directory = files_.path();
+  Subprocess run({BinaryPath("palyra-run"), "--user", std::string(kToolUser), "--policy", first_,
+                  "--", "/bin/sh", "-c", "echo ready; sleep 60"},
+                 options);
+  ASSERT_TRUE(run.WaitForOutput("ready"));
+  const Ended same = Policy({"dump", "--live", "first.cedar"});
+  EXPECT_EQ(same.status, 0) << Describe(same);
+  EXPECT_TRUE(same.output.contains("exactly the tables")) << Describe(same);
+  EXPECT_EQ(Policy({"dump", "--live", "second.cedar"}).status, 1);
+
+  const Ended applied = Policy({"apply", "--run", OnlyRun(), "second.cedar"});
+  EXPECT_EQ(applied.status, 0) << Describe(applied);
+  EXPECT_EQ(Policy({"dump", "--live", "first.cedar"}).status, 1);
+  EXPECT_EQ(Policy({"dump", "--live", "second.cedar"}).status, 0);
+  run.Signal(SIGTERM);
+  (void)run.Wait();
+}
+
+TEST_F(PolicyLive, WhatCannotBeCompiledChangesNothing) {
+  SpawnOptions options;
+  options.directory = files_.path();
+  Subprocess run({BinaryPath("palyra-run"), "--user", std::string(kToolUser), "--policy", first_,
+                  "--", "/bin/sh", "-c", "echo ready; sleep 60"},
+                 options);
+  ASSERT_TRUE(run.WaitForOutput("ready"));
+  const std::string bad = files_.Write("bad.cedar", PermitPort(80) + "permit (");
+  EXPECT_EQ(Policy({"apply", "--run", OnlyRun(), bad}).status, 1);
+  EXPECT_EQ(Policy({"apply", "--run", "nosuchrun", "second.cedar"}).status, 2);
+  EXPECT_EQ(Policy({"dump", "--live", "first.cedar"}).status, 0);
+  run.Signal(SIGTERM);
+  (void)run.Wait();
+}
+
+TEST_F(PolicyLive, TheKernelAgreesWithThePolicies) {
+  const Ended ended = Policy({"verify", "--kernel", "first.cedar"});
+  EXPECT_EQ(ended.status, 0) << Describe(ended);
+  EXPECT_TRUE(ended.output.contains("the kernel's programs say what the policies say"))
+      << Describe(ended);
+}
+
+}  // namespace
+}  // namespace palyra::tests
