@@ -129,16 +129,15 @@ Result<NetEvent> ParseNetEvent(const std::string& action, const std::string& pro
                   .port = *split->port};
 }
 
-std::string NetEventText(const NetEvent& resource) {
+std::string NetEventText(const NetEvent& event) {
   const std::optional<policy::IpAddress> address =
-      policy::IpAddress::Create(resource.is_ipv6, resource.address, resource.is_ipv6 ? 128 : 32);
+      policy::IpAddress::Create(event.is_ipv6, event.address, event.is_ipv6 ? 128 : 32);
   std::string endpoint = address ? address->ToString() : "?";
-  if (HasPort(resource.protocol)) {
-    endpoint =
-        fmt::format(fmt::runtime(resource.is_ipv6 ? "[{}]:{}" : "{}:{}"), endpoint, resource.port);
+  if (HasPort(event.protocol)) {
+    endpoint = fmt::format(fmt::runtime(event.is_ipv6 ? "[{}]:{}" : "{}:{}"), endpoint, event.port);
   }
-  return fmt::format("{} {} {}", policy::ActionName(resource.action),
-                     policy::ProtocolName(resource.protocol), endpoint);
+  return fmt::format("{} {} {}", policy::ActionName(event.action),
+                     policy::ProtocolName(event.protocol), endpoint);
 }
 
 Result<Event> ParseEvent(const std::vector<std::string>& words) {

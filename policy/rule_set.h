@@ -126,7 +126,8 @@ struct NameRules {
 struct RuleSet {
   std::vector<AddressPrefix> prefixes;  // Sorted: IPv4 first, then by bytes, then by length.
   std::vector<AddressClass> classes;    // classes[0] is for addresses without a prefix.
-  std::vector<NameRules> names = {};    // Sorted by action, each at most once.
+  // Sorted by action, each at most once. With `= {}` because g++ warns where it is left out.
+  std::vector<NameRules> names = {};  // NOLINT(readability-redundant-member-init)
   std::vector<Reason> reasons;
   // From then on (wall clock, milliseconds since the epoch) a condition on `context.now` may have
   // changed: the rules say nothing any more, and everything is denied until others are in force.
@@ -172,8 +173,8 @@ uint32_t FlagOf(const NameRules& rules, const NameEvent& event);
 // Null where the action has no rules.
 const NameRules* FindRules(const RuleSet& rules, NameAction action);
 
-// One line for the end of validity, where there is one, and per prefix, span, state, leaf and reason;
-// stable for equal RuleSets; the first line is the format version "palyra-ruleset 2".
+// One line for the end of validity, where there is one, and per prefix, span, state, leaf and
+// reason; stable for equal RuleSets; the first line is the format version "palyra-ruleset 2".
 std::string DumpText(const RuleSet& rules);
 
 // SHA-256 of a canonical binary form, which begins with its version: the same for equal RuleSets,

@@ -140,12 +140,12 @@ class Compilation {
 
   // What is left to ask of the policy on events of the action; null where it is refused.
   ExprPtr ResidualOf(uint32_t number, EntityUid action, PartialEntity resource) {
-    PartialRequest request{.principal = {.uid = input_.principal},
-                           .action = {.uid = std::move(action)},
-                           .resource = std::move(resource),
-                           .context = *input_.context.AsRecord(),
-                           .open_context = {},
-                           .open_attrs = {}};
+    const PartialRequest request{.principal = {.uid = input_.principal},
+                                 .action = {.uid = std::move(action)},
+                                 .resource = std::move(resource),
+                                 .context = *input_.context.AsRecord(),
+                                 .open_context = {},
+                                 .open_attrs = {}};
     ExprPtr residual = now_ == nullptr ? nullptr : TimelessResidual(number, request);
     if (residual != nullptr && ReadsContext(*residual)) {
       if (!NoteTime(number, *residual)) {

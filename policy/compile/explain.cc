@@ -103,7 +103,7 @@ std::string LayerText(const LayerAnswer& layer) {
 Explanation Explain(const CompileInput& input, const RuleSet& rules, const NetEvent& event) {
   const Request request = RequestFor(input, event);
   Explanation explanation = ExplainWith(
-      input, EventText(event), [&](const LayerInput& /*layer*/) { return request; },
+      input, EventText(event), [&](const LayerInput& /*layer*/) { return Request(request); },
       OpenEndpoint());
   explanation.table = PrefixText(rules, event) + ", class " +
                       std::to_string(ClassOf(rules, event.is_ipv6, event.address)) + ": " +

@@ -41,6 +41,7 @@ std::vector<unsigned char> DifferentBytes(const Automaton& a, const Automaton& b
   add(0x21, 0x7E);
   add(0x80, 0xF4);
   std::vector<unsigned char> list;
+  list.reserve(bytes.size());
   for (const auto& [classes, byte] : bytes) {
     list.push_back(byte);
   }
@@ -150,7 +151,7 @@ std::string PlaceText(const std::string& text) {
 }
 
 std::string EventsText(const NameEvent& event) {
-  std::string text(ActionName(event.action));
+  const std::string text(ActionName(event.action));
   const std::string_view type = ResourceTypeOf(event.action);
   if (type == kProcessType) {
     return text + (event.flag ? " same-run" : " other");

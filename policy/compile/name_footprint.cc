@@ -127,7 +127,7 @@ class AtomCollector {
   void WarnOfPath(const std::string& path, Span span) {
     if (!IsCanonicalPath(path)) {
       Warn(span, "no path is ever " + QuoteString(path),
-           "write an absolute path without \".\", \"..\", doubled and trailing slashes");
+           R"(write an absolute path without ".", "..", doubled and trailing slashes)");
     }
   }
 
@@ -202,7 +202,7 @@ class AtomCollector {
     if (get != nullptr && IsResource(*get->object) && get->attr == kPathAttr &&
         LiesInDirectories(type_) && !first.empty() && !first.starts_with('/')) {
       Warn(expr.span, "no path ever matches this pattern: paths begin with \"/\"",
-           "begin the pattern with \"/\" or \"*\"");
+           R"(begin the pattern with "/" or "*")");
     }
     return true;
   }

@@ -90,12 +90,11 @@ std::vector<std::string> DigestsOf(std::span<const NameClaim> claims) {
 
 class Builder {
  public:
-  Builder(NameAction action, std::span<const NameClaim> claims, const Request& request,
-          Arbiter& arbiter)
+  Builder(NameAction action, std::span<const NameClaim> claims, Request request, Arbiter& arbiter)
       : action_(action),
         claims_(claims),
         conditions_(claims),
-        request_(request),
+        request_(std::move(request)),
         arbiter_(arbiter),
         flags_(FlagEvents(action, DigestsOf(claims))),
         failed_(claims.size()) {}

@@ -69,7 +69,7 @@ class Tidy:
         if not included:
             return None
         identities = "\n".join(sorted(_identity(self._build / path) for path in included))
-        text = f"{self._common}\n{unit['command']}\n{identities}".replace(f"{self._top}/", "")
+        text = f"{self._common}\n{unit['command']}\n{identities}".replace(str(self._top), "")
         return self._cache / hashlib.sha256(text.encode()).hexdigest()
 
 
