@@ -42,7 +42,7 @@ class LiveTablesTest : public testing::Test {
 };
 
 TEST_F(LiveTablesTest, AreWhatWasCompiled) {
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 15; ++i) {
     const RuleSet rules = random_.Rules();
     const LiveRun run = Start(rules);
     const LiveRun neighbour = Start(random_.Rules());
@@ -54,7 +54,7 @@ TEST_F(LiveTablesTest, AreWhatWasCompiled) {
 }
 
 TEST_F(LiveTablesTest, DecideAsTheRulesThatWereCompiled) {
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 10; ++i) {
     const RuleSet rules = random_.Rules();
     const LiveRun run = Start(rules);
     const RuleSet read = *RulesOf(Read(run.first_profile()));

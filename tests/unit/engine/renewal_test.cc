@@ -31,7 +31,8 @@ using policy::RuleSet;
 using policy::Verdict;
 using std::chrono::milliseconds;
 
-constexpr int64_t kSoonMs = 400;
+// Longer than a run takes to start, on an emulated processor too.
+constexpr int64_t kSoonMs = 2000;
 constexpr int64_t kHourMs = 3'600'000;
 
 RuleSet AllowUntil(int64_t valid_until_ms) {
@@ -46,7 +47,10 @@ class RenewalTest : public testing::Test {
     if (tests::JudgeHere(tests::Root()) == tests::Requirement::kMet) EnterNetworkWhereAllIsLocal();
   }
 
-  void SetUp() override { PALYRA_REQUIRE_FEATURE(tests::Root()); }
+  void SetUp() override {
+    PALYRA_REQUIRE_FEATURE(tests::Root());
+    OwnKernel::Get();  // Installed before a clock runs.
+  }
 
   static LiveRun Start(const RuleSet& rules) {
     const OwnKernel& kernel = OwnKernel::Get();

@@ -185,6 +185,8 @@ TEST_F(RuleUpdateTest, WithoutRoomTheOldRulesStay) {
 // At each call into the kernel in turn, a failure and a death: one of the two policies is in force,
 // whole; after a failure that was told, the old one.
 TEST_F(RuleUpdateTest, IsWholeOrNotAtAllWhereverItFails) {
+  // Tables of its own: what is left is looked for in all of them, each time.
+  const OwnKernel kernel("palyra-test-" + std::to_string(getpid()) + "-whole");
   RandomRules random(21);
   for (const Fault fault : {Fault::kNoMemory, Fault::kKilled}) {
     bool reached_the_end = false;
@@ -192,11 +194,14 @@ TEST_F(RuleUpdateTest, IsWholeOrNotAtAllWhereverItFails) {
       ASSERT_LT(at, 200);
       const RuleSet old_rules = random.Rules();
       const RuleSet new_rules = random.Rules();
-      LiveRun run = Start(old_rules);
+      Result<LiveRun> started = LiveRun::Create(kernel.host(), kernel.objects(), old_rules);
+      ASSERT_TRUE(started) << started.error().message;
+      LiveRun run = *std::move(started);
       const Faulted faulted =
           RunWithFault([&] { return run.Replace(new_rules) ? 0 : 1; }, fault, at);
       reached_the_end = faulted.calls < at || (fault == Fault::kKilled && faulted.status == 0);
-      const bool is_new = InForce(run) != run.first_profile();
+      const bool is_new =
+          kernel.objects().runs().ProfileOf(run.cgroup().id()) != run.first_profile();
       EXPECT_FALSE(faulted.status == 1 && is_new) << at;
       EXPECT_FALSE(faulted.status == 0 && !is_new) << at;
       const RuleSet& rules = is_new ? new_rules : old_rules;
@@ -209,8 +214,8 @@ TEST_F(RuleUpdateTest, IsWholeOrNotAtAllWhereverItFails) {
         const bool allowed = policy::Decide(rules, event).verdict == Verdict::kAllow;
         EXPECT_EQ(caller.Try(event) != EPERM, allowed) << at << '\n' << policy::DumpText(rules);
       }
-      if (OwnKernel::Get().Entries().at("unfinished") != 0) SweepUnfinishedProfiles(Objects());
-      ASSERT_TRUE(OwnKernel::Get().HoldsWholeProfilesOnly()) << at;
+      if (kernel.Entries().at("unfinished") != 0) SweepUnfinishedProfiles(kernel.objects());
+      ASSERT_TRUE(kernel.HoldsWholeProfilesOnly()) << at;
     }
   }
 }
