@@ -71,13 +71,13 @@ std::string PathPolicies(int64_t count) {
 
 void CompileNet(benchmark::State& state) {
   const Setting setting(NetRules(state.range(0)), Coverage::kNetwork);
-  for (auto _ : state) benchmark::DoNotOptimize(setting.Compile());
+  while (state.KeepRunning()) benchmark::DoNotOptimize(setting.Compile());
 }
 BENCHMARK(CompileNet)->Arg(10)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
 
 void CompilePaths(benchmark::State& state) {
   const Setting setting(PathPolicies(state.range(0)), Coverage::kAll);
-  for (auto _ : state) benchmark::DoNotOptimize(setting.Compile());
+  while (state.KeepRunning()) benchmark::DoNotOptimize(setting.Compile());
 }
 BENCHMARK(CompilePaths)->Arg(10)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
 
@@ -85,7 +85,7 @@ void VerifyNet(benchmark::State& state) {
   const Setting setting(NetRules(state.range(0)), Coverage::kNetwork);
   const CompileOutput output = setting.Compile();
   uint64_t cells = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     cells = VerifyRules(setting.input, output.partitions, output.rules).net_cells;
   }
   state.counters["cells"] = static_cast<double>(cells);
