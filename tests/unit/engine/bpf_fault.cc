@@ -84,13 +84,16 @@ void Answer(int listener, uint64_t id, int error) {
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-// Until the child is gone.
+// Until the child is gone, which its pidfd says: before 6.11 a listener hangs up only once the
+// child has been reaped.
 int AnswerCalls(int listener, pid_t child, Fault fault, int at) {
+  const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
   int calls = 0;
   while (true) {
-    pollfd waited = {.fd = listener, .events = POLLIN, .revents = 0};
-    if (poll(&waited, 1, -1) < 0 && errno == EINTR) continue;
-    if ((waited.revents & POLLIN) == 0) return calls;
+    std::array<pollfd, 2> waited = {{{.fd = listener, .events = POLLIN, .revents = 0},
+                                     {.fd = pidfd.get(), .events = POLLIN, .revents = 0}}};
+    if (poll(waited.data(), waited.size(), -1) < 0 && errno == EINTR) continue;
+    if ((waited[0].revents & POLLIN) == 0) return calls;
     seccomp_notif call = {};
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) continue;
     const bool is_it = calls == at && fault != Fault::kNone;
