@@ -68,9 +68,9 @@ UniqueFd ReceiveDescriptor(int channel) {
   message.msg_iovlen = 1;
   message.msg_control = control.bytes.data();
   message.msg_controllen = control.bytes.size();
-  if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) <= 0) return UniqueFd();
+  if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) <= 0) return {};
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr) return UniqueFd();
+  if (header == nullptr) return {};
   int fd = -1;
   std::memcpy(&fd, CMSG_DATA(header), sizeof(fd));
   return UniqueFd(fd);

@@ -26,7 +26,6 @@ namespace {
 using policy::NetAction;
 using policy::NetEvent;
 using policy::Protocol;
-using policy::RuleSet;
 using policy::Verdict;
 using std::chrono::milliseconds;
 
@@ -244,12 +243,12 @@ TEST_F(GrantsTest, AcceptsAPeer) {
   const LiveRun run = Start(Verdict::kAsk);
   Place client_place = {.is_ipv6 = false, .address = "127.0.0.7", .port = 0};
   {
-    UniqueFd probe = Listen(SOCK_DGRAM, &client_place);
+    const UniqueFd probe = Listen(SOCK_DGRAM, &client_place);
   }
   Give(run, EventFor(NetAction::kAccept, Protocol::kUdp, client_place));
   Place server_place = {.is_ipv6 = false, .address = "127.0.0.8", .port = 0};
   {
-    UniqueFd probe = Listen(SOCK_DGRAM, &server_place);
+    const UniqueFd probe = Listen(SOCK_DGRAM, &server_place);
   }
   const Inside server(run.cgroup().path(), [&server_place] {
     Place own = server_place;

@@ -174,7 +174,7 @@ TEST_F(ProfileCacheTest, NeverRemovesOneThatARunIsUnder) {
   RandomRules random(9);
   const RuleSet rules = random.Rules();
   const LiveRun run = Start(rules);
-  for (size_t i = 0; i < 2 * PALYRA_MAX_IDLE_PROFILES; ++i) {
+  for (size_t i = 0; i < size_t{2} * PALYRA_MAX_IDLE_PROFILES; ++i) {
     const LiveRun other = Start(OfSize(2, std::to_string(i)));
   }
   ExpectThere(rules, run.first_profile());

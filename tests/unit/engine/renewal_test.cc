@@ -25,7 +25,6 @@ namespace palyra::engine {
 namespace {
 
 using policy::NetAction;
-using policy::NetEvent;
 using policy::Protocol;
 using policy::RuleSet;
 using policy::Verdict;

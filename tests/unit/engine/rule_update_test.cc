@@ -142,7 +142,7 @@ TEST_F(RuleUpdateTest, EventsNameTheProfileThatTheyWereJudgedBy) {
 }
 
 TEST_F(RuleUpdateTest, WorksFromAnotherProcessByTheRunsId) {
-  LiveRun run = Start(kDenyAll);
+  const LiveRun run = Start(kDenyAll);
   const NetCaller caller(run.cgroup().path());
   ASSERT_EQ(caller.Try(Loopback(9)), EPERM);
   EXPECT_TRUE(ReplaceRulesOfRun(Objects(), run.id(), kAllowAll));
@@ -310,7 +310,7 @@ TEST_P(OpenFlow, ThatIsDeniedNowIsNotHeardEither) {
     if (AwaitBytes(fd.get()) != 0) return 1000;
     return static_cast<int>(ReadWithin(fd.get(), milliseconds(400))) + 2000;
   });
-  UniqueFd peer = Accept(server);
+  const UniqueFd peer = Accept(server);
   sockaddr_storage from = {};
   socklen_t size = sizeof(from);
   ASSERT_EQ(recvfrom(peer.get(), hello.data(), 1, 0, reinterpret_cast<sockaddr*>(&from), &size), 1);
@@ -330,7 +330,7 @@ TEST_P(OpenFlow, ThatWasAcceptedEndsToo) {
   if (GetParam().type != SOCK_STREAM) return;  // Datagrams are not accepted.
   Place place = PlaceOf(GetParam());
   {
-    UniqueFd probe = Listen(SOCK_STREAM, &place);  // A free port.
+    const UniqueFd probe = Listen(SOCK_STREAM, &place);  // A free port.
   }
   const Inside server(run.cgroup().path(), [&place] {
     Place own = place;
@@ -391,7 +391,7 @@ TEST_F(RuleUpdateTest, ConnectionsInCgroupsBelowAndInOtherNamespacesEndToo) {
 
 TEST_F(RuleUpdateTest, ConnectionsOfOtherRunsAndOfNobodyGoOn) {
   LiveRun run = Start(kAllowAll);
-  LiveRun neighbour = Start(kAllowAll);
+  const LiveRun neighbour = Start(kAllowAll);
   Place place = {.is_ipv6 = false, .address = "127.0.0.2", .port = 0};
   const UniqueFd server = Listen(SOCK_STREAM, &place);
   const UniqueFd own = ConnectTo(SOCK_STREAM, place);
@@ -414,7 +414,7 @@ TEST_F(RuleUpdateTest, ADatagramFromADeniedSourceIsNotHeard) {
     const LiveRun run = Start(rules);
     Place place = {.is_ipv6 = false, .address = "127.0.0.3", .port = 0};
     {
-      UniqueFd probe = Listen(SOCK_DGRAM, &place);  // A free port.
+      const UniqueFd probe = Listen(SOCK_DGRAM, &place);  // A free port.
     }
     const Inside server(run.cgroup().path(), [&place] {
       Place own = place;
