@@ -113,7 +113,7 @@ void SubsetStates::Advance(uint32_t piece, std::vector<uint32_t>& waiting,
   const uint32_t label = pieces_[next].label;
   const uint32_t pattern = pieces_[next].pattern;
   if (Holds(matched, label)) return;
-  // Pieces of one pattern are neighbours, so what it waits for now is beside the next.
+  // Pieces of one pattern are neighbours: the piece that is awaited lies beside the one after it.
   auto place = std::ranges::lower_bound(waiting, next);
   if (place != waiting.end() && pieces_[*place].pattern == pattern) return;
   if (place != waiting.begin() && pieces_[*std::prev(place)].pattern == pattern) {

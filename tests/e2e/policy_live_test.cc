@@ -27,6 +27,19 @@ class PolicyLive : public testing::Test {
     return RunProgram(arguments, options);
   }
 
+  // A run under first.cedar, which says "ready".
+  [[nodiscard]] std::vector<std::string> UnderFirst() const {
+    return {BinaryPath("palyra-run"),
+            "--user",
+            std::string(kToolUser),
+            "--policy",
+            first_,
+            "--",
+            "/bin/sh",
+            "-c",
+            "echo ready; sleep 60"};
+  }
+
   // "run ID profile …" is the first line.
   [[nodiscard]] std::string OnlyRun() const {
     const std::string text = Policy({"dump", "--live"}).output;
@@ -40,11 +53,7 @@ class PolicyLive : public testing::Test {
 };
 
 TEST_F(PolicyLive, TablesAreReadBackAndReplaced) {
-  SpawnOptions options;
-  options.directory = files_.path();
-  Subprocess run({BinaryPath("palyra-run"), "--user", std::string(kToolUser), "--policy", first_,
-                  "--", "/bin/sh", "-c", "echo ready; sleep 60"},
-                 options);
+  Subprocess run(UnderFirst());
   ASSERT_TRUE(run.WaitForOutput("ready"));
   const Ended same = Policy({"dump", "--live", "first.cedar"});
   EXPECT_EQ(same.status, 0) << Describe(same);
@@ -60,11 +69,7 @@ TEST_F(PolicyLive, TablesAreReadBackAndReplaced) {
 }
 
 TEST_F(PolicyLive, WhatCannotBeCompiledChangesNothing) {
-  SpawnOptions options;
-  options.directory = files_.path();
-  Subprocess run({BinaryPath("palyra-run"), "--user", std::string(kToolUser), "--policy", first_,
-                  "--", "/bin/sh", "-c", "echo ready; sleep 60"},
-                 options);
+  Subprocess run(UnderFirst());
   ASSERT_TRUE(run.WaitForOutput("ready"));
   const std::string bad = files_.Write("bad.cedar", PermitPort(80) + "permit (");
   EXPECT_EQ(Policy({"apply", "--run", OnlyRun(), bad}).status, 1);
