@@ -49,8 +49,9 @@ Result<void> UploadImage(const KernelObjects& objects, const TableImage& image) 
 
 // A batch ends at the first key that is not there; then they go one by one. How many were there.
 template <typename Key>
-size_t RemoveKeys(const KernelObjects& objects, Table table, const std::vector<Key>& keys) {
+size_t RemoveKeys(const KernelObjects& objects, Table table, std::vector<Key> keys) {
   if (keys.empty()) return 0;
+  if constexpr (requires(Key key) { key.prefix_length; }) SortForRemoval(keys);
   const int fd = objects.fd(table);
   LIBBPF_OPTS(bpf_map_batch_opts, options);
   auto count = static_cast<__u32>(keys.size());
@@ -103,8 +104,8 @@ bool RemoveByRecord(const KernelObjects& objects, const ProfileRecord& record) {
   const palyra_profile& profile = record.profile;
   const int trie4 = objects.fd(Table::kAddresses4);
   const int trie6 = objects.fd(Table::kAddresses6);
-  const auto keys4 = NeighbouringKeys(trie4, profile.first4, profile.addresses4);
-  const auto keys6 = NeighbouringKeys(trie6, profile.first6, profile.addresses6);
+  auto keys4 = NeighbouringKeys(trie4, profile.first4, profile.addresses4);
+  auto keys6 = NeighbouringKeys(trie6, profile.first6, profile.addresses6);
   if (!keys4 || !keys6) return false;
   size_t rows = 0;
   if (profile.rows != 0) {
@@ -115,8 +116,8 @@ bool RemoveByRecord(const KernelObjects& objects, const ProfileRecord& record) {
       rows += bpf_map_delete_elem(objects.fd(Table::kRows), &key) == 0 ? 1 : 0;
     }
   }
-  RemoveKeys(objects, Table::kAddresses4, *keys4);
-  RemoveKeys(objects, Table::kAddresses6, *keys6);
+  RemoveKeys(objects, Table::kAddresses4, *std::move(keys4));
+  RemoveKeys(objects, Table::kAddresses6, *std::move(keys6));
   RemoveKeys(objects, Table::kReasons, ReasonKeys(record.id, profile.reasons));
   return rows == profile.rows;
 }

@@ -32,6 +32,13 @@ bool ComesBefore(const Key& a, const Key& b) {
   return a.prefix_length > b.prefix_length;
 }
 
+// The order in which the prefixes of one profile may go while a program still decides by them: what
+// it then finds is the right one, or none, which is a deny; never one around it.
+template <typename Key>
+void SortForRemoval(std::vector<Key>& keys) {
+  std::ranges::stable_sort(keys, {}, [](const Key& key) { return key.prefix_length; });
+}
+
 // The key at which the walk over them begins. `keys` is not empty.
 template <typename Key>
 Key FirstKey(const std::vector<Key>& keys) {

@@ -39,6 +39,9 @@ class Compilation {
  public:
   explicit Compilation(const CompileInput& input)
       : input_(input), now_(input.context.AsRecord()->Find(kNowAttr)) {
+    if (now_ != nullptr && now_->AsDatetime() == nullptr) {
+      now_ = nullptr;  // Some other attribute of that name, which does not change.
+    }
     for (const LayerInput& layer : input.layers) {
       layers_.push_back(layer.layer);
       probes_.emplace_back(AnyRequestFor(input, NetAction::kConnect, kEndpointType),

@@ -5,14 +5,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "engine/live_run.h"
+#include "engine/live_tables.h"
 #include "engine/profile.h"
 #include "engine/sweep.h"
 #include "engine/table_image.h"
@@ -246,6 +249,52 @@ TEST_F(ProfileCacheTest, RemovesAllOfAProfileAndNothingOfItsNeighbours) {
     ASSERT_EQ(kernel_->ProfileEntries(), alone) << policy::DumpText(rules);
     ExpectThere(neighbour, run.first_profile());
   }
+}
+
+// A program that took the profile's id just before may still be deciding by it.
+TEST_F(ProfileCacheTest, AProfileThatIsBeingRemovedAllowsNothingThatItDenied) {
+  constexpr uint16_t kHoles = 20'000;
+  RuleSet rules = kNothing;  // 10.0.0.0/8 is allowed, but for the first addresses in it.
+  rules.classes.push_back({.spans = {{.first = 0,
+                                      .last = 0xFFFF,
+                                      .actions = 1,
+                                      .protocols = 1,
+                                      .verdict = policy::Verdict::kAllow,
+                                      .reason = 0}}});
+  rules.prefixes.push_back({.is_ipv6 = false, .length = 8, .bytes = {10}, .address_class = 1});
+  for (uint16_t i = 0; i < kHoles; ++i) {
+    rules.prefixes.push_back(
+        {.is_ipv6 = false,
+         .length = 32,
+         .bytes = {10, 0, static_cast<uint8_t>(i >> 8U), static_cast<uint8_t>(i & 0xFFU)},
+         .address_class = 0});
+  }
+  const uint32_t id = Hold(rules).id();
+  const auto verdict_at = [&](uint16_t i) {
+    return DecideByTables(
+               Objects(), id,
+               {.action = policy::NetAction::kConnect,
+                .protocol = policy::Protocol::kTcp,
+                .is_ipv6 = false,
+                .address = {10, 0, static_cast<uint8_t>(i >> 8U), static_cast<uint8_t>(i & 0xFFU)},
+                .port = 443})
+        .verdict;
+  };
+  ASSERT_EQ(verdict_at(kHoles), policy::Verdict::kAllow);
+  std::atomic<bool> removed = false;
+  size_t asked = 0;
+  size_t allowed = 0;
+  std::thread reader([&] {
+    for (uint16_t i = 0; !removed; i = static_cast<uint16_t>((i + 777) % kHoles)) {
+      ++asked;
+      allowed += verdict_at(i) == policy::Verdict::kAllow ? 1 : 0;
+    }
+  });
+  RemoveProfile(Objects(), {.id = id, .profile = *ReadProfileRecord(Objects(), id)});
+  removed = true;
+  reader.join();
+  EXPECT_GT(asked, 100U);
+  EXPECT_EQ(allowed, 0U);
 }
 
 // Where the record does not say what is there, whole tables are searched.
