@@ -75,6 +75,11 @@ function(palyra_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE palyra_compile_options ${ARG_DEPENDS} GTest::gmock
     GTest::gtest_main)
+  # A test's own code is run once: what it tests is optimised, and it compiles in half the time.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)
+  if(PALYRA_SANITIZE)
+    target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
 endfunction()
