@@ -10,6 +10,7 @@
 #include "bench/path_rules.h"
 #include "policy/compile/compiler.h"
 #include "policy/compile/verify.h"
+#include "policy/mandatory.h"
 #include "policy/printer.h"
 
 namespace {
@@ -74,6 +75,16 @@ void CompileNet(benchmark::State& state) {
   while (state.KeepRunning()) benchmark::DoNotOptimize(setting.Compile());
 }
 BENCHMARK(CompileNet)->Arg(10)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
+
+// What every start pays where nobody wrote a policy.
+void CompileMandatory(benchmark::State& state) {
+  const EntityStore entities;
+  const CompileInput input = {.principal = EntityUid("Palyra::Agent", "bench"),
+                              .context = Value::Record({}),
+                              .layers = {{Layer::kMandatory, &MandatoryPolicies(), &entities}}};
+  while (state.KeepRunning()) benchmark::DoNotOptimize(CompileRules(input));
+}
+BENCHMARK(CompileMandatory)->Unit(benchmark::kMicrosecond);
 
 void CompilePaths(benchmark::State& state) {
   const Setting setting(PathPolicies(state.range(0)), Coverage::kAll);

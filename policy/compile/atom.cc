@@ -20,13 +20,14 @@ void SortUnique(std::vector<Point>& points) {
 // The first points of cells on which no ipaddr operation with these constants changes its answer.
 class AddressCells {
  public:
-  AddressCells() {
-    AddRange(*IpAddress::Parse("0.0.0.0/0"));
-    AddRange(*IpAddress::Parse("127.0.0.0/8"));
-    AddRange(*IpAddress::Parse("224.0.0.0/4"));
-    AddRange(*IpAddress::Parse("::1"));
-    AddRange(*IpAddress::Parse("ff00::/8"));
-    starts_.push_back(0);
+  AddressCells() { starts_.push_back(0); }
+
+  // What isIpv4(), isLoopback() and the others know without a constant.
+  void AddKinds() {
+    for (const std::string_view range :
+         {"0.0.0.0/0", "127.0.0.0/8", "224.0.0.0/4", "::1", "ff00::/8"}) {
+      AddRange(*IpAddress::Parse(range));
+    }
   }
 
   void Add(const IpAddress& constant) {
@@ -91,7 +92,7 @@ TruthMap ForEveryProtocol(const std::vector<TruthMap::Piece>& ports) {
 
 EndpointTruth AtomProbe::Try(const Expr& residual, const Footprint& footprint) {
   if (footprint.address) {
-    return OfAddresses(OverAddresses(residual, footprint.addresses));
+    return OfAddresses(OverAddresses(residual, footprint));
   }
   if (!footprint.port) {
     return OfFlows(OverProtocols(residual));
@@ -115,9 +116,12 @@ Truth AtomProbe::Ask(const Expr& residual, std::string_view attr, Value value) {
   return *held ? Truth::kTrue : Truth::kFalse;
 }
 
-TruthMap AtomProbe::OverAddresses(const Expr& residual, const std::vector<IpAddress>& constants) {
+TruthMap AtomProbe::OverAddresses(const Expr& residual, const Footprint& footprint) {
   AddressCells cells;
-  for (const IpAddress& constant : constants) {
+  if (footprint.classifies) {
+    cells.AddKinds();
+  }
+  for (const IpAddress& constant : footprint.addresses) {
     cells.Add(constant);
   }
   std::vector<TruthMap::Piece> pieces;

@@ -26,6 +26,8 @@ struct Footprint {
   bool protocol = false;
   // The port goes through arithmetic, so that constants do not tell where the outcome changes.
   bool calculates = false;
+  // The address is asked for its kind, as by isLoopback(), and not only compared with constants.
+  bool classifies = false;
   std::vector<IpAddress> addresses;
   std::vector<int64_t> numbers;
   std::optional<Finding> obstacle;  // The first reason why it cannot be lowered.
@@ -58,7 +60,7 @@ class AtomProbe {
   std::unordered_map<std::string, TruthMap> calculated_;  // By Cedar text.
 
   Truth Ask(const Expr& residual, std::string_view attr, Value value);
-  TruthMap OverAddresses(const Expr& residual, const std::vector<IpAddress>& constants);
+  TruthMap OverAddresses(const Expr& residual, const Footprint& footprint);
   TruthMap OverPorts(const Expr& residual, const std::vector<Point>& starts);
   TruthMap OverAllPorts(const Expr& residual);
   TruthMap OverProtocols(const Expr& residual);

@@ -202,6 +202,7 @@ class Collector {
              kWriteAddress);
       return false;
     }
+    footprint_.classifies |= node.function != Function::kIsInRange;
     // A number that depends on the port comes out of a constant that is no number.
     footprint_.calculates |= SignatureOf(node.function).result == ValueKind::kLong;
     return true;
