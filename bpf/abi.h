@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 2
+#define PALYRA_ABI_VERSION 3
 
 /* Port spans beside an address prefix, and in one row. See palyra_address_class. */
 #define PALYRA_INLINE_SPANS 4
@@ -54,6 +54,8 @@ enum palyra_action : __u8 {
 	PALYRA_NET_CONNECT = 1 << 0,
 	PALYRA_NET_SEND = 1 << 1,
 	PALYRA_NET_ACCEPT = 1 << 2,
+	PALYRA_NET_BIND = 1 << 3,
+	PALYRA_NET_LISTEN = 1 << 4,
 	/* Only in events: a kind of socket that no run may have. */
 	PALYRA_SOCKET_CREATE = 1 << 7,
 };
@@ -77,6 +79,9 @@ enum palyra_hook : __u8 {
 	PALYRA_HOOK_SOCK_CREATE = 6,
 	PALYRA_HOOK_LSM_SOCKET_CREATE = 7,
 	PALYRA_HOOK_INGRESS = 8,
+	PALYRA_HOOK_BIND4 = 9,
+	PALYRA_HOOK_BIND6 = 10,
+	PALYRA_HOOK_LSM_SOCKET_LISTEN = 11,
 };
 
 /*

@@ -1,5 +1,6 @@
 /*
- * Egress of runs: which addresses, ports and protocols a run may reach, and with what sockets.
+ * The network of runs: which addresses, ports and protocols a run may reach, where it may be
+ * reached, and with what sockets.
  *
  * Policy: deny unless the tables of the run's profile say allow. Attached once, to the cgroup above
  * all runs; a program finds its run as the ancestor cgroup at level `run_level`, so a run's own
@@ -12,12 +13,18 @@
  *                         an address that the kernel chose) and for policies tightened meanwhile
  *   ingress               every packet to a run's sockets, asked of the peer's address and port by
  *                         how its flow began: a flow that a new policy denies is not heard either
- *   sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw ones would forge packets
- *   lsm/socket_create     other address families, where BPF LSM is there: what seccomp refuses too,
- *                         but io_uring makes sockets that seccomp does not see
+ *   bind4, bind6          the local address and port that a socket asks for; not where it leaves
+ * the port to the kernel, as clients do lsm/socket_listen     listen() at the address that the
+ * socket has by then, where BPF LSM is there; without it a listener that no rule permits hears of
+ * no connection, because ingress asks the same of every one that begins sock_create           TCP,
+ * UDP, UDP-Lite and ping sockets only; raw ones would forge packets lsm/socket_create     other
+ * address families, where BPF LSM is there: what seccomp refuses too, but io_uring makes sockets
+ * that seccomp does not see
  *
  * One form before deciding: IPv4-mapped IPv6 is IPv4, and the unspecified address is loopback,
  * because that is where the kernel sends it. The egress hook sees the address that was really used.
+ * Of a local address the unspecified one is every address, and stays what it is; :: holds 0.0.0.0
+ * too, and is asked as both.
  *
  * An ask is a deny without a grant (bpf/grants.h): whoever may answer it changes the tables first.
  */
@@ -266,6 +273,49 @@ int palyra_sendmsg6(struct bpf_sock_addr *ctx)
 	return judge_send(ctx->sk, &q);
 }
 
+/* `words` is a local address as four words in network byte order. */
+static __always_inline int judge_local_ipv6(__u64 run_id, struct question *q, const __u32 *words,
+					    int in_task)
+{
+	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) {
+		__builtin_memcpy(q->address, &words[3], 4);
+		return judge(run_id, q, NULL, in_task);
+	}
+	q->is_ipv6 = 1;
+	__builtin_memcpy(q->address, words, 16);
+	if (judge(run_id, q, NULL, in_task) == SOCK_PROGRAM_DENY)
+		return SOCK_PROGRAM_DENY;
+	if (words[0] | words[1] | words[2] | words[3])
+		return SOCK_PROGRAM_ALLOW;
+	q->is_ipv6 = 0;
+	return judge(run_id, q, NULL, in_task);
+}
+
+SEC("cgroup/bind4")
+int palyra_bind4(struct bpf_sock_addr *ctx)
+{
+	struct question q = question_of_call(ctx, PALYRA_NET_BIND, PALYRA_HOOK_BIND4);
+	__u64 run_id = bpf_get_current_ancestor_cgroup_id(run_level);
+	__u32 word = ctx->user_ip4;
+
+	if (!q.port)
+		return find_run(run_id) ? SOCK_PROGRAM_ALLOW : SOCK_PROGRAM_DENY;
+	__builtin_memcpy(q.address, &word, sizeof(word));
+	return judge(run_id, &q, NULL, 1);
+}
+
+SEC("cgroup/bind6")
+int palyra_bind6(struct bpf_sock_addr *ctx)
+{
+	struct question q = question_of_call(ctx, PALYRA_NET_BIND, PALYRA_HOOK_BIND6);
+	__u64 run_id = bpf_get_current_ancestor_cgroup_id(run_level);
+	__u32 words[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
+
+	if (!q.port)
+		return find_run(run_id) ? SOCK_PROGRAM_ALLOW : SOCK_PROGRAM_DENY;
+	return judge_local_ipv6(run_id, &q, words, 1);
+}
+
 /* Whose address and port a packet is judged by: where it goes to, or where it comes from. */
 enum peer {
 	PEER_DESTINATION,
@@ -375,6 +425,29 @@ static __always_inline int judge_datagram(__u64 run_id, struct question *q, stru
 	return SOCK_PROGRAM_DENY;
 }
 
+/* Whether the run may listen where this listener does, as a connection to it begins. */
+static __always_inline int judge_listener(__u64 run_id, struct bpf_sock *sk)
+{
+	struct question q = {
+		.action = PALYRA_NET_LISTEN,
+		.hook = PALYRA_HOOK_INGRESS,
+		.ip_protocol = sk->protocol,
+		.protocol = protocol_of(sk->protocol),
+		.port = sk->src_port,
+	};
+
+	if (sk->family == AF_INET6) {
+		__u32 words[4] = { sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3] };
+
+		return judge_local_ipv6(run_id, &q, words, 0);
+	}
+
+	__u32 word = sk->src_ip4;
+
+	__builtin_memcpy(q.address, &word, sizeof(word));
+	return judge(run_id, &q, NULL, 0);
+}
+
 /*
  * Kernels before 6.8 do not show a listener's IPv6 SYN-ACK to the egress hook, so a connection is
  * judged here as it begins; and a peer that may no longer be spoken to must not be heard either.
@@ -390,11 +463,17 @@ int palyra_ingress(struct __sk_buff *skb)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return SOCK_PROGRAM_DENY;
+	__u64 run_id = bpf_skb_ancestor_cgroup_id(skb, run_level);
+
 	parse_packet(skb, PEER_SOURCE, &q);
 	q.action = action_of_packet(sk, &q);
 	if (q.action == PALYRA_NET_SEND)
-		return judge_datagram(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, sk);
-	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, sk, 0);
+		return judge_datagram(run_id, &q, sk);
+	if (judge(run_id, &q, sk, 0) == SOCK_PROGRAM_DENY)
+		return SOCK_PROGRAM_DENY;
+	if (q.protocol == PALYRA_TCP && sk->state == BPF_TCP_LISTEN)
+		return judge_listener(run_id, sk);
+	return SOCK_PROGRAM_ALLOW;
 }
 
 static __always_inline int is_ordinary_socket(__u32 type, __u32 protocol)
@@ -478,4 +557,40 @@ int BPF_PROG(palyra_socket_create, int family, int type, int protocol, int kern,
 	report_denial(run, run_id, &q, (struct cause){ .profile = READ_ONCE(run->profile) },
 		      (struct socket_kind){ .family = family, .type = type }, 1);
 	return -EAFNOSUPPORT;
+}
+
+/* Loaded with the one above. Port 0: the kernel will choose one. */
+SEC("?lsm/socket_listen")
+int BPF_PROG(palyra_socket_listen, struct socket *socket, int backlog, int previous)
+{
+	const struct sock *sk = socket->sk;
+
+	if (previous != 0)
+		return previous;
+	if (bpf_get_current_ancestor_cgroup_id(run_level - 1) != palyra_cgroup || !sk)
+		return 0;
+
+	const struct sock_common *common = &sk->__sk_common;
+	__u64 run_id = bpf_get_current_ancestor_cgroup_id(run_level);
+	struct question q = {
+		.action = PALYRA_NET_LISTEN,
+		.hook = PALYRA_HOOK_LSM_SOCKET_LISTEN,
+		.ip_protocol = sk->sk_protocol,
+		.protocol = protocol_of(sk->sk_protocol),
+		.port = common->skc_num,
+	};
+
+	if (common->skc_family == AF_INET6) {
+		const __be32 *local = common->skc_v6_rcv_saddr.in6_u.u6_addr32;
+		__u32 words[4] = { local[0], local[1], local[2], local[3] };
+
+		return judge_local_ipv6(run_id, &q, words, 1) ? 0 : -EPERM;
+	}
+	if (common->skc_family != AF_INET)
+		return 0;
+
+	__u32 word = common->skc_rcv_saddr;
+
+	__builtin_memcpy(q.address, &word, sizeof(word));
+	return judge(run_id, &q, NULL, 1) ? 0 : -EPERM;
 }

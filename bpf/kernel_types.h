@@ -1,6 +1,7 @@
 /*
- * What the programs need of the kernel's types, kept by hand: only UAPI structures and constants.
- * No program here reads a kernel structure, so nothing depends on the kernel that it is built on.
+ * What the programs need of the kernel's types, kept by hand: UAPI structures and constants, and of
+ * the kernel's own structures the few fields that are read, which libbpf finds in the running
+ * kernel's BTF. Nothing depends on the kernel that it is built on.
  */
 #ifndef PALYRA_BPF_KERNEL_TYPES_H_
 #define PALYRA_BPF_KERNEL_TYPES_H_
@@ -57,5 +58,32 @@ struct ipv6_header {
 	__u8 source[16];
 	__u8 destination[16];
 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct in6_addr {
+	union {
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+/* Here the address that a socket is bound to, and its port in host byte order. */
+struct sock_common {
+	__be32 skc_rcv_saddr;
+	__u16 skc_num;
+	unsigned short skc_family;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_protocol;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+#pragma clang attribute pop
 
 #endif /* PALYRA_BPF_KERNEL_TYPES_H_ */

@@ -23,6 +23,10 @@ std::string ActionName(palyra_action action) {
       return "net.send";
     case PALYRA_NET_ACCEPT:
       return "net.accept";
+    case PALYRA_NET_BIND:
+      return "net.bind";
+    case PALYRA_NET_LISTEN:
+      return "net.listen";
     case PALYRA_SOCKET_CREATE:
       return "socket.create";
   }
@@ -72,7 +76,7 @@ std::string Target(const Denial& denial) {
   return fmt::format("{} {}:{}", denial.protocol, address, denial.port);
 }
 
-// What --allow-net takes for it.
+// What --allow-net and --allow-listen take for it.
 std::string Shorthand(const Denial& denial) {
   if (denial.port == 0) return denial.address;
   return fmt::format("{}:{}", Bracketed(denial.address), denial.port);
@@ -94,8 +98,12 @@ std::optional<std::string> HowToAllow(const Denial& denial) {
     return fmt::format("the operator allows it in {}", kOperatorPolicies);
   }
   if (!denial.policies.empty()) return "change that policy to allow it";
-  // A shorthand permits connections and packets sent, not what comes in.
-  if (denial.action == "net.accept") return "allow it by a permit for net.accept";
+  const bool is_local = denial.action == "net.bind" || denial.action == "net.listen";
+  if (is_local && denial.port != 0) return "allow it with --allow-listen " + Shorthand(denial);
+  // Which peers, or which port of the kernel's choice, no shorthand says.
+  if (is_local || denial.action == "net.accept") {
+    return fmt::format("allow it by a permit for {}", denial.action);
+  }
   return "allow it with --allow-net " + Shorthand(denial);
 }
 

@@ -101,8 +101,8 @@ Result<NetEvent> ParseNetEvent(const std::string& action, const std::string& pro
   const auto known_action = ByName<NetAction, policy::kNetActionCount>(action, policy::ActionName);
   if (!known_action) {
     return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("\"{}\" is no action of the network; write net.connect, net.send or "
-                            "net.accept",
+                fmt::format("\"{}\" is no action of the network; write net.connect, net.send, "
+                            "net.accept, net.bind or net.listen",
                             action));
   }
   const auto known_protocol =

@@ -27,8 +27,7 @@ struct RawOptions {
 
 void AddOptions(CLI::App& app, RawOptions& raw) {
   RunOptions& options = raw.options;
-  // The order among --allow-net and --deny-net is kept: the policy text shows them as they were
-  // given.
+  // The order among these options is kept: the policy text shows them as they were given.
   const auto add_rule = [&options](policy::NetShorthand kind) {
     return [&options, kind](const std::string& argument) {
       options.net_rules.push_back({.kind = kind, .argument = argument});
@@ -52,6 +51,12 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
   app.add_option_function<std::string>("--deny-net", add_rule(policy::NetShorthand::kDeny),
                                        "forbid it, whatever else permits it")
       ->type_name("ADDRESS[:PORT]")
+      ->expected(1)
+      ->trigger_on_parse();
+  app.add_option_function<std::string>("--allow-listen",
+                                       add_rule(policy::NetShorthand::kAllowListen),
+                                       "permit to listen at PORT, or at that of one address")
+      ->type_name("[ADDRESS:]PORT")
       ->expected(1)
       ->trigger_on_parse();
   app.add_option("--env", options.environment, "pass a variable, or set one")

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -83,26 +84,49 @@ Protocol ProtocolOf(uint8_t ip_protocol) {
   return ip_protocol == IPPROTO_UDP ? Protocol::kUdp : Protocol::kUdplite;
 }
 
-// The programs tell a connection from an accepted one in the same way.
-Flow FlowOf(const DiagSocket& socket) {
-  const bool is_accepted = socket.protocol == IPPROTO_TCP && !socket.has_flow;
+void SetAddress(NetEvent& event, uint8_t family, const __be32 (&words)[4]) {
+  constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  std::array<uint8_t, 16> bytes;
+  std::memcpy(bytes.data(), words, bytes.size());
+  event.is_ipv6 = family == AF_INET6;
+  if (!event.is_ipv6) {
+    std::memcpy(event.address.data(), bytes.data(), 4);
+  } else if (std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0) {
+    event.is_ipv6 = false;
+    std::memcpy(event.address.data(), bytes.data() + kMapped.size(), 4);
+  } else {
+    event.address = bytes;
+  }
+}
+
+std::vector<Flow> FlowsOfListener(const DiagSocket& socket) {
+  NetEvent event = {.action = NetAction::kListen,
+                    .protocol = Protocol::kTcp,
+                    .is_ipv6 = false,
+                    .address = {},
+                    .port = ntohs(socket.id.idiag_sport)};
+  SetAddress(event, socket.family, socket.id.idiag_src);
+  std::vector<Flow> flows = {{.event = event, .took_use = false}};
+  if (event.is_ipv6 && event.address == decltype(event.address){}) {
+    event.is_ipv6 = false;
+    flows.push_back({.event = event, .took_use = false});
+  }
+  return flows;
+}
+
+// What the socket's being rests on: all of them must be allowed. The programs tell a connection
+// from an accepted one in the same way.
+std::vector<Flow> FlowsOf(const DiagSocket& socket) {
+  const bool is_tcp = socket.protocol == IPPROTO_TCP;
+  if (is_tcp && socket.state == TCP_LISTEN) return FlowsOfListener(socket);
+  const bool is_accepted = is_tcp && !socket.has_flow;
   NetEvent event = {.action = is_accepted ? NetAction::kAccept : NetAction::kConnect,
                     .protocol = ProtocolOf(socket.protocol),
-                    .is_ipv6 = socket.family == AF_INET6,
+                    .is_ipv6 = false,
                     .address = {},
                     .port = ntohs(socket.id.idiag_dport)};
-  std::array<uint8_t, sizeof(socket.id.idiag_dst)> peer;
-  std::memcpy(peer.data(), socket.id.idiag_dst, sizeof(peer));
-  constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-  if (!event.is_ipv6) {
-    std::memcpy(event.address.data(), peer.data(), 4);
-  } else if (std::memcmp(peer.data(), kMapped.data(), kMapped.size()) == 0) {
-    event.is_ipv6 = false;
-    std::memcpy(event.address.data(), peer.data() + kMapped.size(), 4);
-  } else {
-    event.address = peer;
-  }
-  return {.event = event, .took_use = socket.has_flow && socket.flow.granted != 0};
+  SetAddress(event, socket.family, socket.id.idiag_dst);
+  return {{.event = event, .took_use = socket.has_flow && socket.flow.granted != 0}};
 }
 
 Result<size_t> CutIn(const SockDiag& diag, uint64_t cgroup, int flows,
@@ -113,7 +137,7 @@ Result<size_t> CutIn(const SockDiag& diag, uint64_t cgroup, int flows,
     Result<std::vector<DiagSocket>> sockets = diag.List(protocol, cgroup, flows);
     if (!sockets) return std::unexpected(sockets.error());
     for (const DiagSocket& socket : *sockets) {
-      if (keep(FlowOf(socket))) continue;
+      if (std::ranges::all_of(FlowsOf(socket), keep)) continue;
       Result<bool> destroyed = diag.Destroy(socket);
       if (!destroyed) return std::unexpected(destroyed.error());
       cut += *destroyed ? 1 : 0;

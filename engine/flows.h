@@ -17,13 +17,14 @@
 namespace palyra::engine {
 
 struct Flow {
-  // How it began (net.connect or net.accept), and its peer, in canonical form.
+  // How it began (net.connect or net.accept), and its peer, in canonical form; of a listener
+  // net.listen, and where.
   policy::NetEvent event;
   bool took_use;  // Its connect() took a use of a limited grant.
 };
 
 // Destroys every TCP and connected UDP socket of the cgroup and those below it of which `keep` says
-// false, and returns how many. It looks into this process's network namespace and into those of
+// false, and returns how many. A listener on :: is asked for 0.0.0.0 too. It looks into this process's network namespace and into those of
 // the cgroup's threads; sock_diag(7). A connection in the middle of its handshake is found by the
 // second of two looks.
 Result<size_t> CutFlows(const KernelObjects& objects, const Cgroup& cgroup,

@@ -204,8 +204,10 @@ Result<KernelObjects> KernelObjects::Open(const Host& host, Features& features) 
   Result<RunTable> runs = RunTable::Map(objects.fd(Table::kRuns));
   if (!runs) return std::unexpected(runs.error());
   objects.runs_.emplace(*std::move(runs));
-  const std::string lsm_link = objects.pin_path_ + "/link_" + kSocketFamilyProgram;
-  objects.lsm_attached_ = UniqueFd(bpf_obj_get(lsm_link.c_str())).valid();
+  objects.lsm_attached_ = std::ranges::all_of(kLsmProgramNames, [&](const char* name) {
+    const std::string link = objects.pin_path_ + "/link_" + name;
+    return UniqueFd(bpf_obj_get(link.c_str())).valid();
+  });
   return objects;
 }
 

@@ -53,7 +53,7 @@ class KernelObjects {
   // The cgroup that the programs are attached to; runs are its children.
   [[nodiscard]] const std::string& cgroup_path() const { return cgroup_path_; }
   // A BPF LSM program holds the socket families: for io_uring too, which seccomp does not see.
-  [[nodiscard]] bool lsm_holds_socket_families() const { return lsm_attached_; }
+  [[nodiscard]] bool lsm_attached() const { return lsm_attached_; }
   // Where links and maps are pinned.
   [[nodiscard]] const std::string& pin_path() const { return pin_path_; }
 

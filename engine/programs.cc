@@ -63,12 +63,15 @@ Result<void> LoadAttachAndPin(const AttachRequest& request) {
   skeleton->rodata->run_level = request.run_level;
   skeleton->rodata->palyra_cgroup = request.cgroup_id;
   bpf_program__set_autoload(skeleton->progs.palyra_socket_create, request.with_lsm);
+  bpf_program__set_autoload(skeleton->progs.palyra_socket_listen, request.with_lsm);
   if (const int failure = egress_bpf__load(skeleton.get()); failure != 0) {
     return LoadFailure(-failure, "to load the egress programs");
   }
   if (Result<void> pinned = PinMaps(*skeleton, request.pin_directory); !pinned) return pinned;
   std::vector<const char*> names(kProgramNames.begin(), kProgramNames.end());
-  if (request.with_lsm) names.push_back(kSocketFamilyProgram);
+  if (request.with_lsm) {
+    names.insert(names.end(), kLsmProgramNames.begin(), kLsmProgramNames.end());
+  }
   for (const char* name : names) {
     Result<void> attached = AttachAndPin(*skeleton, name, request.cgroup_fd, request.pin_directory);
     if (!attached) return attached;

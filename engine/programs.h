@@ -12,12 +12,13 @@
 namespace palyra::engine {
 
 // Programs of bpf/egress.bpf.c, each pinned as link_<name>.
-inline constexpr std::array<const char*, 7> kProgramNames = {
-    "palyra_connect4", "palyra_connect6", "palyra_sendmsg4",   "palyra_sendmsg6",
-    "palyra_egress",   "palyra_ingress",  "palyra_sock_create"};
+inline constexpr std::array<const char*, 9> kProgramNames = {
+    "palyra_connect4", "palyra_connect6", "palyra_sendmsg4", "palyra_sendmsg6",   "palyra_egress",
+    "palyra_ingress",  "palyra_bind4",    "palyra_bind6",    "palyra_sock_create"};
 
-// The BPF LSM program of the same file, pinned likewise where the kernel takes it.
-inline constexpr const char* kSocketFamilyProgram = "palyra_socket_create";
+// The BPF LSM programs of the same file, pinned likewise where the kernel takes them.
+inline constexpr std::array<const char*, 2> kLsmProgramNames = {"palyra_socket_create",
+                                                                "palyra_socket_listen"};
 
 struct AttachRequest {
   unsigned run_level;  // Level of the runs' cgroups in the whole hierarchy.

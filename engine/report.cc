@@ -20,8 +20,13 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
   promises.push_back(Held("net.send: unconnected udp", "BPF cgroup/sendmsg4, sendmsg6"));
   promises.push_back(Held("icmp, every packet sent", "BPF cgroup_skb/egress"));
   promises.push_back(Held("net.accept: tcp", "BPF cgroup_skb/ingress, egress"));
+  promises.push_back(Held("net.bind: tcp, udp", "BPF cgroup/bind4, bind6"));
+  promises.push_back(
+      Held("net.listen: tcp", objects.lsm_attached()
+                                  ? "BPF lsm/socket_listen, cgroup_skb/ingress"
+                                  : "BPF cgroup_skb/ingress: nobody reaches the listener"));
   promises.push_back(Held("no raw or unusual inet sockets", "BPF cgroup/sock_create"));
-  if (objects.lsm_holds_socket_families()) {
+  if (objects.lsm_attached()) {
     promises.push_back(Held("no other socket families", "seccomp, BPF lsm/socket_create"));
     promises.push_back(Held("io_uring under the same rules", "the BPF programs above"));
   } else {
@@ -67,7 +72,6 @@ EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
   AddNetwork(objects, report.promises);
   AddProcesses(features, user, report.promises);
   report.promises.push_back(NotHeld("unix sockets by path", "not enforced by this version"));
-  report.promises.push_back(NotHeld("net.bind, net.listen", "not enforced by this version"));
   report.promises.push_back(NotHeld("files, programs", "not enforced by this version"));
   return report;
 }

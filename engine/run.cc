@@ -51,7 +51,7 @@ Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects
   spawn.user = request.user;
   spawn.control_mounts = host.control_mounts;
   spawn.control_directories = host.control_directories;
-  spawn.seccomp = SeccompFilter({.allow_io_uring = objects.lsm_holds_socket_families()});
+  spawn.seccomp = SeccompFilter({.allow_io_uring = objects.lsm_attached()});
   if (features.Has(Feature::kLandlock)) {
     Result<UniqueFd> ruleset = MakeIsolationRuleset(LandlockAbi());
     if (!ruleset) return std::unexpected(ruleset.error());

@@ -21,7 +21,8 @@
 namespace palyra::engine {
 namespace {
 
-constexpr uint32_t kStatesWithPeer = ~(1U << TCP_LISTEN | 1U << TCP_CLOSE | 1U << TCP_TIME_WAIT);
+// Those of sockets that have a peer or listen.
+constexpr uint32_t kStates = ~(1U << TCP_CLOSE | 1U << TCP_TIME_WAIT);
 
 // What fits into one message of ours and into one answer of the kernel's (NLMSG_GOODSIZE).
 constexpr size_t kRequestBytes = 256;
@@ -172,7 +173,7 @@ Request AllOf(uint8_t family, uint8_t protocol) {
   inet_diag_req_v2 body = {};
   body.sdiag_family = family;
   body.sdiag_protocol = protocol;
-  body.idiag_states = kStatesWithPeer;
+  body.idiag_states = kStates;
   return {SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, body};
 }
 
@@ -181,7 +182,7 @@ Request AllOf(uint8_t family, uint8_t protocol) {
 Request AllOfTcp() {
   inet_diag_req body = {};
   body.idiag_family = AF_INET;
-  body.idiag_states = kStatesWithPeer;
+  body.idiag_states = kStates;
   return {TCPDIAG_GETSOCK, NLM_F_DUMP, body};
 }
 

@@ -30,7 +30,8 @@ class SockDiag {
   static Result<SockDiag> Open();
   static Result<SockDiag> OpenIn(int namespace_fd);
 
-  // Every socket of `protocol`, of both families, with a peer whose cgroup has the id `cgroup`.
+  // Every socket of `protocol`, of both families, whose cgroup has the id `cgroup` and that has a
+  // peer or listens.
   // `flows` is the BPF map of socket storage to be read with it. Nothing where the kernel lacks the
   // protocol.
   [[nodiscard]] Result<std::vector<DiagSocket>> List(uint8_t protocol, uint64_t cgroup,

@@ -21,6 +21,8 @@ constexpr uint32_t kPortBits = 16;
 static_assert(PALYRA_NET_CONNECT == 1 << static_cast<int>(NetAction::kConnect));
 static_assert(PALYRA_NET_SEND == 1 << static_cast<int>(NetAction::kSend));
 static_assert(PALYRA_NET_ACCEPT == 1 << static_cast<int>(NetAction::kAccept));
+static_assert(PALYRA_NET_BIND == 1 << static_cast<int>(NetAction::kBind));
+static_assert(PALYRA_NET_LISTEN == 1 << static_cast<int>(NetAction::kListen));
 static_assert(PALYRA_TCP == 1 << static_cast<int>(Protocol::kTcp));
 static_assert(PALYRA_UDP == 1 << static_cast<int>(Protocol::kUdp));
 static_assert(PALYRA_UDPLITE == 1 << static_cast<int>(Protocol::kUdplite));

@@ -39,8 +39,8 @@ enum class Verdict : uint8_t { kDeny = 0, kAsk = 1, kAllow = 2 };
 enum class Layer : uint8_t { kMandatory = 0, kOperator = 1, kCaller = 2 };
 
 // Bits of PortSpan::actions.
-enum class NetAction : uint8_t { kConnect = 0, kSend = 1, kAccept = 2 };
-inline constexpr int kNetActionCount = 3;
+enum class NetAction : uint8_t { kConnect = 0, kSend = 1, kAccept = 2, kBind = 3, kListen = 4 };
+inline constexpr int kNetActionCount = 5;
 
 // Bits of PortSpan::protocols, in the order of the names tcp, udp, udplite, icmp, icmpv6.
 // MPTCP counts as tcp. ICMP has port 0.

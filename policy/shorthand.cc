@@ -28,7 +28,15 @@ struct Parts {
 };
 
 std::string_view OptionName(NetShorthand kind) {
-  return kind == NetShorthand::kAllow ? "--allow-net" : "--deny-net";
+  switch (kind) {
+    case NetShorthand::kAllow:
+      return "--allow-net";
+    case NetShorthand::kDeny:
+      return "--deny-net";
+    case NetShorthand::kAllowListen:
+      break;
+  }
+  return "--allow-listen";
 }
 
 std::unexpected<Error> Refuse(std::string_view why) {
@@ -176,10 +184,16 @@ std::string PortCondition(PortRange ports) {
          " && resource.port <= " + std::to_string(ports.last);
 }
 
-Result<std::string> ConditionOf(std::string_view argument) {
-  const Result<Parts> parts = Split(argument);
+Result<std::string> ConditionOf(NetShorthand kind, std::string_view argument) {
+  Result<Parts> parts = Split(argument);
   if (!parts) {
     return std::unexpected(parts.error());
+  }
+  if (kind == NetShorthand::kAllowListen && !parts->ports) {
+    if (argument.find_first_not_of("0123456789-") != std::string_view::npos) {
+      return Refuse("say at which port, as in 3000 or 127.0.0.1:3000");
+    }
+    *parts = {.host = "*", .ports = argument};
   }
   Result<std::string> condition = HostCondition(parts->host, parts->ports.has_value());
   if (!condition || !parts->ports) {
@@ -196,13 +210,20 @@ Result<std::string> ConditionOf(std::string_view argument) {
 
 Result<std::string> NetShorthandToCedar(NetShorthand kind, std::string_view argument) {
   const std::string option = std::string(OptionName(kind)) + ' ' + std::string(argument);
-  const Result<std::string> condition = ConditionOf(argument);
+  const Result<std::string> condition = ConditionOf(kind, argument);
   if (!condition) {
     return Fail(ErrorCode::kInvalidArgument, std::string(OptionName(kind)) + ' ' +
                                                  QuoteString(argument) + ": " +
                                                  condition.error().message);
   }
   std::string text = "@id(" + QuoteString(option) + ")\n";
+  if (kind == NetShorthand::kAllowListen) {
+    return text +
+           "permit (principal, action in [Palyra::Action::\"net.bind\", "
+           "Palyra::Action::\"net.listen\", Palyra::Action::\"net.accept\"], resource) when { "
+           "action == Palyra::Action::\"net.accept\" || " +
+           *condition + " };\n";
+  }
   text += kind == NetShorthand::kAllow ? "permit" : "forbid";
   text +=
       " (principal, action in [Palyra::Action::\"net.connect\", Palyra::Action::\"net.send\"], "

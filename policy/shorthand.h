@@ -10,10 +10,15 @@
 
 namespace palyra::policy {
 
-enum class NetShorthand : unsigned char { kAllow, kDeny };  // --allow-net, --deny-net
+enum class NetShorthand : unsigned char {
+  kAllow,        // --allow-net: may connect and send there.
+  kDeny,         // --deny-net: may not.
+  kAllowListen,  // --allow-listen: may take that local port, listen there, and accept from anybody.
+};
 
 // ADDRESS[/PREFIX][:PORT or :FIRST-LAST], IPv6 in brackets where a port follows; `localhost` for
-// 127.0.0.1 and ::1; `*` for every address. One policy, ending with ";" and a newline; its @id is
+// 127.0.0.1 and ::1; `*` for every address. To listen a port must be there, and may stand alone: as
+// PORT or FIRST-LAST, on every address. One policy, ending with ";" and a newline; its @id is
 // the option as it was given. IPv4-mapped IPv6 becomes IPv4, as it does before every decision.
 // kInvalidArgument for anything else: names are not resolved, and octal, hexadecimal and one-number
 // addresses are not guessed at.

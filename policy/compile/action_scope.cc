@@ -21,11 +21,7 @@ constexpr std::array<std::string_view, 18> kElsewhere = {
     "device.pair",   "device.revoke", "run.kill",   "run.read",     "approval.decide",
     "policy.update", "audit.read",    "agent.act"};
 
-// Those that the kernel will decide, and that no table holds yet.
-constexpr std::array<std::string_view, 2> kNotLowered = {"net.bind", "net.listen"};
-
-constexpr std::string_view kNetworkHint =
-    "this version enforces net.connect, net.send and net.accept";
+constexpr std::string_view kNetworkHint = "this version enforces the actions net.*";
 
 template <size_t kCount>
 bool Names(const std::array<std::string_view, kCount>& actions, const EntityUid& uid) {
@@ -50,7 +46,6 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 EntityUid NearestAction(const EntityUid& uid) {
   std::vector<std::string_view> names(kElsewhere.begin(), kElsewhere.end());
-  names.insert(names.end(), kNotLowered.begin(), kNotLowered.end());
   for (int i = 0; i < kNetActionCount; ++i) {
     names.push_back(ActionName(static_cast<NetAction>(i)));
   }
@@ -88,7 +83,7 @@ class ScopeReader {
                                        .message = "there is no action " + ToCedar(uid),
                                        .hint = "did you mean " + ToCedar(NearestAction(uid))});
       }
-      if (covers_names() && !Names(kNotLowered, uid)) {
+      if (covers_names()) {
         elsewhere = true;
       } else {
         scope.oddities.push_back(NotEnforced(uid));
@@ -141,8 +136,8 @@ class ScopeReader {
   }
 
   [[nodiscard]] bool IsKnown(const EntityUid& uid) const {
-    return Names(kElsewhere, uid) || Names(kNotLowered, uid) ||
-           IsOne<NameAction, kNameActionCount>(uid) || entities_.Find(uid) != nullptr ||
+    return Names(kElsewhere, uid) || IsOne<NameAction, kNameActionCount>(uid) ||
+           entities_.Find(uid) != nullptr ||
            std::ranges::any_of(entities_.entities(), [&](const auto& entry) {
              return entry.second.ancestors.contains(uid);
            });

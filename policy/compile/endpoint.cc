@@ -13,7 +13,7 @@ namespace palyra::policy {
 
 std::string_view ActionName(NetAction action) {
   static constexpr std::array<std::string_view, kNetActionCount> kNames = {
-      "net.connect", "net.send", "net.accept"};
+      "net.connect", "net.send", "net.accept", "net.bind", "net.listen"};
   return kNames.at(static_cast<size_t>(action));
 }
 

@@ -13,7 +13,7 @@
 namespace palyra::policy {
 
 // A set over pairs (action, protocol): bit action * kProtocolCount + protocol.
-using FlowPairs = uint16_t;
+using FlowPairs = uint32_t;
 inline constexpr int kFlowPairCount = kNetActionCount * kProtocolCount;
 
 // The ports of each of some pairs.

@@ -106,7 +106,8 @@ TEST_F(EgressLoopback, AServerAndItsClientMeetInOneRunWherePermitted) {
 
 TEST_F(EgressLoopback, AServerHearsNobodyWithoutPermissionToAccept) {
   const std::string policy =
-      "permit (principal, action == Palyra::Action::\"net.connect\", resource);\n";
+      "permit (principal, action in [Palyra::Action::\"net.connect\", "
+      "Palyra::Action::\"net.bind\", Palyra::Action::\"net.listen\"], resource);\n";
   for (const std::string address : {"127.0.0.1", "::1"}) {
     const ProbeResult probe = PalyraRun().Policy(policy).Probe({"tcp-pair", address, kPairPort});
     EXPECT_NE(probe.verdict, "allowed") << probe;

@@ -1,7 +1,6 @@
 // Ways to open a TCP or MPTCP connection.
 
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,30 +87,6 @@ Outcome Reconnect(Arguments arguments) {
   return ConnectAndSend(fd.get(), *second);
 }
 
-// A server and its client in one process; allowed once the token has come through.
-Outcome Pair(Arguments arguments) {
-  const auto target = ParseTarget(arguments[0], arguments[1]);
-  if (!target) return CouldNotTry(EINVAL);
-  const UniqueFd server = OpenSocket(*target, SOCK_STREAM, 0);
-  const UniqueFd client = OpenSocket(*target, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  if (!server.valid() || !client.valid()) return FromErrno(errno);
-  const int on = 1;
-  setsockopt(server.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (bind(server.get(), target->address(), target->length) != 0) return FromErrno(errno);
-  if (listen(server.get(), 1) != 0) return FromErrno(errno);
-  if (connect(client.get(), target->address(), target->length) != 0) {
-    if (errno != EINPROGRESS) return FromErrno(errno);
-    if (const int error = WaitConnected(client.get()); error != 0) return FromErrno(error);
-  }
-  if (send(client.get(), kToken.data(), kToken.size(), MSG_NOSIGNAL) < 0) return FromErrno(errno);
-  const UniqueFd peer(accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!peer.valid()) return FromErrno(errno);
-  std::array<char, 64> received;
-  pollfd waited = {.fd = peer.get(), .events = POLLIN, .revents = 0};
-  if (poll(&waited, 1, 5000) <= 0) return FromErrno(ETIMEDOUT);
-  return FromSent(recv(peer.get(), received.data(), received.size(), 0));
-}
-
 constexpr std::array kVerbs = {
     Verb{"tcp-connect", 2, false, "ADDRESS PORT", Connect},
     Verb{"tcp-connect-nonblocking", 2, false, "ADDRESS PORT", ConnectNonblocking},
@@ -120,7 +95,6 @@ constexpr std::array kVerbs = {
     Verb{"mptcp-connect", 2, false, "ADDRESS PORT", Mptcp},
     Verb{"tcp-bound-connect", 3, false, "SOURCE ADDRESS PORT", BoundConnect},
     Verb{"tcp-reconnect", 4, false, "ADDRESS PORT ADDRESS PORT", Reconnect},
-    Verb{"tcp-pair", 2, false, "ADDRESS PORT", Pair},
 };
 
 }  // namespace

@@ -281,6 +281,8 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
             (Values{{"PALYRA_NET_CONNECT", PALYRA_NET_CONNECT},
                     {"PALYRA_NET_SEND", PALYRA_NET_SEND},
                     {"PALYRA_NET_ACCEPT", PALYRA_NET_ACCEPT},
+                    {"PALYRA_NET_BIND", PALYRA_NET_BIND},
+                    {"PALYRA_NET_LISTEN", PALYRA_NET_LISTEN},
                     {"PALYRA_SOCKET_CREATE", PALYRA_SOCKET_CREATE}}));
   EXPECT_EQ(EnumInObject("palyra_protocol"),
             (Values{{"PALYRA_TCP", PALYRA_TCP},
@@ -297,7 +299,10 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_HOOK_EGRESS", PALYRA_HOOK_EGRESS},
                     {"PALYRA_HOOK_SOCK_CREATE", PALYRA_HOOK_SOCK_CREATE},
                     {"PALYRA_HOOK_LSM_SOCKET_CREATE", PALYRA_HOOK_LSM_SOCKET_CREATE},
-                    {"PALYRA_HOOK_INGRESS", PALYRA_HOOK_INGRESS}}));
+                    {"PALYRA_HOOK_INGRESS", PALYRA_HOOK_INGRESS},
+                    {"PALYRA_HOOK_BIND4", PALYRA_HOOK_BIND4},
+                    {"PALYRA_HOOK_BIND6", PALYRA_HOOK_BIND6},
+                    {"PALYRA_HOOK_LSM_SOCKET_LISTEN", PALYRA_HOOK_LSM_SOCKET_LISTEN}}));
   EXPECT_EQ(judge_.EnumInObject("palyra_judged"),
             (Values{{"PALYRA_JUDGED_NOTHING", PALYRA_JUDGED_NOTHING},
                     {"PALYRA_JUDGED", PALYRA_JUDGED},

@@ -77,6 +77,35 @@ TEST(NetShorthand, UnderstandsEveryForm) {
   }
 }
 
+TEST(NetShorthand, ListensAtAPort) {
+  const struct {
+    const char* argument;
+    const char* condition;
+  } cases[] = {
+      {"3000", "resource.port == 3000"},
+      {"8000-8999", "resource.port >= 8000 && resource.port <= 8999"},
+      {"127.0.0.1:3000", "resource.address == ip(\"127.0.0.1\") && resource.port == 3000"},
+      {"[::1]:3000", "resource.address == ip(\"::1\") && resource.port == 3000"},
+      {"localhost:3000",
+       "(resource.address == ip(\"127.0.0.1\") || resource.address == ip(\"::1\")) && "
+       "resource.port == 3000"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(NetShorthandToCedar(NetShorthand::kAllowListen, c.argument),
+              "@id(\"--allow-listen " + std::string(c.argument) +
+                  "\")\npermit (principal, action in [Palyra::Action::\"net.bind\", "
+                  "Palyra::Action::\"net.listen\", Palyra::Action::\"net.accept\"], resource) "
+                  "when { action == Palyra::Action::\"net.accept\" || " +
+                  c.condition + " };\n");
+  }
+  for (const char* argument : {"", "127.0.0.1", "*", "localhost", "[::1]", "::1", "-", "1-",
+                               "65536", "9-8", "http", "host:1"}) {
+    const auto text = NetShorthandToCedar(NetShorthand::kAllowListen, argument);
+    ASSERT_FALSE(text) << argument;
+    EXPECT_TRUE(text.error().message.starts_with("--allow-listen \"")) << text.error().message;
+  }
+}
+
 TEST(NetShorthand, RefusesNamesAndSaysWhy) {
   for (const char* argument : {"example.com", "example.com:443", "LOCALHOST", "host", "a b", "-1",
                                "*.example.com", "localhost.", "1.2.3.4a", "10.0.0.*"}) {
