@@ -16,9 +16,12 @@
 /* Grows with every change of meaning below; objects of two versions never share a map. */
 #define PALYRA_ABI_VERSION 3
 
-/* Port spans beside an address prefix, and in one row. See palyra_address_class. */
+/*
+ * Port spans beside an address prefix, and in one row, which holds a single port of five actions
+ * over five protocols each decided apart. See palyra_address_class.
+ */
 #define PALYRA_INLINE_SPANS 4
-#define PALYRA_ROW_SPANS 16
+#define PALYRA_ROW_SPANS 25
 
 #define PALYRA_COMM_LENGTH 16
 #define PALYRA_REASON_LENGTH 120

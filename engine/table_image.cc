@@ -23,6 +23,7 @@ static_assert(PALYRA_NET_SEND == 1 << static_cast<int>(NetAction::kSend));
 static_assert(PALYRA_NET_ACCEPT == 1 << static_cast<int>(NetAction::kAccept));
 static_assert(PALYRA_NET_BIND == 1 << static_cast<int>(NetAction::kBind));
 static_assert(PALYRA_NET_LISTEN == 1 << static_cast<int>(NetAction::kListen));
+static_assert(PALYRA_ROW_SPANS >= policy::kNetActionCount * policy::kProtocolCount);
 static_assert(PALYRA_TCP == 1 << static_cast<int>(Protocol::kTcp));
 static_assert(PALYRA_UDP == 1 << static_cast<int>(Protocol::kUdp));
 static_assert(PALYRA_UDPLITE == 1 << static_cast<int>(Protocol::kUdplite));

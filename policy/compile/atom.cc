@@ -24,14 +24,17 @@ class AddressCells {
 
   // What isIpv4(), isLoopback() and the others know without a constant.
   void AddKinds() {
-    for (const std::string_view range :
-         {"0.0.0.0/0", "127.0.0.0/8", "224.0.0.0/4", "::1", "ff00::/8"}) {
+    AddRange(AllOfIpv4());
+    for (const std::string_view range : {"127.0.0.0/8", "224.0.0.0/4", "::1", "ff00::/8"}) {
       AddRange(*IpAddress::Parse(range));
     }
   }
 
   void Add(const IpAddress& constant) {
     AddRange(constant);
+    if (constant.is_ipv6() && constant.prefix_length() < 96) {
+      AddRange(AllOfIpv4());  // Lies among the IPv6 points, and in no IPv6 range.
+    }
     AddRange(
         *IpAddress::Create(constant.is_ipv6(), constant.bytes(), constant.max_prefix_length()));
   }
@@ -43,6 +46,8 @@ class AddressCells {
 
  private:
   std::vector<Point> starts_;
+
+  static IpAddress AllOfIpv4() { return *IpAddress::Create(false, {}, 0); }
 
   void AddRange(const IpAddress& range) {
     const Point first = AddressPoint(range.is_ipv6(), range.Masked().bytes());

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/live_run.h"
+#include "policy/compile/endpoint.h"
 #include "tests/support/require_feature.h"
 #include "tests/unit/engine/net_caller.h"
 #include "tests/unit/engine/own_kernel.h"
@@ -61,11 +62,15 @@ NetEvent Mapped(NetEvent event) {
 
 bool IsMapped(const NetEvent& event) { return event.is_ipv6 && !Canonical(event).is_ipv6; }
 
+bool IsUnspecifiedIpv6(const NetEvent& event) {
+  return event.is_ipv6 && event.address == decltype(event.address){};
+}
+
 std::string Describe(const NetEvent& event) {
   std::array<char, INET6_ADDRSTRLEN> address = {};
   inet_ntop(event.is_ipv6 ? AF_INET6 : AF_INET, event.address.data(), address.data(),
             address.size());
-  return std::string(event.action == NetAction::kConnect ? "connect " : "send ") + "protocol " +
+  return std::string(policy::ActionName(event.action)) + " protocol " +
          std::to_string(static_cast<int>(event.protocol)) + " [" + address.data() +
          "]:" + std::to_string(event.port);
 }
@@ -86,11 +91,16 @@ class EgressKernelTest : public testing::Test {
   }
 
   // A call that a socket can make: one protocol of ping for each family, no sends over TCP, which
-  // have no hook of their own, and no packet to port 0.
+  // have no hook of their own, no packet to port 0, and no bind that leaves the port to the kernel
+  // or is two questions.
   NetEvent PossibleCall(const RuleSet& rules) {
     while (true) {
       NetEvent event = random_.Event(rules);
-      if (event.action == NetAction::kAccept) continue;
+      if (event.action == NetAction::kAccept || event.action == NetAction::kListen) continue;
+      if (event.action == NetAction::kBind &&
+          (event.port == 0 || IsPing(event.protocol) || IsUnspecifiedIpv6(event))) {
+        continue;
+      }
       if (event.protocol == Protocol::kUdplite && !udplite_) continue;
       if (event.protocol == (event.is_ipv6 ? Protocol::kIcmp : Protocol::kIcmpv6)) continue;
       if (event.action == NetAction::kSend && event.protocol == Protocol::kTcp) continue;

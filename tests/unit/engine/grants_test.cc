@@ -250,6 +250,7 @@ TEST_F(GrantsTest, AcceptsAPeer) {
   {
     const UniqueFd probe = Listen(SOCK_DGRAM, &server_place);
   }
+  Give(run, EventFor(NetAction::kBind, Protocol::kUdp, server_place));
   const Inside server(run.cgroup().path(), [&server_place] {
     Place own = server_place;
     const UniqueFd fd = Listen(SOCK_DGRAM, &own);

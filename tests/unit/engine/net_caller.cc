@@ -84,6 +84,9 @@ int Call(const NetEvent& call) {
         sendto(made.get(), payload.data(), payload.size(), 0, address.get(), address.size);
     return sent < 0 ? errno : 0;
   }
+  if (call.action == NetAction::kBind) {
+    return bind(made.get(), address.get(), address.size) == 0 ? 0 : errno;
+  }
   if (connect(made.get(), address.get(), address.size) != 0) return errno;
   // No packet goes to port 0.
   if (call.protocol == Protocol::kTcp) return 0;

@@ -136,7 +136,7 @@ policy::RuleSet Everything(policy::Verdict verdict) {
   if (verdict == policy::Verdict::kDeny) return rules;
   rules.classes[0].spans.push_back({.first = 0,
                                     .last = 65535,
-                                    .actions = 0b111,
+                                    .actions = 0b11111,
                                     .protocols = 0b11111,
                                     .verdict = verdict,
                                     .reason = 1});

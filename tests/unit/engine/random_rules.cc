@@ -58,7 +58,7 @@ AddressClass RandomRules::Class(uint32_t reason_count) {
     if (first > last) std::swap(first, last);
     const PortSpan span = {.first = first,
                            .last = last,
-                           .actions = static_cast<uint8_t>(1 + Below(7)),
+                           .actions = static_cast<uint8_t>(1 + Below(31)),
                            .protocols = static_cast<uint8_t>(1 + Below(31)),
                            .verdict = static_cast<Verdict>(Below(3)),
                            .reason = static_cast<uint32_t>(1 + Below(reason_count - 1))};
@@ -145,7 +145,8 @@ NetEvent Canonical(NetEvent event) {
     event.is_ipv6 = false;
     event.address = v4;
   }
-  if (event.address == Bytes{}) {
+  // Of a local address, every address.
+  if (event.address == Bytes{} && event.action != NetAction::kBind) {
     if (!event.is_ipv6) event.address[0] = 127;
     event.address[event.is_ipv6 ? 15 : 3] = 1;
   }

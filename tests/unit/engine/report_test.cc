@@ -75,8 +75,7 @@ TEST_F(ReportTest, SaysThatRootOwnsTheHost) {
 }
 
 TEST_F(ReportTest, NamesWhatThisVersionDoesNotHold) {
-  EXPECT_THAT(NotHeld(Report({})),
-              IsSupersetOf({"unix sockets by path", "files, programs"}));
+  EXPECT_THAT(NotHeld(Report({})), IsSupersetOf({"unix sockets by path", "files, programs"}));
 }
 
 TEST_F(ReportTest, IsOneLineForEachPromiseInColumns) {

@@ -344,7 +344,7 @@ TEST_P(OpenFlow, ThatWasAcceptedEndsToo) {
     return client.valid();
   }));
   ASSERT_GT(ReadWithin(client.get(), kPatience), 0U);
-  EXPECT_EQ(Replace(run, kDenyAll).flows_cut, 1U);
+  EXPECT_EQ(Replace(run, kDenyAll).flows_cut, 2U) << "the connection and its listener";
   EXPECT_NE(server.Answer(), -1);
   (void)ReadWhatIsThere(client.get());
   std::this_thread::sleep_for(kSettle);
@@ -384,9 +384,30 @@ TEST_F(RuleUpdateTest, ConnectionsInCgroupsBelowAndInOtherNamespacesEndToo) {
     return AwaitBytes(client.get());
   });
   ASSERT_TRUE(Eventually([is_open] { return is_open->load(); }));
-  EXPECT_EQ(Replace(run, kDenyAll).flows_cut, 2U) << "both ends are the run's";
+  EXPECT_EQ(Replace(run, kDenyAll).flows_cut, 3U) << "both ends and the listener are the run's";
   EXPECT_EQ(pair.Answer(), ECONNABORTED);
   munmap(memory, sizeof(std::atomic<bool>));
+}
+
+TEST_F(RuleUpdateTest, AListenerThatMayListenNoMoreEnds) {
+  RuleSet no_listening = kAllowAll;
+  no_listening.classes[0].spans[0].actions &= static_cast<uint8_t>(~PALYRA_NET_LISTEN);
+  for (const char* address : {"127.0.0.4", "::"}) {
+    LiveRun run = Start(kAllowAll);
+    Place place = {.is_ipv6 = address[0] == ':', .address = address, .port = 0};
+    {
+      const UniqueFd probe = Listen(SOCK_STREAM, &place);  // A free port.
+    }
+    const Inside server(run.cgroup().path(), [&place] {
+      Place own = place;
+      const UniqueFd listener = Listen(SOCK_STREAM, &own);
+      const UniqueFd first = AcceptFrom(listener.get());
+      return accept(listener.get(), nullptr, nullptr) < 0 ? errno : 0;
+    });
+    ASSERT_TRUE(Eventually([&place] { return ConnectTo(SOCK_STREAM, place).valid(); }));
+    ASSERT_TRUE(Eventually([&] { return Replace(run, no_listening).flows_cut > 0; })) << address;
+    EXPECT_EQ(server.Answer(), EINVAL) << address;
+  }
 }
 
 TEST_F(RuleUpdateTest, ConnectionsOfOtherRunsAndOfNobodyGoOn) {
@@ -431,14 +452,14 @@ TEST_F(RuleUpdateTest, ADatagramFromADeniedSourceIsNotHeard) {
   };
   const auto only = [](NetAction action) {
     RuleSet rules = kAllowAll;
-    rules.classes[0].spans[0].actions = static_cast<uint8_t>(1U << static_cast<unsigned>(action));
+    rules.classes[0].spans[0].actions =
+        static_cast<uint8_t>(PALYRA_NET_BIND | 1U << static_cast<unsigned>(action));
     return rules;
   };
   EXPECT_GT(heard(kAllowAll), 0);
   EXPECT_GT(heard(only(NetAction::kSend)), 0);
   EXPECT_GT(heard(only(NetAction::kAccept)), 0);
   EXPECT_EQ(heard(only(NetAction::kConnect)), 0);
-  EXPECT_EQ(heard(kDenyAll), 0);
 }
 
 }  // namespace

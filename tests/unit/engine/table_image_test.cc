@@ -147,7 +147,7 @@ TEST(TableImage, OfNoRulesDeniesEverything) {
 // A class 0 of that many spans of two ports, spread evenly.
 RuleSet Spread(int count) {
   RuleSet rules = Empty();
-  for (int i = 0; i < count; ++i) rules.classes[0].spans.push_back(TcpSpan(3000 * i, 3000 * i + 1));
+  for (int i = 0; i < count; ++i) rules.classes[0].spans.push_back(TcpSpan(2500 * i, 2500 * i + 1));
   return rules;
 }
 
@@ -231,8 +231,8 @@ TEST(TableImage, HoldsEveryCombinationOfActionAndProtocolOnOnePort) {
       rules.classes[0].spans.push_back(span);
     }
   }
-  // Two ports side by side: 30 spans, cut down to single ports of 15 each.
-  for (size_t i = 0; i < 15; ++i) {
+  // Two ports side by side: 50 spans, cut down to single ports of 25 each.
+  for (size_t i = 0; i < 25; ++i) {
     PortSpan span = rules.classes[0].spans[i];
     span.first = span.last = 443;
     rules.classes[0].spans.push_back(span);
@@ -240,7 +240,7 @@ TEST(TableImage, HoldsEveryCombinationOfActionAndProtocolOnOnePort) {
   const TableImage image = ImageOf(rules);
   EXPECT_EQ(image.addresses4.values[0].port_shift, 0U);
   ASSERT_EQ(image.rows.values.size(), 2U);
-  EXPECT_EQ(image.rows.values[0].span_count, 15U);
+  EXPECT_EQ(image.rows.values[0].span_count, 25U);
 }
 
 TEST(TableImage, RefusesSpansThatOverlap) {

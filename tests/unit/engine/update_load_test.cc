@@ -50,7 +50,7 @@ policy::AddressClass LongClass(Verdict verdict, uint32_t reason) {
   for (uint16_t i = 0; i < 40; ++i) {
     address_class.spans.push_back({.first = static_cast<uint16_t>(i * 1000),
                                    .last = static_cast<uint16_t>(i * 1000 + 900),
-                                   .actions = 0b111,
+                                   .actions = 0b11111,
                                    .protocols = 0b11111,
                                    .verdict = verdict,
                                    .reason = reason});

@@ -163,7 +163,7 @@ TEST(CompilerTest, EachActionAndProtocolIsDecidedApart) {
   for (int action = 0; action < kNetActionCount; ++action) {
     for (int protocol = 0; protocol < kProtocolCount; ++protocol) {
       const bool is_icmp = protocol >= static_cast<int>(Protocol::kIcmp);
-      const bool permitted = action == 2 ? is_icmp : action == protocol;
+      const bool permitted = action == 2 ? is_icmp : action < 2 && action == protocol;
       const NetEvent event =
           Event("192.0.2.1", 0, static_cast<Protocol>(protocol), static_cast<NetAction>(action));
       EXPECT_EQ(Decide(rules, event).verdict, permitted ? kAllow : kDeny) << EventText(event);
@@ -292,7 +292,8 @@ TEST(CompilerTest, TablesAreAsSmallAsTheirContent) {
   EXPECT_EQ(DumpText(rules),
             "palyra-ruleset 2\n"
             "prefix 10.0.0.0/8 class 1\n"
-            "class 1 ports 0-65535 net.connect,net.send,net.accept tcp,udp,udplite,icmp,icmpv6 "
+            "class 1 ports 0-65535 net.connect,net.send,net.accept,net.bind,net.listen "
+            "tcp,udp,udplite,icmp,icmpv6 "
             "allow reason 1\n"
             "reason 0 no policy permits it (caller)\n"
             "reason 1 policy0 (caller)\n");
