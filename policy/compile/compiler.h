@@ -51,7 +51,7 @@ struct LayerInput {
 
 // Which events are decided by the tables.
 enum class Coverage : uint8_t {
-  // net.connect, net.send and net.accept. Policies on anything else are refused, not skipped.
+  // The five actions net.*. Policies on anything else are refused, not skipped.
   kNetwork,
   // Those, and every action on names. Policies on what is decided elsewhere, before a run or by the
   // broker, are left to those.
