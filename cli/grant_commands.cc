@@ -90,7 +90,9 @@ Result<void> List(const Arguments& arguments) {
 
 void AddResource(CLI::App& verb, Arguments& arguments) {
   verb.add_option("RUN", arguments.run, "id of a live run")->required();
-  verb.add_option("ACTION", arguments.action, "net.connect, net.send, net.accept, net.bind or net.listen")->required();
+  verb.add_option("ACTION", arguments.action,
+                  "net.connect, net.send, net.accept, net.bind or net.listen")
+      ->required();
   verb.add_option("PROTOCOL", arguments.protocol, "tcp, udp, udplite, icmp or icmpv6")->required();
   verb.add_option("ENDPOINT", arguments.endpoint, "ADDRESS:PORT or [IPV6]:PORT")->required();
 }
