@@ -2,9 +2,11 @@
 //   Bare       with no connect program attached anywhere on the machine,
 //   Empty      in a cgroup with a program that only allows,
 //   Outside    in the root cgroup, while Palyra is attached to its own,
-//   Rules/N    in a run whose policy has N rules.
-// Destinations are 10 loopback addresses that every policy permits; nothing is sent. Run as root;
-// Bare needs a machine without live runs.
+//   Rules/N    in a run whose policy has N rules,
+//   Prefixes/N/D  in a run under N prefixes scattered over 127.0.0.0/8, of 50 different classes.
+// Destinations are 10 loopback addresses that every policy permits, or D scattered ones that have a
+// prefix each, as far as there are so many; nothing is sent. Run as root; Bare needs a machine
+// without live runs.
 
 #include <arpa/inet.h>
 #include <benchmark/benchmark.h>
@@ -42,7 +44,6 @@ using palyra::UniqueFd;
 namespace engine = palyra::engine;
 namespace policy = palyra::policy;
 
-constexpr uint32_t kDestinations = 10;
 constexpr uint16_t kPort = 9;
 
 template <typename T>
@@ -57,15 +58,19 @@ T OrDie(Result<T> result) {
 // 127.0.0.1 and on.
 uint32_t Destination(uint32_t index) { return (uint32_t{127} << 24) + 1 + index; }
 
-policy::RuleSet RulesFor(int count) {
-  std::string text;
-  for (uint32_t i = 0; i < static_cast<uint32_t>(count); ++i) {
-    const uint32_t address = Destination(i);
-    text += fmt::format(
-        "permit (principal, action == Palyra::Action::\"net.connect\", resource) when {{ "
-        "resource.address == ip(\"{}.{}.{}.{}\") && resource.port == {} }};\n",
-        address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255, kPort);
-  }
+// The same addresses all over 127.0.0.0/8 in every run: an odd factor permutes 24 bits.
+uint32_t Scattered(uint32_t index) {
+  return (uint32_t{127} << 24) | (index * 0x9E3779B1U & 0xFFFFFFU);
+}
+
+std::string Permit(uint32_t address, int port) {
+  return fmt::format(
+      "permit (principal, action == Palyra::Action::\"net.connect\", resource) when {{ "
+      "resource.address == ip(\"{}.{}.{}.{}\") && resource.port == {} }};\n",
+      address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255, port);
+}
+
+policy::RuleSet Compile(const std::string& text) {
   const auto source = std::make_shared<const policy::SourceFile>("bench", text);
   const auto policies = policy::PolicySet::Parse({source});
   const policy::EntityStore entities;
@@ -122,14 +127,36 @@ engine::KernelObjects Install() {
   return OrDie(engine::KernelObjects::Open(TheHost(), features));
 }
 
-void Connect(benchmark::State& state) {
-  const UniqueFd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  std::array<sockaddr_in, kDestinations> addresses = {};
-  for (uint32_t i = 0; i < kDestinations; ++i) {
+policy::RuleSet RulesFor(uint32_t count) {
+  std::string text;
+  for (uint32_t i = 0; i < count; ++i) text += Permit(Destination(i), kPort);
+  return Compile(text);
+}
+
+policy::RuleSet ScatteredRules(uint32_t count) {
+  std::string text = fmt::format(
+      "permit (principal, action == Palyra::Action::\"net.connect\", resource) when {{ "
+      "resource.port == {} }};\n",
+      kPort);
+  for (uint32_t i = 0; i < count; ++i) {
+    text += Permit(Scattered(i), 1000 + static_cast<int>(i % 50));
+  }
+  return Compile(text);
+}
+
+std::vector<sockaddr_in> Destinations(uint32_t count, uint32_t (*at)(uint32_t)) {
+  std::vector<sockaddr_in> addresses(count);
+  for (uint32_t i = 0; i < count; ++i) {
     addresses[i].sin_family = AF_INET;
     addresses[i].sin_port = htons(kPort);
-    addresses[i].sin_addr.s_addr = htonl(Destination(i));
+    addresses[i].sin_addr.s_addr = htonl(at(i));
   }
+  return addresses;
+}
+
+void Connect(benchmark::State& state,
+             const std::vector<sockaddr_in>& addresses = Destinations(10, Destination)) {
+  const UniqueFd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   size_t next = 0;
   while (state.KeepRunning()) {
     const sockaddr_in& address = addresses[next];
@@ -170,23 +197,41 @@ void Outside(benchmark::State& state) {
   Connect(state);
 }
 
-void Rules(benchmark::State& state) {
-  static std::map<int64_t, policy::RuleSet> compiled;
-  if (!compiled.contains(state.range(0))) {
-    compiled.emplace(state.range(0), RulesFor(static_cast<int>(state.range(0))));
-  }
+void ConnectUnder(benchmark::State& state, const policy::RuleSet& rules,
+                  const std::vector<sockaddr_in>& addresses) {
   const engine::KernelObjects objects = Install();
-  const engine::LiveRun run =
-      OrDie(engine::LiveRun::Create(TheHost(), objects, compiled.at(state.range(0))));
+  const engine::LiveRun run = OrDie(engine::LiveRun::Create(TheHost(), objects, rules));
   MoveTo(run.cgroup().path());
-  Connect(state);
+  Connect(state, addresses);
   MoveTo(TheHost().cgroup2.mount_point);
+}
+
+// By count; compiling takes longer than measuring.
+const policy::RuleSet& Once(int64_t count, policy::RuleSet (*make)(uint32_t)) {
+  static std::map<std::pair<int64_t, policy::RuleSet (*)(uint32_t)>, policy::RuleSet> made;
+  const std::pair key(count, make);
+  if (!made.contains(key)) made.emplace(key, make(static_cast<uint32_t>(count)));
+  return made.at(key);
+}
+
+void Rules(benchmark::State& state) {
+  ConnectUnder(state, Once(state.range(0), RulesFor), Destinations(10, Destination));
+}
+
+void Prefixes(benchmark::State& state) {
+  ConnectUnder(state, Once(state.range(0), ScatteredRules),
+               Destinations(static_cast<uint32_t>(state.range(1)), Scattered));
 }
 
 BENCHMARK(Bare);
 BENCHMARK(Empty);
 BENCHMARK(Outside);
 BENCHMARK(Rules)->Arg(10)->Arg(10000);
+BENCHMARK(Prefixes)
+    ->Args({10, 1024})
+    ->Args({100'000, 1024})
+    ->Args({10, 65'536})
+    ->Args({100'000, 65'536});
 
 }  // namespace
 

@@ -24,9 +24,9 @@ struct Flow {
 };
 
 // Destroys every TCP and connected UDP socket of the cgroup and those below it of which `keep` says
-// false, and returns how many. A listener on :: is asked for 0.0.0.0 too. It looks into this process's network namespace and into those of
-// the cgroup's threads; sock_diag(7). A connection in the middle of its handshake is found by the
-// second of two looks.
+// false, and returns how many. A listener on :: is asked for 0.0.0.0 too. It looks into this
+// process's network namespace and into those of the cgroup's threads; sock_diag(7). A connection in
+// the middle of its handshake is found by the second of two looks.
 Result<size_t> CutFlows(const KernelObjects& objects, const Cgroup& cgroup,
                         const std::function<bool(const Flow&)>& keep);
 
