@@ -1,7 +1,6 @@
 #include "cli/policy_sources.h"
 
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/accounts.h"
 #include "base/file.h"
 #include "policy/mandatory.h"
 #include "policy/schema/data.h"
@@ -162,8 +162,8 @@ Result<LayerPolicies> CallerLayer(const RunOptions& options, Diagnostics* diagno
 }
 
 std::string CallersOwnPolicies() {
-  const passwd* entry = getpwuid(getuid());
-  return entry == nullptr ? "" : std::string(entry->pw_dir) + "/.config/palyra/policy.d";
+  const std::optional<base::Account> account = base::UserDatabase().Find(getuid());
+  return account ? account->home + "/.config/palyra/policy.d" : "";
 }
 
 }  // namespace

@@ -59,15 +59,16 @@ function(palyra_static_package target name)
   endforeach()
 endfunction()
 
-# palyra_binary(NAME SOURCES a.cc … DEPENDS targets…): a program in build/<preset>/bin.
+# palyra_binary(NAME SOURCES a.cc … DEPENDS targets… [STATIC]): a program in build/<preset>/bin. One
+# that is STATIC starts without the dynamic linker, and must not need name service modules.
 function(palyra_binary name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "STATIC" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE palyra_compile_options ${ARG_DEPENDS})
   if(NOT PALYRA_SANITIZE)
     # The less of it there is, and the fewer relocations, the sooner it starts.
-    target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc -Wl,--gc-sections
-      -Wl,-z,pack-relative-relocs)
+    target_link_options(${name} PRIVATE -Wl,--gc-sections -Wl,-z,pack-relative-relocs
+      $<IF:$<BOOL:${ARG_STATIC}>,-static-pie,-static-libstdc++;-static-libgcc>)
   endif()
 endfunction()
 

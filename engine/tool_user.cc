@@ -1,7 +1,5 @@
 #include "engine/tool_user.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,8 +8,13 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/accounts.h"
+
 namespace palyra::engine {
 namespace {
+
+using base::Account;
+using base::UserDatabase;
 
 // Members may speak to the daemon; a tool never may.
 constexpr const char* kCallerGroup = "palyra";
@@ -33,45 +36,30 @@ std::vector<gid_t> OwnGroups() {
   return groups;
 }
 
-std::vector<gid_t> GroupsInDatabase(const std::string& name, gid_t gid) {
-  int count = 64;
-  std::vector<gid_t> groups(static_cast<size_t>(count));
-  if (getgrouplist(name.c_str(), gid, groups.data(), &count) < 0) {
-    groups.resize(static_cast<size_t>(count));
-    if (getgrouplist(name.c_str(), gid, groups.data(), &count) < 0) return {};
+// The caller's own groups where it runs the tool as itself.
+std::vector<gid_t> GroupsOf(const Account& account) {
+  const UserDatabase users;
+  std::vector<gid_t> groups = account.uid == getuid() ? OwnGroups() : users.GroupsOf(account);
+  const auto is_other = [&account](gid_t each) { return each != account.gid; };
+  if (std::ranges::any_of(groups, is_other)) {
+    const std::optional<gid_t> callers = users.FindGroup(kCallerGroup);
+    std::erase_if(groups, [&](gid_t each) { return is_other(each) && each == callers; });
   }
-  groups.resize(static_cast<size_t>(count));
   return groups;
 }
 
-// The caller's own groups where it runs the tool as itself. They are also the cheap answer: asking
-// the user database may mean asking a daemon.
-std::vector<gid_t> GroupsOf(const passwd& entry) {
-  const std::string name = entry.pw_name;
-  const gid_t gid = entry.pw_gid;
-  std::vector<gid_t> groups = entry.pw_uid == getuid() ? OwnGroups() : GroupsInDatabase(name, gid);
-  std::erase_if(groups, [gid](gid_t each) {
-    if (each == gid) return false;
-    const group* known = getgrgid(each);
-    return known != nullptr && std::string_view(known->gr_name) == kCallerGroup;
-  });
-  return groups;
-}
-
-ToolUser FromPasswd(const passwd& entry) {
-  ToolUser user = {.uid = entry.pw_uid,
-                   .gid = entry.pw_gid,
-                   .groups = {},
-                   .name = entry.pw_name,
-                   .home = entry.pw_dir,
-                   .shell = entry.pw_shell[0] != '\0' ? entry.pw_shell : "/bin/sh",
-                   .chosen_by = {}};
-  user.groups = GroupsOf(entry);
-  return user;
+ToolUser FromAccount(const Account& account) {
+  return {.uid = account.uid,
+          .gid = account.gid,
+          .groups = GroupsOf(account),
+          .name = account.name,
+          .home = account.home,
+          .shell = account.shell.empty() ? "/bin/sh" : account.shell,
+          .chosen_by = {}};
 }
 
 ToolUser FromUid(uid_t uid, gid_t fallback_gid) {
-  if (const passwd* entry = getpwuid(uid); entry != nullptr) return FromPasswd(*entry);
+  if (const std::optional<Account> account = UserDatabase().Find(uid)) return FromAccount(*account);
   return {.uid = uid,
           .gid = fallback_gid,
           .groups = {},
@@ -96,9 +84,9 @@ Result<ToolUser> FromOption(const std::string& option) {
     return user;
   }
   if (uid) return FromUid(*uid, *uid);
-  const passwd* entry = getpwnam(option.c_str());
-  if (entry == nullptr) return Fail(ErrorCode::kNotFound, "no user \"" + option + '"');
-  return FromPasswd(*entry);
+  const std::optional<Account> account = UserDatabase().Find(option);
+  if (!account) return Fail(ErrorCode::kNotFound, "no user \"" + option + '"');
+  return FromAccount(*account);
 }
 
 }  // namespace

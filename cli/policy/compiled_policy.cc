@@ -1,7 +1,6 @@
 #include "cli/policy/compiled_policy.h"
 
 #include <fmt/format.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/accounts.h"
 #include "policy/compile/places.h"
 #include "policy/datetime.h"
 
@@ -24,8 +24,8 @@ policy::Datetime Now() {
 }
 
 std::string HomeDirectory() {
-  const passwd* entry = getpwuid(getuid());
-  return entry == nullptr ? "" : entry->pw_dir;
+  const std::optional<base::Account> account = base::UserDatabase().Find(getuid());
+  return account ? account->home : "";
 }
 
 std::string Absolute(const std::string& path) {
