@@ -11,16 +11,20 @@
 namespace palyra::probes {
 namespace {
 
-Outcome BindA(int type, Arguments arguments) {
+Outcome BindA(int type, Arguments arguments, int protocol = 0) {
   const auto target = ParseTarget(arguments[0], arguments[1]);
   if (!target) return CouldNotTry(EINVAL);
-  const UniqueFd fd = OpenSocket(*target, type, 0);
+  const UniqueFd fd = OpenSocket(*target, type, protocol);
   if (!fd.valid()) return FromErrno(errno);
   if (bind(fd.get(), target->address(), target->length) != 0) return FromErrno(errno);
   return Allowed();
 }
 
 Outcome BindTcp(Arguments arguments) { return BindA(SOCK_STREAM, arguments); }
+
+Outcome BindMptcp(Arguments arguments) { return BindA(SOCK_STREAM, arguments, IPPROTO_MPTCP); }
+
+Outcome BindUdplite(Arguments arguments) { return BindA(SOCK_DGRAM, arguments, IPPROTO_UDPLITE); }
 
 Outcome BindUdp(Arguments arguments) { return BindA(SOCK_DGRAM, arguments); }
 
@@ -71,6 +75,8 @@ Outcome Pair(Arguments arguments) {
 
 constexpr std::array kVerbs = {
     Verb{"tcp-bind", 2, false, "ADDRESS PORT", BindTcp},
+    Verb{"mptcp-bind", 2, false, "ADDRESS PORT", BindMptcp},
+    Verb{"udplite-bind", 2, false, "ADDRESS PORT", BindUdplite},
     Verb{"udp-bind", 2, false, "ADDRESS PORT", BindUdp},
     Verb{"tcp-listen-anywhere", 1, false, "ADDRESS", ListenAnywhere},
     Verb{"tcp-pair", 2, false, "ADDRESS PORT", Pair},
