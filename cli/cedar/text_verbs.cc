@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "policy/json_tree.h"
 #include "policy/parser.h"
 #include "policy/printer.h"
+#include "policy/schema/full_names.h"
 #include "policy/schema/json_reader.h"
 #include "policy/schema/printer.h"
 #include "policy/schema/text_parser.h"
@@ -27,6 +29,7 @@ namespace palyra::cli {
 namespace {
 
 constexpr const char* kToJson = "cedar-to-json";
+constexpr const char* kToResolvedJson = "cedar-to-json-with-resolved-types";
 constexpr const char* kToCedar = "json-to-cedar";
 
 Result<void> WriteFile(const std::string& path, std::string_view text) {
@@ -110,21 +113,28 @@ int TranslatePolicy(const TranslateOptions& options) {
   return kStatusSuccess;
 }
 
-int TranslateSchema(const TranslateOptions& options) {
-  const auto source = ReadInput(options.file);
-  if (!source) return Complain(source.error());
-  if (options.direction == kToJson) {
-    const auto fragment = policy::ParseSchemaText(*source);
-    if (!fragment) return Complain(policy::ToError(fragment.error()));
-    Print(policy::ToSchemaJson(*fragment) + "\n");
-    return kStatusSuccess;
-  }
-  const auto fragment = policy::ParseSchemaJson(*source);
+int SchemaToJson(const policy::SourcePtr& source, bool with_resolved_types) {
+  auto fragment = policy::ParseSchemaText(source);
+  if (fragment && with_resolved_types) fragment = policy::WithFullNames(*fragment);
+  if (!fragment) return Complain(policy::ToError(fragment.error()));
+  Print(policy::ToSchemaJson(*fragment) + "\n");
+  return kStatusSuccess;
+}
+
+int SchemaToCedar(const policy::SourcePtr& source) {
+  const auto fragment = policy::ParseSchemaJson(source);
   if (!fragment) return Complain(policy::ToError(fragment.error()));
   const Result<std::string> text = policy::ToSchemaText(*fragment);
   if (!text) return Complain(text.error());
   Print(*text);
   return kStatusSuccess;
+}
+
+int TranslateSchema(const TranslateOptions& options) {
+  const auto source = ReadInput(options.file);
+  if (!source) return Complain(source.error());
+  if (options.direction == kToCedar) return SchemaToCedar(*source);
+  return SchemaToJson(*source, options.direction == kToResolvedJson);
 }
 
 struct LinkOptions {
@@ -190,12 +200,13 @@ void AddFormat(CLI::App& cedar, int& status) {
 }
 
 void AddTranslate(CLI::App& cedar, const std::string& name, const std::string& input,
-                  int (*run)(const TranslateOptions&), int& status) {
+                  const std::vector<std::string>& directions, int (*run)(const TranslateOptions&),
+                  int& status) {
   auto options = std::make_shared<TranslateOptions>();
   CLI::App* verb = cedar.add_subcommand(name, "print it in the other syntax");
   verb->add_option("--direction", options->direction)
-      ->description("cedar-to-json or json-to-cedar")
-      ->check(CLI::IsMember({kToJson, kToCedar}))
+      ->description(fmt::format("{}", fmt::join(directions, ", ")))
+      ->check(CLI::IsMember(directions))
       ->required();
   verb->add_option(input, options->file, "else standard input")->type_name("FILE");
   verb->callback([options, run, &status] { status = run(*options); });
@@ -221,8 +232,10 @@ void AddTextVerbs(CLI::App& cedar, int& status) {
   AddCheckParse(cedar, status);
   AddFormat(cedar, status);
   AddLink(cedar, status);
-  AddTranslate(cedar, "translate-policy", "-p,--policies", TranslatePolicy, status);
-  AddTranslate(cedar, "translate-schema", "-s,--schema", TranslateSchema, status);
+  AddTranslate(cedar, "translate-policy", "-p,--policies", {kToJson, kToCedar}, TranslatePolicy,
+               status);
+  AddTranslate(cedar, "translate-schema", "-s,--schema", {kToJson, kToCedar, kToResolvedJson},
+               TranslateSchema, status);
 }
 
 }  // namespace palyra::cli

@@ -5,27 +5,13 @@
 #include <utility>
 
 #include "policy/printer.h"
+#include "policy/schema/declared_names.h"
 #include "policy/schema/schema.h"
 
 namespace palyra::policy {
 namespace {
 
 constexpr size_t kMaxErrors = 20;
-
-std::string Qualify(const std::string& scope, const std::string& name) {
-  return scope.empty() ? name : scope + "::" + name;
-}
-
-bool IsUnqualified(std::string_view name) { return name.find("::") == std::string_view::npos; }
-
-// Bool, Long, String and the extension types, by their own names without `__cedar::`.
-const Type* FindBuiltIn(std::string_view name) {
-  if (name == "Bool") return &kBoolType;
-  if (name == "Long") return &kLongType;
-  if (name == "String") return &kStringType;
-  const std::optional<ExtensionType> extension = FindExtensionType(name);
-  return extension ? &ExtensionTypeOf(*extension) : nullptr;
-}
 
 // kNever stands for a common type that was reported as wrong already.
 bool IsNoRecord(const Type* type) {
@@ -36,16 +22,14 @@ bool IsNoRecord(const Type* type) {
 
 class SchemaResolver {
  public:
-  explicit SchemaResolver(std::span<const SchemaFragment> fragments) : fragments_(fragments) {}
+  explicit SchemaResolver(std::span<const SchemaFragment> fragments)
+      : fragments_(fragments), names_(fragments) {}
 
   std::expected<Schema, std::vector<Diagnostic>> Resolve();
 
  private:
-  // Where a declaration or a reference stands.
-  struct Place {
-    const SchemaFragment* fragment;
-    const std::string* scope;  // The name of the namespace.
-  };
+  using Place = SchemaPlace;
+  using Wanted = DeclaredNames::Wanted;
   struct CommonType {
     const WrittenCommonType* written;
     Place place;
@@ -61,13 +45,6 @@ class SchemaResolver {
     const WrittenAction* written;
     Place place;
   };
-  struct Reference {
-    CommonType* common = nullptr;
-    const Type* built_in = nullptr;
-    EntityTypeInfo* entity = nullptr;
-  };
-  enum class Wanted : uint8_t { kCommon, kEntity, kEither };
-
   void Collect();
   void CollectScope(const Place& place, const WrittenNamespace& scope);
   EntityTypeInfo* AddEntityType(std::string name);
@@ -76,11 +53,9 @@ class SchemaResolver {
   void ResolveEntityType(const EntityType& entity);
   void ResolveActions();
   ActionInfo ResolveAction(const EntityUid& uid, const Action& action);
-  std::optional<EntityUid> ResolveActionRef(const WrittenActionRef& ref, const Place& place);
   void CloseActions();
   void CloseEntityTypes();
 
-  std::optional<Reference> Find(const std::string& name, Wanted wanted, const Place& place);
   // Null after an error.
   const Type* TypeOf(const WrittenType& written, const Place& place);
   const Type* TypeInside(const WrittenType& written, const Place& place);
@@ -92,10 +67,12 @@ class SchemaResolver {
   std::vector<const EntityTypeInfo*> DeclaredEntities(const std::vector<WrittenName>& names,
                                                       const Place& place);
 
+  void Report(Diagnostic error);
   void Report(const SchemaFragment& fragment, Span span, std::string_view code,
               const std::string& message, std::optional<std::string> hint = std::nullopt);
 
   std::span<const SchemaFragment> fragments_;
+  DeclaredNames names_;
   Schema schema_;
   std::map<std::string, CommonType> common_types_;
   std::map<std::string, EntityType> entity_types_;
@@ -106,19 +83,15 @@ class SchemaResolver {
   int nesting_ = 0;
 };
 
+void SchemaResolver::Report(Diagnostic error) {
+  if (diagnostics_.size() < kMaxErrors) {
+    diagnostics_.push_back(std::move(error));
+  }
+}
+
 void SchemaResolver::Report(const SchemaFragment& fragment, Span span, std::string_view code,
                             const std::string& message, std::optional<std::string> hint) {
-  if (diagnostics_.size() >= kMaxErrors) {
-    return;
-  }
-  diagnostics_.push_back(
-      {.severity = Severity::kError,
-       .code = std::string(code),
-       .message = fragment.has_spans ? message : fragment.source->name() + ": " + message,
-       .source = fragment.has_spans ? fragment.source : nullptr,
-       .span = span,
-       .policy_id = std::nullopt,
-       .hint = std::move(hint)});
+  Report(SchemaError(fragment, span, code, message, std::move(hint)));
 }
 
 EntityTypeInfo* SchemaResolver::AddEntityType(std::string name) {
@@ -143,13 +116,13 @@ void SchemaResolver::CollectScope(const Place& place, const WrittenNamespace& sc
     Report(*place.fragment, span, "schema-duplicate", "`" + name + "` is declared twice");
   };
   for (const auto& [id, written] : scope.common_types) {
-    const std::string name = Qualify(*place.scope, id);
+    const std::string name = QualifyName(*place.scope, id);
     if (!common_types_.try_emplace(name, CommonType{.written = &written, .place = place}).second) {
       twice(written.span, name);
     }
   }
   for (const auto& [id, written] : scope.entity_types) {
-    const std::string name = Qualify(*place.scope, id);
+    const std::string name = QualifyName(*place.scope, id);
     if (entity_types_.contains(name)) {
       twice(written.span, name);
       continue;
@@ -159,7 +132,7 @@ void SchemaResolver::CollectScope(const Place& place, const WrittenNamespace& sc
     std::ranges::sort(info->enum_ids);
     entity_types_.emplace(name, EntityType{.written = &written, .place = place, .info = info});
   }
-  const std::string action_type = Qualify(*place.scope, "Action");
+  const std::string action_type = QualifyName(*place.scope, "Action");
   if (!scope.actions.empty() && !action_types_.contains(action_type)) {
     EntityTypeInfo* info = AddEntityType(action_type);
     info->is_action = true;
@@ -201,41 +174,6 @@ void SchemaResolver::CheckShadowing() {
       check(ToCedar(uid), ToCedar(unqualified), action.written->span, action.place);
     }
   }
-}
-
-std::optional<SchemaResolver::Reference> SchemaResolver::Find(const std::string& name,
-                                                              Wanted wanted, const Place& place) {
-  const bool is_scoped = IsUnqualified(name) && !place.scope->empty();
-  const std::array<std::string, 2> candidates = {Qualify(is_scoped ? *place.scope : "", name),
-                                                 name};
-  for (const std::string& candidate : candidates) {
-    const auto common = common_types_.find(candidate);
-    const auto entity = entity_types_.find(candidate);
-    if (wanted != Wanted::kEntity) {
-      if (common != common_types_.end()) {
-        return Reference{.common = &common->second};
-      }
-      // The built-in types have two names; the short one is free for entity types.
-      constexpr std::string_view kPrefix = "__cedar::";
-      const std::string_view built_in = candidate.starts_with(kPrefix)
-                                            ? std::string_view(candidate).substr(kPrefix.size())
-                                            : std::string_view(candidate);
-      const bool is_hidden = built_in.size() == candidate.size() && entity != entity_types_.end();
-      if (const Type* type = is_hidden ? nullptr : FindBuiltIn(built_in)) {
-        return Reference{.built_in = type};
-      }
-    }
-    if (wanted != Wanted::kCommon) {
-      if (entity != entity_types_.end()) {
-        return Reference{.entity = entity->second.info};
-      }
-      const auto action = action_types_.find(candidate);
-      if (action != action_types_.end()) {
-        return Reference{.entity = action->second};
-      }
-    }
-  }
-  return std::nullopt;
 }
 
 const Type* SchemaResolver::TypeOf(const WrittenType& written, const Place& place) {
@@ -292,19 +230,22 @@ const Type* SchemaResolver::TypeInside(const WrittenType& written, const Place& 
 
 const Type* SchemaResolver::NamedType(const WrittenType& written, Wanted wanted,
                                       const Place& place) {
-  const std::optional<Reference> found = Find(written.name, wanted, place);
+  const auto found = names_.Find({.name = written.name, .span = written.span}, wanted, place);
   if (!found) {
-    static constexpr std::array<std::string_view, 3> kWords = {"a common type", "an entity type",
-                                                               "a common type or entity type"};
-    Report(*place.fragment, written.span, "schema-unknown-type",
-           "`" + written.name + "` is not declared as " +
-               std::string(kWords.at(static_cast<size_t>(wanted))));
+    Report(found.error());
     return nullptr;
   }
-  if (found->common != nullptr) {
-    return CommonTypeOf(*found->common, written.name);
+  switch (found->kind) {
+    case DeclaredNames::Kind::kCommon:
+      return CommonTypeOf(common_types_.at(found->name), written.name);
+    case DeclaredNames::Kind::kBuiltIn:
+      return found->built_in;
+    case DeclaredNames::Kind::kEntity:
+      return entity_types_.at(found->name).info->type;
+    case DeclaredNames::Kind::kAction:
+      return action_types_.at(found->name)->type;
   }
-  return found->entity != nullptr ? found->entity->type : found->built_in;
+  std::unreachable();
 }
 
 const Type* SchemaResolver::CommonTypeOf(CommonType& common, const std::string& name) {
@@ -339,13 +280,12 @@ const Type* SchemaResolver::RecordOf(const WrittenType& written, const Place& pl
 }
 
 EntityTypeInfo* SchemaResolver::DeclaredEntity(const WrittenName& name, const Place& place) {
-  const std::optional<Reference> found = Find(name.name, Wanted::kEntity, place);
-  if (!found || found->entity->is_action) {
-    Report(*place.fragment, name.span, "schema-unknown-type",
-           "`" + name.name + "` is not declared as an entity type");
+  const auto found = names_.Find(name, Wanted::kEntity, place);
+  if (!found || found->kind == DeclaredNames::Kind::kAction) {
+    Report(DeclaredNames::Undeclared(name, Wanted::kEntity, place));
     return nullptr;
   }
-  return found->entity;
+  return entity_types_.at(found->name).info;
 }
 
 std::vector<const EntityTypeInfo*> SchemaResolver::DeclaredEntities(
@@ -414,27 +354,14 @@ ActionInfo SchemaResolver::ResolveAction(const EntityUid& uid, const Action& act
   }
   if (written.member_of) {
     for (const WrittenActionRef& ref : *written.member_of) {
-      if (std::optional<EntityUid> parent = ResolveActionRef(ref, action.place)) {
+      if (auto parent = names_.FindAction(ref, action.place)) {
         info.ancestors.insert(*std::move(parent));
+      } else {
+        Report(std::move(parent.error()));
       }
     }
   }
   return info;
-}
-
-std::optional<EntityUid> SchemaResolver::ResolveActionRef(const WrittenActionRef& ref,
-                                                          const Place& place) {
-  const std::string type = ref.type.value_or("Action");
-  for (const std::string& candidate :
-       {IsUnqualified(type) ? Qualify(*place.scope, type) : type, type}) {
-    EntityUid uid(candidate, ref.id);
-    if (actions_.contains(uid)) {
-      return uid;
-    }
-  }
-  Report(*place.fragment, ref.span, "schema-unknown-action",
-         ToCedar(EntityUid(type, ref.id)) + " is not declared as an action");
-  return std::nullopt;
 }
 
 void SchemaResolver::CloseActions() {

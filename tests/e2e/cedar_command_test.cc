@@ -165,6 +165,26 @@ TEST_F(CedarCommand, TranslationsLeadBack) {
   EXPECT_EQ(again.output, schema.output);
 }
 
+TEST_F(CedarCommand, ASchemaIsTranslatedWithResolvedTypes) {
+  const std::vector<std::string> translate = {"translate-schema", "--direction",
+                                              "cedar-to-json-with-resolved-types"};
+  const Ended resolved = Run(translate, "namespace N { type T = E; entity E { x: T, y: Long }; }");
+  ASSERT_EQ(resolved.status, 0) << Describe(resolved);
+  EXPECT_EQ(
+      resolved.output,
+      R"({"N":{"commonTypes":{"T":{"type":"Entity","name":"N::E"}},"entityTypes":{"E":)"
+      R"({"shape":{"type":"Record","attributes":{"x":{"type":"N::T"},"y":{"type":"Long"}}}}},)"
+      "\"actions\":{}}}\n");
+  const Ended undeclared = Run(translate, "entity E { x: T };");
+  EXPECT_EQ(undeclared.status, 1);
+  EXPECT_EQ(undeclared.output, "");
+  EXPECT_TRUE(undeclared.error_output.contains("`T` is not declared")) << Describe(undeclared);
+  EXPECT_EQ(Run({"translate-schema", "--direction", "cedar-to-json"}, "entity E { x: T };").status,
+            0);
+  EXPECT_NE(Run({"translate-policy", "--direction", "cedar-to-json-with-resolved-types"}).status, 0)
+      << "policies have no types";
+}
+
 TEST_F(CedarCommand, FormatWritesOnlyWhatItWasAskedTo) {
   const Ended broken = Run({"format", "-p", "s.cedarschema", "--write"});
   EXPECT_EQ(broken.status, 1);

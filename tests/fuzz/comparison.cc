@@ -15,6 +15,7 @@
 #include "policy/json_value.h"
 #include "policy/parser.h"
 #include "policy/printer.h"
+#include "policy/schema/full_names.h"
 #include "policy/schema/printer.h"
 #include "policy/schema/text_parser.h"
 #include "tests/corpus/json_difference.h"
@@ -222,14 +223,25 @@ void Comparison::ComparePolicyJson(const Case& made) {
 void Comparison::CompareSchema(const Case& made, const std::expected<Schema, Refusal>& ours) {
   CompareVerdict("schema", Raw(made.expect, "schema"), ours ? nullptr : &ours.error().message,
                  made.schema.source->text());
-  const std::string_view translation = Raw(made.expect, "translation");
-  if (translation.empty() || !ours) return;
+  if (made.schema.is_json) return;
+  auto fragment = policy::ParseSchemaText(made.schema.source);
+  if (ours) CompareTranslation(made, "translation", *fragment);
+  if (fragment) fragment = policy::WithFullNames(*fragment);
+  const std::string refusal = fragment ? "" : policy::ToError(fragment.error()).message;
+  CompareVerdict("resolved types", Raw(made.expect, "resolved"), fragment ? nullptr : &refusal,
+                 made.schema.source->text());
+  if (fragment) CompareTranslation(made, "resolved", *fragment);
+}
+
+void Comparison::CompareTranslation(const Case& made, std::string_view key,
+                                    const policy::SchemaFragment& fragment) {
+  const std::string_view expected = Raw(made.expect, key);
+  if (!expected.starts_with('{')) return;
   ++compared_;
-  const auto fragment = policy::ParseSchemaText(made.schema.source);
   const std::string difference =
-      JsonDifference(std::string(translation), policy::ToSchemaJson(*fragment));
+      JsonDifference(std::string(expected), policy::ToSchemaJson(fragment));
   if (difference.empty()) return;
-  Differ(fmt::format("schema in JSON {}\n  {}", difference, made.schema.source->text()));
+  Differ(fmt::format("schema in JSON ({}) {}\n  {}", key, difference, made.schema.source->text()));
 }
 
 void Comparison::CompareEntities(const Case& made, const Schema* schema) {

@@ -39,6 +39,9 @@ class Comparison {
                        const std::expected<policy::PolicySet, cli::Refusal>& ours);
   void ComparePolicyJson(const Case& made);
   void CompareSchema(const Case& made, const std::expected<policy::Schema, cli::Refusal>& ours);
+  // With the member `key` of the official answers, if that is a schema.
+  void CompareTranslation(const Case& made, std::string_view key,
+                          const policy::SchemaFragment& fragment);
   void CompareEntities(const Case& made, const policy::Schema* schema);
   void CompareValidation(const Case& made, const policy::PolicySet& policies,
                          const policy::Schema& schema);

@@ -2,8 +2,9 @@
 // The official answers to a case.
 //
 //   "policies", "schema", "entities": whether each is taken
-//   "est": {policy id: its JSON}, "translation": the schema in JSON, "policyJson": false where
-//     one policy in JSON is refused, else the JSON of its text, or true
+//   "est": {policy id: its JSON}, "translation": the schema in JSON, "resolved": the same with
+//     resolved types, false where one does not resolve, "policyJson": false where one policy in
+//     JSON is refused, else the JSON of its text, or true
 //   "invalid": ids of the policies that do not validate
 //   "answers": for each request null where it is refused, else [decision, reasons, errors]
 
@@ -87,7 +88,10 @@ class Answers {
     const json = this.jsonOf('schemaToJson', schema);
     // A schema that means nothing can still be translated; then there is nothing to compare.
     if (json !== null && expect.schema) expect.translation = json;
-    return json !== undefined;
+    const resolved = this.oracle.callText('schemaToJsonWithResolvedTypes', schema);
+    if (json === undefined || resolved === null) return false;
+    expect.resolved = resolved.type === 'success' && resolved.json;
+    return true;
   }
 
   addEntities({ shown, schema }, expect) {
