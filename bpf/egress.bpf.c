@@ -132,15 +132,13 @@ static __always_inline int judge(__u64 run_id, const struct question *q, struct 
  * To the kernel's routing 0.0.0.0 means this host: the address that the socket is bound to, else
  * 127.0.0.1.
  */
-static __always_inline void canonical_ipv4(struct question *q, const struct bpf_sock *sk)
+static __always_inline void set_ipv4(struct question *q, __u32 word, const struct bpf_sock *sk)
 {
-	__u32 source = sk ? sk->src_ip4 : 0;
-
-	if (q->address[0] | q->address[1] | q->address[2] | q->address[3])
-		return;
-	if (!source)
-		source = bpf_htonl(0x7f000001);
-	__builtin_memcpy(q->address, &source, sizeof(source));
+	if (!word && sk)
+		word = sk->src_ip4;
+	if (!word)
+		word = bpf_htonl(0x7f000001);
+	__builtin_memcpy(q->address, &word, sizeof(word));
 }
 
 /* `words` is the address as four words in network byte order. */
@@ -150,20 +148,13 @@ static __always_inline void set_ipv6(struct question *q, const __u32 *words,
 	__builtin_memset(q->address, 0, sizeof(q->address));
 	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) {
 		q->is_ipv6 = 0;
-		__builtin_memcpy(q->address, &words[3], 4);
-		canonical_ipv4(q, sk);
+		set_ipv4(q, words[3], sk);
 		return;
 	}
 	q->is_ipv6 = 1;
 	__builtin_memcpy(q->address, words, 16);
 	if (!(words[0] | words[1] | words[2] | words[3]))
 		q->address[15] = 1;
-}
-
-static __always_inline void set_ipv4(struct question *q, __u32 word, const struct bpf_sock *sk)
-{
-	__builtin_memcpy(q->address, &word, 4);
-	canonical_ipv4(q, sk);
 }
 
 static __always_inline int is_peer(const struct bpf_sock *sk, const struct question *q)

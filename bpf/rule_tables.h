@@ -42,7 +42,7 @@ struct question {
 	__u8 is_ipv6;
 	__u16 ip_protocol;
 	__u16 port;
-	__u8 address[16];
+	__u8 address[16] __attribute__((aligned(8))); /* moved in words */
 };
 
 static __always_inline struct palyra_address_class *class_of(__u32 profile,
