@@ -1,6 +1,8 @@
 #include "policy/entity_json.h"
 
+#include <array>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "policy/json_value.h"
@@ -8,6 +10,8 @@
 
 namespace palyra::policy {
 namespace {
+
+constexpr std::array<std::string_view, 4> kMembers = {"uid", "attrs", "parents", "tags"};
 
 std::unexpected<Error> FailWith(std::string message) {
   return Fail(ErrorCode::kInvalidArgument, std::move(message));
@@ -59,11 +63,22 @@ Result<EntityFrame> FrameFromJson(const JsonNode& node, std::string place) {
                      .place = std::move(place)};
 }
 
+// Members that are not an entity's are not read, whatever they hold.
+const JsonNode::Unfit* FindReadUnfit(const JsonNode& entity) {
+  for (const std::string_view name : kMembers) {
+    const JsonNode* member = entity.Find(name);
+    if (const JsonNode::Unfit* unfit = member == nullptr ? nullptr : member->FindUnfit()) {
+      return unfit;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Result<std::vector<Entity>> EntityListFromJson(
     const SourceFile& source, const std::function<Result<Entity>(EntityFrame)>& make) {
-  const Result<JsonNode> root = ParseJson(source);
+  const Result<JsonNode> root = ParseJson(source, kMaxNesting, UnfitNumbers::kKeep);
   if (!root) {
     return std::unexpected(root.error());
   }
@@ -75,7 +90,10 @@ Result<std::vector<Entity>> EntityListFromJson(
   entities.reserve(array->size());
   for (const JsonNode& node : *array) {
     const std::optional<JsonNode> keyed =
-        ObjectFromArray(node, {"uid", "attrs", "parents", "tags"});
+        ObjectFromArray(node, {kMembers[0], kMembers[1], kMembers[2], kMembers[3]});
+    if (const JsonNode::Unfit* unfit = FindReadUnfit(keyed ? *keyed : node)) {
+      return FailWith(unfit->why);
+    }
     Result<EntityFrame> frame = FrameFromJson(
         keyed ? *keyed : node, source.name() + ": entity " + std::to_string(entities.size()));
     if (!frame) {

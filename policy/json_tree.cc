@@ -15,8 +15,8 @@ class TreeBuilder {
  public:
   using Json = nlohmann::json;
 
-  TreeBuilder(const SourceFile& source, size_t max_nesting)
-      : source_(source), max_nesting_(max_nesting) {}
+  TreeBuilder(const SourceFile& source, size_t max_nesting, UnfitNumbers unfit)
+      : source_(source), max_nesting_(max_nesting), unfit_(unfit) {}
 
   Result<JsonNode> Finish() && {
     if (error_) {
@@ -30,11 +30,11 @@ class TreeBuilder {
   bool number_integer(Json::number_integer_t value) { return Add(JsonNode{int64_t{value}, {}}); }
   bool number_unsigned(Json::number_unsigned_t value) {
     return std::in_range<int64_t>(value) ? Add(JsonNode{static_cast<int64_t>(value), {}})
-                                         : Refuse(std::to_string(value) + kOutOfRange);
+                                         : AddUnfit(std::to_string(value) + kOutOfRange);
   }
   bool number_float(Json::number_float_t /*value*/, const std::string& text) {
     const bool digits_only = text.find_first_of(".eE") == std::string::npos;
-    return Refuse(text + (digits_only ? kOutOfRange : " is not an integer; Cedar has no others"));
+    return AddUnfit(text + (digits_only ? kOutOfRange : " is not an integer; Cedar has no others"));
   }
   bool string(std::string& value) { return Add(JsonNode{std::move(value), {}}); }
   bool binary(Json::binary_t& /*value*/) { return Refuse("binary data is not JSON"); }
@@ -105,7 +105,17 @@ class TreeBuilder {
     return true;
   }
 
+  bool AddUnfit(const std::string& why) {
+    return unfit_ == UnfitNumbers::kRefuse ? Refuse(why)
+                                           : Add(JsonNode{JsonNode::Unfit{WithPlace(why)}, {}});
+  }
+
   bool Refuse(const std::string& why) {
+    error_ = WithPlace(why);
+    return false;
+  }
+
+  [[nodiscard]] std::string WithPlace(const std::string& why) const {
     std::string path;
     for (const Frame& frame : open_) {
       if (const auto* array = std::get_if<JsonNode::Array>(&frame.node.data)) {
@@ -114,12 +124,12 @@ class TreeBuilder {
         path += (path.empty() ? "" : ".") + frame.key;
       }
     }
-    error_ = source_.name() + ": " + (path.empty() ? "" : "at " + path + ": ") + why;
-    return false;
+    return source_.name() + ": " + (path.empty() ? "" : "at " + path + ": ") + why;
   }
 
   const SourceFile& source_;
   size_t max_nesting_;
+  UnfitNumbers unfit_;
   std::vector<Frame> open_;  // From the outermost container to the innermost.
   JsonNode root_;
   std::optional<std::string> error_;
@@ -136,6 +146,22 @@ const JsonNode* JsonNode::Find(std::string_view name) const {
   return found == object->members.end() ? nullptr : &*found;
 }
 
+const JsonNode::Unfit* JsonNode::FindUnfit() const {
+  if (const auto* unfit = std::get_if<Unfit>(&data)) {
+    return unfit;
+  }
+  const Array* parts = AsArray();
+  if (const Object* object = AsObject()) {
+    parts = &object->members;
+  }
+  for (size_t i = 0; parts != nullptr && i < parts->size(); ++i) {
+    if (const Unfit* unfit = (*parts)[i].FindUnfit()) {
+      return unfit;
+    }
+  }
+  return nullptr;
+}
+
 std::optional<JsonNode> ObjectFromArray(const JsonNode& node,
                                         std::initializer_list<std::string_view> keys) {
   const JsonNode::Array* array = node.AsArray();
@@ -150,8 +176,8 @@ std::optional<JsonNode> ObjectFromArray(const JsonNode& node,
   return JsonNode{.data = std::move(object), .key = node.key};
 }
 
-Result<JsonNode> ParseJson(const SourceFile& source, size_t max_nesting) {
-  TreeBuilder builder(source, max_nesting);
+Result<JsonNode> ParseJson(const SourceFile& source, size_t max_nesting, UnfitNumbers unfit) {
+  TreeBuilder builder(source, max_nesting, unfit);
   try {
     nlohmann::json::sax_parse(source.text(), &builder);
   } catch (const std::exception& error) {

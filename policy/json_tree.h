@@ -23,7 +23,12 @@ struct JsonNode {
   struct Object {
     std::vector<JsonNode> members;
   };
-  std::variant<std::monostate, bool, int64_t, std::string, Array, Object> data;  // monostate: null
+  // A number that is no 64-bit signed integer, and so no Cedar value.
+  struct Unfit {
+    std::string why;  // With its place, as an error says it.
+  };
+  // monostate: null
+  std::variant<std::monostate, bool, int64_t, std::string, Array, Object, Unfit> data;
   std::string key;  // Of a member of an object.
 
   [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(data); }
@@ -35,6 +40,9 @@ struct JsonNode {
 
   // The member of an object; null where there is none, or this is no object.
   [[nodiscard]] const JsonNode* Find(std::string_view name) const;
+
+  // The first unfit number here or below; null where there is none.
+  [[nodiscard]] const Unfit* FindUnfit() const;
 };
 
 // Cedar's own reader takes an array in place of some objects: the values of `keys` in order, the
@@ -43,10 +51,14 @@ struct JsonNode {
 std::optional<JsonNode> ObjectFromArray(const JsonNode& node,
                                         std::initializer_list<std::string_view> keys);
 
-// The whole text as one value. Refused: numbers that are not 64-bit signed integers, duplicate
-// keys, nesting beyond `max_nesting`, and what is not JSON (RFC 8259) in UTF-8. The message says
-// where: "entities.json:3:7: …" or "entities.json: at [2].attrs.port: …".
-Result<JsonNode> ParseJson(const SourceFile& source, size_t max_nesting = kMaxNesting);
+enum class UnfitNumbers : uint8_t { kRefuse, kKeep };
+
+// The whole text as one value. Refused: numbers that are not 64-bit signed integers, unless they
+// are to be kept because they may stand in members that nobody reads; duplicate keys, nesting
+// beyond `max_nesting`, and what is not JSON (RFC 8259) in UTF-8. The message says where:
+// "entities.json:3:7: …" or "entities.json: at [2].attrs.port: …".
+Result<JsonNode> ParseJson(const SourceFile& source, size_t max_nesting = kMaxNesting,
+                           UnfitNumbers unfit = UnfitNumbers::kRefuse);
 
 }  // namespace palyra::policy
 

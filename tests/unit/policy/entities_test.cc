@@ -62,6 +62,17 @@ TEST(Entities, ReadEveryFormOfValue) {
   }
 }
 
+// As the official implementation does.
+TEST(Entities, DoNotReadMembersOfNoEntity) {
+  for (const char* extra : {"1.5", "-9223372036854776000", R"({"a": [1, 99999999999999999999]})"}) {
+    const std::string text =
+        std::string(R"([{"uid": {"type": "T", "id": "x"}, "attrs": {"a": 1}, )") +
+        R"("parents": [], "more": )" + extra + "}]";
+    const auto entities = EntityStore::FromJson(SourceFile("e.json", text));
+    EXPECT_TRUE(entities) << extra;
+  }
+}
+
 TEST(Entities, SayWhereAValueIsWrong) {
   const std::string at = "e.json: entity 0, T::\"x\": attribute \"a\"";
   const struct {
