@@ -39,13 +39,6 @@ std::vector<std::string_view> Words(std::string_view text) {
   return words;
 }
 
-std::optional<uint32_t> ParseId(std::string_view text) {
-  uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  const bool is_whole = error == std::errc() && end == text.data() + text.size();
-  return is_whole ? std::optional(id) : std::nullopt;
-}
-
 std::string TextOf(const std::string& path) { return ReadFile(path).value_or(std::string()); }
 
 // passwd(5); nothing for comments, and for the + and - of NIS.
@@ -87,6 +80,13 @@ void Add(std::vector<gid_t>& groups, gid_t gid) {
 
 }  // namespace
 
+std::optional<uint32_t> ParseId(std::string_view text) {
+  uint32_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  const bool is_whole = error == std::errc() && end == text.data() + text.size();
+  return is_whole && id != UINT32_MAX ? std::optional(id) : std::nullopt;
+}
+
 std::optional<Account> UserDatabase::Find(uid_t uid) const {
   return FindAccount([uid](const Account& each) { return each.uid == uid; }, std::to_string(uid));
 }
@@ -107,7 +107,7 @@ std::optional<Account> UserDatabase::FindAccount(const Matches& matches,
       if (account && matches(*account)) return account;
     }
   }
-  const std::string answer = Ask("passwd", key);
+  const std::string answer = Ask("passwd", key).value_or(std::string());
   std::optional<Account> account = ParseAccount(answer.substr(0, answer.find('\n')));
   return account && matches(*account) ? account : std::nullopt;
 }
@@ -124,21 +124,20 @@ std::vector<gid_t> UserDatabase::GroupsOf(const Account& account) const {
     }
     return groups;
   }
-  const std::string answer = Ask("initgroups", account.name);
+  const std::string answer = Ask("initgroups", account.name).value_or(std::string());
   for (const std::string_view word : Words(answer) | std::views::drop(1)) {
     if (const std::optional<uint32_t> gid = ParseId(word)) Add(groups, *gid);
   }
   return groups;
 }
 
-std::optional<gid_t> UserDatabase::FindGroup(const std::string& name) const {
-  const std::string text = TextOf(places_.group);
-  const std::string answer = IsInFiles("group") ? std::string() : Ask("group", name);
-  for (const std::string_view source : {std::string_view(answer), std::string_view(text)}) {
-    for (const std::string_view line : Split(source, '\n')) {
-      const std::optional<Group> group = ParseGroup(line);
-      if (group && group->name == name) return group->gid;
-    }
+Result<std::optional<gid_t>> UserDatabase::FindGroup(const std::string& name) const {
+  const Result<std::string> text =
+      IsInFiles("group") ? ReadFile(places_.group) : Ask("group", name);
+  if (!text) return std::unexpected(text.error());
+  for (const std::string_view line : Split(*text, '\n')) {
+    const std::optional<Group> group = ParseGroup(line);
+    if (group && group->name == name) return group->gid;
   }
   return std::nullopt;
 }
@@ -157,13 +156,13 @@ bool UserDatabase::IsInFiles(const char* database) const {
   return true;
 }
 
-std::string UserDatabase::Ask(const char* database, const std::string& key) const {
+Result<std::string> UserDatabase::Ask(const char* database, const std::string& key) const {
   std::array<int, 2> ends = {-1, -1};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return {};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return FailErrno(errno, "no pipe for getent");
   const UniqueFd answer(ends[0]);
   UniqueFd output(ends[1]);
   posix_spawn_file_actions_t actions;
-  if (posix_spawn_file_actions_init(&actions) != 0) return {};
+  posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, output.get(), STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::array<std::string, 4> texts = {places_.getent, database, "--", key};
@@ -174,14 +173,19 @@ std::string UserDatabase::Ask(const char* database, const std::string& key) cons
   const int failure = posix_spawn(&child, places_.getent.c_str(), &actions, nullptr,
                                   arguments.data(), no_environment.data());
   posix_spawn_file_actions_destroy(&actions);
-  if (failure != 0) return {};
+  if (failure != 0) return FailErrno(failure, "cannot run \"" + places_.getent + '"');
   output.Reset();
   Result<std::string> text = ReadAll(answer.get(), kMostAnswerBytes, "getent");
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  const bool found = text && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  return found ? *std::move(text) : std::string();
+  if (!text) return text;
+  constexpr int kNotThere = 2;  // getent(1)
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNotThere) return std::string();
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    return Fail(ErrorCode::kUnavailable, std::string("getent ") + database + " failed");
+  }
+  return text;
 }
 
 }  // namespace palyra::base

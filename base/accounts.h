@@ -9,12 +9,19 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
+
 namespace palyra::base {
+
+// A uid or gid in decimal. The all-ones id is none: to the kernel it means "unchanged".
+std::optional<uint32_t> ParseId(std::string_view text);
 
 struct Account {
   std::string name;
@@ -43,14 +50,15 @@ class UserDatabase {
   // The account's own group and those that it is a member of, as initgroups(3) would set them.
   [[nodiscard]] std::vector<gid_t> GroupsOf(const Account& account) const;
 
-  [[nodiscard]] std::optional<gid_t> FindGroup(const std::string& name) const;
+  // Nothing where there is no such group; an error where that could not be found out.
+  [[nodiscard]] Result<std::optional<gid_t>> FindGroup(const std::string& name) const;
 
  private:
   Places places_;
 
   [[nodiscard]] bool IsInFiles(const char* database) const;
   // What getent prints of `key`; empty where it finds nothing.
-  [[nodiscard]] std::string Ask(const char* database, const std::string& key) const;
+  [[nodiscard]] Result<std::string> Ask(const char* database, const std::string& key) const;
   template <typename Matches>
   [[nodiscard]] std::optional<Account> FindAccount(const Matches& matches,
                                                    const std::string& key) const;

@@ -13,13 +13,14 @@
  *                         an address that the kernel chose) and for policies tightened meanwhile
  *   ingress               every packet to a run's sockets, asked of the peer's address and port by
  *                         how its flow began: a flow that a new policy denies is not heard either
- *   bind4, bind6          the local address and port that a socket asks for; not where it leaves
- * the port to the kernel, as clients do lsm/socket_listen     listen() at the address that the
- * socket has by then, where BPF LSM is there; without it a listener that no rule permits hears of
- * no connection, because ingress asks the same of every one that begins sock_create           TCP,
- * UDP, UDP-Lite and ping sockets only; raw ones would forge packets lsm/socket_create     other
- * address families, where BPF LSM is there: what seccomp refuses too, but io_uring makes sockets
- * that seccomp does not see
+ *   bind4, bind6          the local address and port that a socket asks for, unless it leaves the
+ *                         port to the kernel, as clients do
+ *   lsm/socket_listen     listen() at the address that the socket has by then, where BPF LSM is
+ *                         there; ingress asks the same as a connection to the listener begins, so
+ *                         that on other kernels nobody reaches one that no rule permits
+ *   sock_create           TCP, UDP, UDP-Lite and ping sockets only; raw ones would forge packets
+ *   lsm/socket_create     other address families, where BPF LSM is there: what seccomp refuses too,
+ *                         but io_uring makes sockets that seccomp does not see
  *
  * One form before deciding: IPv4-mapped IPv6 is IPv4, and the unspecified address is loopback,
  * because that is where the kernel sends it. The egress hook sees the address that was really used.

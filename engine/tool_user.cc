@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 
 #include "base/accounts.h"
@@ -14,20 +13,11 @@ namespace palyra::engine {
 namespace {
 
 using base::Account;
+using base::ParseId;
 using base::UserDatabase;
 
 // Members may speak to the daemon; a tool never may.
 constexpr const char* kCallerGroup = "palyra";
-
-std::optional<uint32_t> ParseId(std::string_view text) {
-  uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  // The all-ones id means "unchanged" to the kernel.
-  if (error != std::errc() || end != text.data() + text.size() || id == UINT32_MAX) {
-    return std::nullopt;
-  }
-  return id;
-}
 
 std::vector<gid_t> OwnGroups() {
   std::vector<gid_t> groups(static_cast<size_t>(std::max(getgroups(0, nullptr), 0)));
@@ -36,14 +26,16 @@ std::vector<gid_t> OwnGroups() {
   return groups;
 }
 
-// The caller's own groups where it runs the tool as itself.
+// The caller's own groups where it runs the tool as itself. None but its first where nobody can say
+// which of them a tool must not have.
 std::vector<gid_t> GroupsOf(const Account& account) {
   const UserDatabase users;
   std::vector<gid_t> groups = account.uid == getuid() ? OwnGroups() : users.GroupsOf(account);
   const auto is_other = [&account](gid_t each) { return each != account.gid; };
   if (std::ranges::any_of(groups, is_other)) {
-    const std::optional<gid_t> callers = users.FindGroup(kCallerGroup);
-    std::erase_if(groups, [&](gid_t each) { return is_other(each) && each == callers; });
+    const Result<std::optional<gid_t>> callers = users.FindGroup(kCallerGroup);
+    std::erase_if(groups,
+                  [&](gid_t each) { return is_other(each) && (!callers || each == *callers); });
   }
   return groups;
 }

@@ -84,6 +84,21 @@ TEST_F(EgressListen, NobodyConnectsWhereARunMayNotListen) {
   }
 }
 
+TEST_F(EgressListen, NobodyOutsideReachesAListenerThatIsDenied) {
+  const auto reached_from_outside = [](const std::string& policy, const std::string& address) {
+    const PalyraRun run = std::move(PalyraRun().Policy(policy));
+    Subprocess server(run.CommandLine({BinaryPath("palyra_probe"), "tcp-serve", address, kPort}));
+    EXPECT_TRUE(server.WaitForOutput("tcp-serve ")) << "neither listens nor says why not";
+    return ProbeBare({"tcp-connect", address, kPort}).verdict == "allowed";
+  };
+  for (const std::string address : {"127.0.0.1", "::1"}) {
+    EXPECT_TRUE(reached_from_outside(std::string(kPermitAll), address)) << address;
+    EXPECT_FALSE(reached_from_outside(AllBut("net.listen"), address)) << address;
+    EXPECT_FALSE(reached_from_outside(AllBut("net.bind"), address)) << address;
+    EXPECT_FALSE(reached_from_outside(AllBut("net.accept"), address)) << address;
+  }
+}
+
 TEST_F(EgressListen, AShorthandPermitsAServerAndItsPeers) {
   const auto run = [](const std::string& listen) {
     return PalyraRun()

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 
 #include "tests/probes/target.h"
 
@@ -49,6 +50,22 @@ Outcome ListenAnywhere(Arguments arguments) {
   return error == 0 ? Allowed() : FromErrno(error);
 }
 
+// Says when it listens. Allowed once somebody has connected, who may be outside.
+Outcome Serve(Arguments arguments) {
+  const auto target = ParseTarget(arguments[0], arguments[1]);
+  if (!target) return CouldNotTry(EINVAL);
+  const UniqueFd server = OpenSocket(*target, SOCK_STREAM, 0);
+  if (!server.valid()) return FromErrno(errno);
+  const int on = 1;
+  setsockopt(server.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (bind(server.get(), target->address(), target->length) != 0) return FromErrno(errno);
+  if (listen(server.get(), 1) != 0) return FromErrno(errno);
+  std::puts("tcp-serve listens");
+  std::fflush(stdout);
+  const UniqueFd peer(accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  return peer.valid() ? Allowed() : FromErrno(errno);
+}
+
 // A server and its client in one process; allowed once the token has come through.
 Outcome Pair(Arguments arguments) {
   const auto target = ParseTarget(arguments[0], arguments[1]);
@@ -79,6 +96,7 @@ constexpr std::array kVerbs = {
     Verb{"udplite-bind", 2, false, "ADDRESS PORT", BindUdplite},
     Verb{"udp-bind", 2, false, "ADDRESS PORT", BindUdp},
     Verb{"tcp-listen-anywhere", 1, false, "ADDRESS", ListenAnywhere},
+    Verb{"tcp-serve", 2, false, "ADDRESS PORT", Serve},
     Verb{"tcp-pair", 2, false, "ADDRESS PORT", Pair},
 };
 

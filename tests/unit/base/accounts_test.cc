@@ -19,6 +19,7 @@ constexpr const char* kPasswd =
     "+nis::::::\n"
     "broken:x:one:2:::\n"
     "short:x:7:7\n"
+    "minus:x:4294967295:1::/:\n"
     "ann:x:1000:1001:Ann,,,:/home/ann:\n"
     "7seas:x:1007:1001::/home/7seas:/bin/sh\n";
 constexpr const char* kGroup =
@@ -39,6 +40,7 @@ constexpr const char* kGetent =
     "'passwd ann') echo 'ann:*:4000:4001:Ann:/net/ann:/bin/zsh';;\n"
     "'initgroups ann') echo 'ann   4001 10 4002';;\n"
     "'group palyra') echo 'palyra:*:4998:ann';;\n"
+    "*broken) exit 3;;\n"
     "*) exit 2;;\n"
     "esac\n";
 
@@ -65,13 +67,14 @@ TEST_F(AccountsTest, ReadsTheFiles) {
   EXPECT_EQ(users.Find("ann"), ann);
   EXPECT_EQ(users.Find(1000), ann);
   EXPECT_THAT(users.GroupsOf(ann), ElementsAre(1001, 10, 998));
-  EXPECT_EQ(users.FindGroup("palyra"), 998);
+  EXPECT_EQ(users.FindGroup("palyra").value(), 998);
   for (const char* name : {"", "+nis", "broken", "short", "# a comment", "an", "1000", "7"}) {
     EXPECT_EQ(users.Find(name), std::nullopt) << name;
   }
   EXPECT_EQ(users.Find("7seas")->uid, 1007U);
   EXPECT_EQ(users.Find(7), std::nullopt);
-  EXPECT_EQ(users.FindGroup("nobody"), std::nullopt);
+  EXPECT_EQ(users.FindGroup("nobody").value(), std::nullopt);
+  EXPECT_EQ(users.Find("minus"), std::nullopt) << "to setuid(2) that uid is no change";
 }
 
 TEST_F(AccountsTest, AsksGetentForWhoIsInNoFile) {
@@ -89,7 +92,9 @@ TEST_F(AccountsTest, AsksGetentWhereFilesAreNotAll) {
   ASSERT_TRUE(ann);
   EXPECT_EQ(ann->uid, 4000U);
   EXPECT_THAT(users.GroupsOf(*ann), ElementsAre(4001, 10, 4002));
-  EXPECT_EQ(users.FindGroup("palyra"), 4998);
+  EXPECT_EQ(users.FindGroup("palyra").value(), 4998);
+  EXPECT_EQ(users.FindGroup("nobody").value(), std::nullopt);
+  EXPECT_FALSE(users.FindGroup("broken")) << "no answer is not the answer that there is none";
 }
 
 TEST_F(AccountsTest, KnowsTheFilesWithoutAnythingElse) {

@@ -95,6 +95,8 @@ TEST_F(SupervisorTest, ReturnsAtOnceWhereTheDeadlineHasPassed) {
 
 TEST_F(SupervisorTest, PassesSignalsOn) {
   for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2}) {
+    // A shell's background job is started with some of them ignored, and so would be its child.
+    ::signal(signal, SIG_DFL);
     Start([] { SleepForever(); });
     signal_to_self_ = signal;
     EXPECT_EQ(Wait(kPatience), WaitEnd::kChildEnded);
