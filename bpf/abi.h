@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 3
+#define PALYRA_ABI_VERSION 4
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -35,6 +35,7 @@
 #define PALYRA_MAX_RUNS (1 << PALYRA_RUN_SLOT_BITS)
 #define PALYRA_MAX_PROFILES 2048 /* different policies, in force or kept */
 #define PALYRA_MAX_PREFIXES (1 << 20)
+#define PALYRA_MAX_HOSTS (1 << 18)
 #define PALYRA_MAX_ROWS (1 << 18)
 #define PALYRA_MAX_REASONS (1 << 18)
 #define PALYRA_MAX_GRANTS 4096
@@ -126,6 +127,23 @@ struct palyra_address6_key {
 	__u8 address[16];
 };
 
+/*
+ * Maps `hosts4` and `hosts6`: the entries of `addresses4` and `addresses6` that are for one address
+ * alone, once more, where a profile has many: a deep trie costs a cache miss for every few bits.
+ * The ids of such profiles have the bit PALYRA_HAS_HOSTS.
+ */
+#define PALYRA_HAS_HOSTS (1U << 31)
+
+struct palyra_host4_key {
+	__u32 profile;
+	__u8 address[4];
+};
+
+struct palyra_host6_key {
+	__u32 profile;
+	__u8 address[16];
+};
+
 struct palyra_span {
 	__u16 port_first; /* inclusive */
 	__u16 port_last; /* inclusive */
@@ -190,11 +208,12 @@ struct palyra_profile {
 	__u32 addresses6;
 	__u32 rows;
 	__u32 reasons;
+	__u32 hosts; /* entries in `hosts4` and `hosts6` together */
 	/* Where the profile's keys begin in the order in which the kernel walks a trie. */
 	struct palyra_address4_key first4;
 	struct palyra_address6_key first6;
 	__u8 complete;
-	__u8 padding[3];
+	__u8 padding[7];
 };
 
 /*

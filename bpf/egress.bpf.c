@@ -53,6 +53,13 @@ struct socket_kind {
 	__u32 type;
 };
 
+/* What asks; a constant wherever it is passed. */
+enum asker {
+	BY_CONNECT, /* a call, and the one whose time counts most */
+	BY_CALL,
+	BY_PACKET,
+};
+
 /* By which rules, and why: together, because the run may be under other rules by now. */
 struct cause {
 	__u32 profile;
@@ -61,7 +68,7 @@ struct cause {
 
 static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
 					  const struct question *q, struct cause cause,
-					  struct socket_kind kind, int in_task)
+					  struct socket_kind kind, enum asker asker)
 {
 	__u32 ring_index = run->ring;
 	void *ring = bpf_map_lookup_elem(&rings, &ring_index);
@@ -86,7 +93,7 @@ static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
 	};
 
 	__builtin_memcpy(event.address, q->address, sizeof(event.address));
-	if (in_task) {
+	if (asker != BY_PACKET) {
 		event.pid = bpf_get_current_pid_tgid() >> 32;
 		bpf_get_current_comm(event.comm, sizeof(event.comm));
 	}
@@ -98,7 +105,7 @@ lost:
 
 static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *run, __u64 run_id,
 						      const struct question *q, struct bpf_sock *sk,
-						      struct cause *cause)
+						      struct cause *cause, enum asker asker)
 {
 	__u64 expires = READ_ONCE(run->expires_ns);
 	enum palyra_verdict verdict;
@@ -108,7 +115,14 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 		cause->reason = PALYRA_REASON_EXPIRED;
 		return PALYRA_DENY;
 	}
-	verdict = decide(cause->profile, q, &cause->reason);
+	if (asker == BY_CONNECT) {
+		verdict = decide(cause->profile, q, &cause->reason);
+	} else {
+		__u64 decision = palyra_decide(cause->profile, q);
+
+		verdict = decision;
+		cause->reason = decision >> 32;
+	}
 	if (verdict == PALYRA_ASK && is_granted(run, run_id, q, sk))
 		return PALYRA_ALLOW;
 	return verdict;
@@ -116,16 +130,16 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 
 /* `sk` is the socket of the call or the packet; it may be NULL. */
 static __always_inline int judge(__u64 run_id, const struct question *q, struct bpf_sock *sk,
-				 int in_task)
+				 enum asker asker)
 {
 	struct palyra_run *run = find_run(run_id);
 	struct cause cause;
 
 	if (!run)
 		return SOCK_PROGRAM_DENY;
-	if (verdict_of(run, run_id, q, sk, &cause) == PALYRA_ALLOW)
+	if (verdict_of(run, run_id, q, sk, &cause, asker) == PALYRA_ALLOW)
 		return SOCK_PROGRAM_ALLOW;
-	report_denial(run, run_id, q, cause, (struct socket_kind){}, in_task);
+	report_denial(run, run_id, q, cause, (struct socket_kind){}, asker);
 	return SOCK_PROGRAM_DENY;
 }
 
@@ -193,9 +207,10 @@ question_of_call(struct bpf_sock_addr *ctx, enum palyra_action action, enum paly
 	return q;
 }
 
-static __always_inline int judge_call(const struct question *q, struct bpf_sock *sk)
+static __always_inline int judge_call(const struct question *q, struct bpf_sock *sk,
+				      enum asker asker)
 {
-	return judge(bpf_get_current_ancestor_cgroup_id(run_level), q, sk, 1);
+	return judge(bpf_get_current_ancestor_cgroup_id(run_level), q, sk, asker);
 }
 
 /* Leaves the mark by which the egress hook tells a connection from an accepted one. */
@@ -203,7 +218,7 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, const struct
 {
 	struct bpf_sock *sk = ctx->sk;
 
-	if (judge_call(q, sk) == SOCK_PROGRAM_DENY)
+	if (judge_call(q, sk, BY_CONNECT) == SOCK_PROGRAM_DENY)
 		return SOCK_PROGRAM_DENY;
 	if (q->protocol != PALYRA_TCP)
 		return SOCK_PROGRAM_ALLOW;
@@ -224,7 +239,7 @@ static __always_inline int judge_send(struct bpf_sock *sk, struct question *q)
 {
 	if (sk && is_peer(sk, q))
 		q->action = PALYRA_NET_CONNECT;
-	return judge_call(q, sk);
+	return judge_call(q, sk, BY_CALL);
 }
 
 SEC("cgroup/connect4")
@@ -267,20 +282,20 @@ int palyra_sendmsg6(struct bpf_sock_addr *ctx)
 
 /* `words` is a local address as four words in network byte order. */
 static __always_inline int judge_local_ipv6(__u64 run_id, struct question *q, const __u32 *words,
-					    int in_task)
+					    enum asker asker)
 {
 	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) {
 		__builtin_memcpy(q->address, &words[3], 4);
-		return judge(run_id, q, NULL, in_task);
+		return judge(run_id, q, NULL, asker);
 	}
 	q->is_ipv6 = 1;
 	__builtin_memcpy(q->address, words, 16);
-	if (judge(run_id, q, NULL, in_task) == SOCK_PROGRAM_DENY)
+	if (judge(run_id, q, NULL, asker) == SOCK_PROGRAM_DENY)
 		return SOCK_PROGRAM_DENY;
 	if (words[0] | words[1] | words[2] | words[3])
 		return SOCK_PROGRAM_ALLOW;
 	q->is_ipv6 = 0;
-	return judge(run_id, q, NULL, in_task);
+	return judge(run_id, q, NULL, asker);
 }
 
 SEC("cgroup/bind4")
@@ -293,7 +308,7 @@ int palyra_bind4(struct bpf_sock_addr *ctx)
 	if (!q.port)
 		return find_run(run_id) ? SOCK_PROGRAM_ALLOW : SOCK_PROGRAM_DENY;
 	__builtin_memcpy(q.address, &word, sizeof(word));
-	return judge(run_id, &q, NULL, 1);
+	return judge(run_id, &q, NULL, BY_CALL);
 }
 
 SEC("cgroup/bind6")
@@ -305,7 +320,7 @@ int palyra_bind6(struct bpf_sock_addr *ctx)
 
 	if (!q.port)
 		return find_run(run_id) ? SOCK_PROGRAM_ALLOW : SOCK_PROGRAM_DENY;
-	return judge_local_ipv6(run_id, &q, words, 1);
+	return judge_local_ipv6(run_id, &q, words, BY_CALL);
 }
 
 /* Whose address and port a packet is judged by: where it goes to, or where it comes from. */
@@ -394,7 +409,7 @@ int palyra_egress(struct __sk_buff *skb)
 		return SOCK_PROGRAM_DENY;
 	parse_packet(skb, PEER_DESTINATION, &q);
 	q.action = action_of_packet(sk, &q);
-	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, sk, 0);
+	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, sk, BY_PACKET);
 }
 
 /*
@@ -408,12 +423,12 @@ static __always_inline int judge_datagram(__u64 run_id, struct question *q, stru
 
 	if (!run)
 		return SOCK_PROGRAM_DENY;
-	if (verdict_of(run, run_id, q, sk, &cause) == PALYRA_ALLOW)
+	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) == PALYRA_ALLOW)
 		return SOCK_PROGRAM_ALLOW;
 	q->action = PALYRA_NET_ACCEPT;
-	if (verdict_of(run, run_id, q, sk, &cause) == PALYRA_ALLOW)
+	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) == PALYRA_ALLOW)
 		return SOCK_PROGRAM_ALLOW;
-	report_denial(run, run_id, q, cause, (struct socket_kind){}, 0);
+	report_denial(run, run_id, q, cause, (struct socket_kind){}, BY_PACKET);
 	return SOCK_PROGRAM_DENY;
 }
 
@@ -431,13 +446,13 @@ static __always_inline int judge_listener(__u64 run_id, struct bpf_sock *sk)
 	if (sk->family == AF_INET6) {
 		__u32 words[4] = { sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3] };
 
-		return judge_local_ipv6(run_id, &q, words, 0);
+		return judge_local_ipv6(run_id, &q, words, BY_PACKET);
 	}
 
 	__u32 word = sk->src_ip4;
 
 	__builtin_memcpy(q.address, &word, sizeof(word));
-	return judge(run_id, &q, NULL, 0);
+	return judge(run_id, &q, NULL, BY_PACKET);
 }
 
 /*
@@ -461,7 +476,7 @@ int palyra_ingress(struct __sk_buff *skb)
 	q.action = action_of_packet(sk, &q);
 	if (q.action == PALYRA_NET_SEND)
 		return judge_datagram(run_id, &q, sk);
-	if (judge(run_id, &q, sk, 0) == SOCK_PROGRAM_DENY)
+	if (judge(run_id, &q, sk, BY_PACKET) == SOCK_PROGRAM_DENY)
 		return SOCK_PROGRAM_DENY;
 	if (q.protocol == PALYRA_TCP && sk->state == BPF_TCP_LISTEN)
 		return judge_listener(run_id, sk);
@@ -504,7 +519,7 @@ int palyra_sock_create(struct bpf_sock *sk)
 	};
 
 	report_denial(run, run_id, &q, (struct cause){ .profile = READ_ONCE(run->profile) },
-		      (struct socket_kind){ .family = sk->family, .type = sk->type }, 1);
+		      (struct socket_kind){ .family = sk->family, .type = sk->type }, BY_CALL);
 	return SOCK_PROGRAM_DENY;
 }
 
@@ -547,7 +562,7 @@ int BPF_PROG(palyra_socket_create, int family, int type, int protocol, int kern,
 	};
 
 	report_denial(run, run_id, &q, (struct cause){ .profile = READ_ONCE(run->profile) },
-		      (struct socket_kind){ .family = family, .type = type }, 1);
+		      (struct socket_kind){ .family = family, .type = type }, BY_CALL);
 	return -EAFNOSUPPORT;
 }
 
@@ -576,7 +591,7 @@ int BPF_PROG(palyra_socket_listen, struct socket *socket, int backlog, int previ
 		const __be32 *local = common->skc_v6_rcv_saddr.in6_u.u6_addr32;
 		__u32 words[4] = { local[0], local[1], local[2], local[3] };
 
-		return judge_local_ipv6(run_id, &q, words, 1) ? 0 : -EPERM;
+		return judge_local_ipv6(run_id, &q, words, BY_CALL) ? 0 : -EPERM;
 	}
 	if (common->skc_family != AF_INET)
 		return 0;
@@ -584,5 +599,5 @@ int BPF_PROG(palyra_socket_listen, struct socket *socket, int backlog, int previ
 	__u32 word = common->skc_rcv_saddr;
 
 	__builtin_memcpy(q.address, &word, sizeof(word));
-	return judge(run_id, &q, NULL, 1) ? 0 : -EPERM;
+	return judge(run_id, &q, NULL, BY_CALL) ? 0 : -EPERM;
 }

@@ -28,6 +28,22 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_HOSTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_host4_key);
+	__type(value, struct palyra_address_class);
+} hosts4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_HOSTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_host6_key);
+	__type(value, struct palyra_address_class);
+} hosts6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, PALYRA_MAX_ROWS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct palyra_row_key);
@@ -45,19 +61,48 @@ struct question {
 	__u8 address[16] __attribute__((aligned(8))); /* moved in words */
 };
 
+static __always_inline struct palyra_address_class *class_of_host(__u32 profile,
+								  const struct question *q)
+{
+	if (q->is_ipv6) {
+		struct palyra_host6_key key = { .profile = profile };
+
+		__builtin_memcpy(key.address, q->address, sizeof(key.address));
+		return bpf_map_lookup_elem(&hosts6, &key);
+	}
+	struct palyra_host4_key key = { .profile = profile };
+
+	__builtin_memcpy(key.address, q->address, sizeof(key.address));
+	return bpf_map_lookup_elem(&hosts4, &key);
+}
+
 static __always_inline struct palyra_address_class *class_of(__u32 profile,
 							     const struct question *q)
 {
+	if (profile & PALYRA_HAS_HOSTS) {
+		struct palyra_address_class *found = class_of_host(profile, q);
+
+		if (found)
+			return found;
+	}
 	if (q->is_ipv6) {
 		struct palyra_address6_key key = { .prefix_length = 32 + 128, .profile = profile };
 
 		__builtin_memcpy(key.address, q->address, sizeof(key.address));
 		return bpf_map_lookup_elem(&addresses6, &key);
 	}
-	struct palyra_address4_key key = { .prefix_length = 32 + 32, .profile = profile };
+	/* A palyra_address4_key whose last eight bytes are stored as the trie loads them: in one
+	 * word, which the processor can then hand on. */
+	struct {
+		__u32 unused;
+		__u32 prefix_length;
+		__u64 profile_and_address;
+	} key = {
+		.prefix_length = 32 + 32,
+		.profile_and_address = profile | (__u64) * (const __u32 *)q->address << 32,
+	};
 
-	__builtin_memcpy(key.address, q->address, sizeof(key.address));
-	return bpf_map_lookup_elem(&addresses4, &key);
+	return bpf_map_lookup_elem(&addresses4, &key.prefix_length);
 }
 
 static __always_inline int holds(const struct palyra_span *span, const struct question *q)
@@ -103,6 +148,21 @@ static __always_inline enum palyra_verdict decide(__u32 profile, const struct qu
 		return PALYRA_DENY;
 	*reason = found->reason;
 	return found->verdict;
+}
+
+/*
+ * The same for programs with many questions: the kernel checks a function that is not inlined once,
+ * and not on every way that leads to it. The verdict, with the reason in the upper half.
+ */
+__noinline __u64 palyra_decide(__u32 profile, const struct question *q)
+{
+	__u32 reason;
+	enum palyra_verdict verdict;
+
+	if (!q)
+		return PALYRA_DENY;
+	verdict = decide(profile, q, &reason);
+	return verdict | (__u64)reason << 32;
 }
 
 #endif /* PALYRA_BPF_RULE_TABLES_H_ */

@@ -142,6 +142,8 @@ Result<KernelJudge::TextAnswer> KernelJudge::AskText(uint32_t automaton, std::st
 Result<void> KernelJudge::Upload(const TableImage& image) {
   const auto& maps = state_->skeleton->maps;
   Result<void> written = UploadTo(bpf_map__fd(maps.rows), image.rows, "rows");
+  if (written) written = UploadTo(bpf_map__fd(maps.hosts4), image.hosts4, "hosts4");
+  if (written) written = UploadTo(bpf_map__fd(maps.hosts6), image.hosts6, "hosts6");
   if (written) written = UploadTo(bpf_map__fd(maps.addresses4), image.addresses4, "addresses4");
   if (written) written = UploadTo(bpf_map__fd(maps.addresses6), image.addresses6, "addresses6");
   return written;

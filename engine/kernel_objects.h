@@ -28,6 +28,8 @@ enum class Table {
   kUnfinished,
   kAddresses4,
   kAddresses6,
+  kHosts4,
+  kHosts6,
   kRows,
   kReasons,
   kRingOwners,
@@ -35,7 +37,7 @@ enum class Table {
   kGrants,
   kFlows,
 };
-inline constexpr size_t kTableCount = 12;
+inline constexpr size_t kTableCount = 14;
 
 const char* TableName(Table table);
 

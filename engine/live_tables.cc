@@ -29,12 +29,26 @@ using policy::Verdict;
 constexpr uint32_t kProfileBits = 32;
 
 template <typename Key>
-std::optional<palyra_address_class> ClassAt(int trie, uint32_t profile, const NetEvent& event) {
+Key KeyOf(uint32_t profile, const NetEvent& event) {
   Key key = {};
-  key.prefix_length = kProfileBits + 8 * sizeof(key.address);
+  if constexpr (requires { key.prefix_length; }) {
+    key.prefix_length = kProfileBits + 8 * sizeof(key.address);
+  }
   key.profile = profile;
   std::memcpy(key.address, event.address.data(), sizeof(key.address));
+  return key;
+}
+
+// As class_of() in bpf/rule_tables.h.
+template <typename HostKey, typename Key>
+std::optional<palyra_address_class> ClassAt(int hosts, int trie, uint32_t profile,
+                                            const NetEvent& event) {
   palyra_address_class value;
+  if ((profile & PALYRA_HAS_HOSTS) != 0) {
+    const auto host = KeyOf<HostKey>(profile, event);
+    if (bpf_map_lookup_elem(hosts, &host, &value) == 0) return value;
+  }
+  const auto key = KeyOf<Key>(profile, event);
   if (bpf_map_lookup_elem(trie, &key, &value) != 0) return std::nullopt;
   return value;
 }
@@ -198,8 +212,11 @@ void AddDifferences(Table table, const Entries<Key, Value>& expected,
 Ruling DecideByTables(const KernelObjects& objects, uint32_t profile, const NetEvent& event) {
   constexpr Ruling kDenied = {.verdict = Verdict::kDeny, .reason = policy::kReasonDefaultDeny};
   const std::optional<palyra_address_class> found =
-      event.is_ipv6 ? ClassAt<palyra_address6_key>(objects.fd(Table::kAddresses6), profile, event)
-                    : ClassAt<palyra_address4_key>(objects.fd(Table::kAddresses4), profile, event);
+      event.is_ipv6
+          ? ClassAt<palyra_host6_key, palyra_address6_key>(
+                objects.fd(Table::kHosts6), objects.fd(Table::kAddresses6), profile, event)
+          : ClassAt<palyra_host4_key, palyra_address4_key>(
+                objects.fd(Table::kHosts4), objects.fd(Table::kAddresses4), profile, event);
   if (!found) return kDenied;
   if (found->in_rows == 0) return DecideBySpans(found->spans, found->span_count, event);
   const palyra_row_key key = {.profile = profile,
@@ -220,6 +237,10 @@ Result<TableImage> ReadTables(const KernelObjects& objects, uint32_t profile) {
       ReadEntries<palyra_address4_key, palyra_address_class>(objects, Table::kAddresses4, profile);
   image.addresses6 =
       ReadEntries<palyra_address6_key, palyra_address_class>(objects, Table::kAddresses6, profile);
+  image.hosts4 =
+      ReadEntries<palyra_host4_key, palyra_address_class>(objects, Table::kHosts4, profile);
+  image.hosts6 =
+      ReadEntries<palyra_host6_key, palyra_address_class>(objects, Table::kHosts6, profile);
   image.rows = ReadEntries<palyra_row_key, palyra_row>(objects, Table::kRows, profile);
   image.reasons = ReadEntries<palyra_reason_key, palyra_reason>(objects, Table::kReasons, profile);
   return image;
@@ -285,6 +306,8 @@ std::vector<std::string> DifferencesBetween(const TableImage& expected, const Ta
   std::vector<std::string> differences;
   AddDifferences(Table::kAddresses4, expected.addresses4, live.addresses4, differences);
   AddDifferences(Table::kAddresses6, expected.addresses6, live.addresses6, differences);
+  AddDifferences(Table::kHosts4, expected.hosts4, live.hosts4, differences);
+  AddDifferences(Table::kHosts6, expected.hosts6, live.hosts6, differences);
   AddDifferences(Table::kRows, expected.rows, live.rows, differences);
   AddDifferences(Table::kReasons, expected.reasons, live.reasons, differences);
   if (differences.size() > most) {

@@ -42,6 +42,8 @@ Result<void> UploadEntries(const KernelObjects& objects, Table table,
 Result<void> UploadImage(const KernelObjects& objects, const TableImage& image) {
   Result<void> written = UploadEntries(objects, Table::kRows, image.rows);
   if (written) written = UploadEntries(objects, Table::kReasons, image.reasons);
+  if (written) written = UploadEntries(objects, Table::kHosts4, image.hosts4);
+  if (written) written = UploadEntries(objects, Table::kHosts6, image.hosts6);
   if (written) written = UploadEntries(objects, Table::kAddresses4, image.addresses4);
   if (written) written = UploadEntries(objects, Table::kAddresses6, image.addresses6);
   return written;
@@ -64,6 +66,8 @@ size_t RemoveKeys(const KernelObjects& objects, Table table, std::vector<Key> ke
 void RemoveImage(const KernelObjects& objects, const TableImage& image) {
   RemoveKeys(objects, Table::kAddresses4, image.addresses4.keys);
   RemoveKeys(objects, Table::kAddresses6, image.addresses6.keys);
+  RemoveKeys(objects, Table::kHosts4, image.hosts4.keys);
+  RemoveKeys(objects, Table::kHosts6, image.hosts6.keys);
   RemoveKeys(objects, Table::kRows, image.rows.keys);
   RemoveKeys(objects, Table::kReasons, image.reasons.keys);
 }
@@ -92,6 +96,21 @@ std::vector<palyra_row_key> PossibleRows(uint32_t profile, const RowClasses& cla
   return keys;
 }
 
+// Of the keys of a trie those that are for one address, as keys of the table of hosts.
+template <typename HostKey, typename Key>
+std::vector<HostKey> HostKeys(uint32_t profile, const std::vector<Key>& keys) {
+  std::vector<HostKey> hosts;
+  if ((profile & PALYRA_HAS_HOSTS) == 0) return hosts;
+  for (const Key& key : keys) {
+    if (key.prefix_length != 32 + 8 * sizeof(key.address)) continue;
+    HostKey host = {};
+    host.profile = profile;
+    std::memcpy(host.address, key.address, sizeof(host.address));
+    hosts.push_back(host);
+  }
+  return hosts;
+}
+
 std::vector<palyra_reason_key> ReasonKeys(uint32_t profile, uint32_t count) {
   std::vector<palyra_reason_key> keys;
   keys.reserve(count);
@@ -116,10 +135,12 @@ bool RemoveByRecord(const KernelObjects& objects, const ProfileRecord& record) {
       rows += bpf_map_delete_elem(objects.fd(Table::kRows), &key) == 0 ? 1 : 0;
     }
   }
+  size_t hosts = RemoveKeys(objects, Table::kHosts4, HostKeys<palyra_host4_key>(record.id, *keys4));
+  hosts += RemoveKeys(objects, Table::kHosts6, HostKeys<palyra_host6_key>(record.id, *keys6));
   RemoveKeys(objects, Table::kAddresses4, *std::move(keys4));
   RemoveKeys(objects, Table::kAddresses6, *std::move(keys6));
   RemoveKeys(objects, Table::kReasons, ReasonKeys(record.id, profile.reasons));
-  return rows == profile.rows;
+  return rows == profile.rows && hosts == profile.hosts;
 }
 
 template <typename Key>
@@ -130,6 +151,10 @@ void RemoveAllKeysOf(const KernelObjects& objects, Table table, uint32_t profile
 void RemoveBySearch(const KernelObjects& objects, uint32_t id) {
   RemoveAllKeysOf<palyra_address4_key>(objects, Table::kAddresses4, id);
   RemoveAllKeysOf<palyra_address6_key>(objects, Table::kAddresses6, id);
+  if ((id & PALYRA_HAS_HOSTS) != 0) {
+    RemoveAllKeysOf<palyra_host4_key>(objects, Table::kHosts4, id);
+    RemoveAllKeysOf<palyra_host6_key>(objects, Table::kHosts6, id);
+  }
   RemoveAllKeysOf<palyra_row_key>(objects, Table::kRows, id);
   RemoveAllKeysOf<palyra_reason_key>(objects, Table::kReasons, id);
 }
@@ -166,12 +191,13 @@ void ForgetDigest(const KernelObjects& objects, const ProfileRecord& record) {
   bpf_map_delete_elem(objects.fd(Table::kDigests), &digest);
 }
 
-Result<uint32_t> TakeProfileId(const KernelObjects& objects) {
+Result<uint32_t> TakeProfileId(const KernelObjects& objects, bool has_hosts) {
   const palyra_profile profile = {};
   const auto own = static_cast<uint32_t>(getpid());
   while (true) {
     uint32_t id = 0;
     if (getrandom(&id, sizeof(id), 0) != sizeof(id)) return FailErrno(errno, "no random numbers");
+    id = has_hosts ? id | PALYRA_HAS_HOSTS : id & ~PALYRA_HAS_HOSTS;
     if (id == 0) continue;
     Table table = Table::kUnfinished;
     if (bpf_map_update_elem(objects.fd(table), &id, &own, BPF_NOEXIST) == 0) {
@@ -195,6 +221,7 @@ palyra_profile RecordOf(const TableImage& image, const base::Sha256Digest& diges
   profile.addresses6 = static_cast<uint32_t>(image.addresses6.keys.size());
   profile.rows = static_cast<uint32_t>(image.rows.keys.size());
   profile.reasons = static_cast<uint32_t>(image.reasons.keys.size());
+  profile.hosts = static_cast<uint32_t>(image.hosts4.keys.size() + image.hosts6.keys.size());
   profile.first4 = FirstKey(image.addresses4.keys);
   profile.first6 = FirstKey(image.addresses6.keys);
   profile.complete = 1;
@@ -214,11 +241,9 @@ Result<bool> MakeKnown(const KernelObjects& objects, uint32_t id, const palyra_p
   return std::unexpected(failure.error());
 }
 
-}  // namespace
-
 Result<uint32_t> WriteProfile(const KernelObjects& objects, const policy::RuleSet& rules,
-                              const base::Sha256Digest& digest) {
-  Result<uint32_t> id = TakeProfileId(objects);
+                              const base::Sha256Digest& digest, bool has_hosts) {
+  Result<uint32_t> id = TakeProfileId(objects, has_hosts);
   if (!id) return id;
   Result<TableImage> image = BuildTableImage(rules, *id);
   if (!image) {
@@ -240,6 +265,18 @@ Result<uint32_t> WriteProfile(const KernelObjects& objects, const policy::RuleSe
   return Fail(ErrorCode::kUnavailable,
               "the kernel tables hold a profile of these rules that is "
               "not whole; run \"palyra sweep\"");
+}
+
+}  // namespace
+
+Result<uint32_t> WriteProfile(const KernelObjects& objects, const policy::RuleSet& rules,
+                              const base::Sha256Digest& digest) {
+  if (HasManyHosts(rules)) {
+    // Those tables are the smallest, and only for speed.
+    Result<uint32_t> written = WriteProfile(objects, rules, digest, true);
+    if (written || written.error().code != ErrorCode::kExhausted) return written;
+  }
+  return WriteProfile(objects, rules, digest, false);
 }
 
 std::optional<uint32_t> FindProfile(const KernelObjects& objects,

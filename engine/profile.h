@@ -35,7 +35,8 @@ struct ProfileRecord {
   uint32_t id;
   palyra_profile profile;
   [[nodiscard]] size_t entries() const {
-    return size_t{profile.addresses4} + profile.addresses6 + profile.rows + profile.reasons;
+    return size_t{profile.addresses4} + profile.addresses6 + profile.hosts + profile.rows +
+           profile.reasons;
   }
 };
 

@@ -7,13 +7,10 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/table_image.h"
 #include "policy/compile/named_resource.h"
 
 namespace palyra::engine {
 namespace {
-
-constexpr uint32_t kProfile = 1;
 
 // A text that leads to each state, by state; nothing where only broken UTF-8 does.
 std::vector<std::optional<std::string>> TextsTo(const policy::Automaton& automaton) {
@@ -40,7 +37,7 @@ Result<RuleJudge> RuleJudge::Create(const policy::RuleSet& rules) {
   Result<KernelJudge> judge = KernelJudge::Load();
   if (!judge) return std::unexpected(judge.error());
   RuleJudge made(*std::move(judge), rules);
-  Result<TableImage> image = BuildTableImage(rules, kProfile);
+  Result<TableImage> image = BuildTableImage(rules, made.profile_);
   if (!image) return std::unexpected(image.error());
   if (Result<void> written = made.judge_.Upload(*image); !written) {
     return std::unexpected(written.error());
@@ -57,7 +54,7 @@ Result<RuleJudge> RuleJudge::Create(const policy::RuleSet& rules) {
 
 Result<policy::Ruling> RuleJudge::Decide(const policy::NetEvent& event) {
   palyra_net_judgement question = {};
-  question.profile = kProfile;
+  question.profile = profile_;
   question.port = event.port;
   question.is_ipv6 = event.is_ipv6 ? 1 : 0;
   question.action = static_cast<palyra_action>(1U << static_cast<unsigned>(event.action));

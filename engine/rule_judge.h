@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "engine/automaton_image.h"
 #include "engine/kernel_judge.h"
+#include "engine/table_image.h"
 #include "policy/rule_set.h"
 
 namespace palyra::engine {
@@ -37,10 +38,13 @@ class RuleJudge {
   };
 
   RuleJudge(KernelJudge judge, const policy::RuleSet& rules)
-      : judge_(std::move(judge)), rules_(&rules) {}
+      : judge_(std::move(judge)),
+        rules_(&rules),
+        profile_(HasManyHosts(rules) ? 1 | PALYRA_HAS_HOSTS : 1) {}
 
   KernelJudge judge_;
   const policy::RuleSet* rules_;
+  uint32_t profile_;
   std::vector<Walked> automata_;  // By index of RuleSet::names.
 };
 

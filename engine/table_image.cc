@@ -106,10 +106,15 @@ Result<palyra_address_class> AddClass(const AddressClass& address_class, uint32_
   return value;
 }
 
+bool IsHost(const policy::AddressPrefix& prefix) {
+  return prefix.length == (prefix.is_ipv6 ? 128 : 32);
+}
+
 // `entries` begin with the one for every address, which is that of a prefix of length 0 too.
-template <typename Key>
+template <typename Key, typename HostKey>
 void AddPrefix(const policy::AddressPrefix& prefix, const palyra_address_class& value,
-               uint32_t profile, Entries<Key, palyra_address_class>& entries) {
+               uint32_t profile, Entries<Key, palyra_address_class>& entries,
+               Entries<HostKey, palyra_address_class>& hosts) {
   if (prefix.length == 0) {
     entries.values[0] = value;
     return;
@@ -119,6 +124,11 @@ void AddPrefix(const policy::AddressPrefix& prefix, const palyra_address_class& 
   key.profile = profile;
   std::memcpy(key.address, prefix.bytes.data(), sizeof(key.address));
   entries.Add(key, value);
+  if ((profile & PALYRA_HAS_HOSTS) == 0 || !IsHost(prefix)) return;
+  HostKey host = {};
+  host.profile = profile;
+  std::memcpy(host.address, prefix.bytes.data(), sizeof(host.address));
+  hosts.Add(host, value);
 }
 
 palyra_reason ReasonOf(const policy::Reason& reason) {
@@ -160,6 +170,13 @@ Result<void> CheckSizes(const TableImage& image) {
 
 }  // namespace
 
+bool HasManyHosts(const policy::RuleSet& rules) {
+  // From about here on a hash table is faster than the trie.
+  constexpr ptrdiff_t kMany = 16;
+  const ptrdiff_t hosts = std::ranges::count_if(rules.prefixes, IsHost);
+  return hosts >= kMany && hosts <= PALYRA_MAX_HOSTS;
+}
+
 Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profile) {
   TableImage image;
   std::vector<palyra_address_class> classes;
@@ -177,9 +194,9 @@ Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profil
   for (const policy::AddressPrefix& prefix : rules.prefixes) {
     const palyra_address_class& value = classes[prefix.address_class];
     if (prefix.is_ipv6) {
-      AddPrefix(prefix, value, profile, image.addresses6);
+      AddPrefix(prefix, value, profile, image.addresses6, image.hosts6);
     } else {
-      AddPrefix(prefix, value, profile, image.addresses4);
+      AddPrefix(prefix, value, profile, image.addresses4, image.hosts4);
     }
   }
   for (uint32_t i = 0; i < rules.reasons.size(); ++i) {

@@ -27,9 +27,17 @@ struct Entries {
 struct TableImage {
   Entries<palyra_address4_key, palyra_address_class> addresses4;
   Entries<palyra_address6_key, palyra_address_class> addresses6;
+  // Of addresses4 and addresses6 what is for one address alone; empty in a profile without
+  // PALYRA_HAS_HOSTS.
+  Entries<palyra_host4_key, palyra_address_class> hosts4;
+  Entries<palyra_host6_key, palyra_address_class> hosts6;
   Entries<palyra_row_key, palyra_row> rows;
   Entries<palyra_reason_key, palyra_reason> reasons;
 };
+
+// `rules` name so many single addresses that finding them in one step pays, and no more than the
+// tables of bpf/abi.h can hold: their profile should have PALYRA_HAS_HOSTS.
+bool HasManyHosts(const policy::RuleSet& rules);
 
 // Every entry carries `profile` in its key. A class with more than a few spans has them in rows,
 // cut into equal port ranges, as few as possible; a range without spans has no row, which means

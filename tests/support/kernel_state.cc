@@ -43,8 +43,8 @@ size_t CountEntries(int map, size_t key_size) {
 }
 
 bool IsOfProfiles(const std::string& name) {
-  constexpr std::array<std::string_view, 6> kNames = {"profiles",   "digests", "addresses4",
-                                                      "addresses6", "rows",    "reasons"};
+  constexpr std::array<std::string_view, 8> kNames = {
+      "profiles", "digests", "addresses4", "addresses6", "hosts4", "hosts6", "rows", "reasons"};
   return std::ranges::find(kNames, name) != kNames.end();
 }
 

@@ -27,10 +27,10 @@ inline constexpr bool kNoHiddenPadding =
 
 static_assert(
     kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-                     palyra_address_class, palyra_row_key, palyra_span, palyra_row,
-                     palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
-                     palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
-                     palyra_digest, palyra_grant_key, palyra_grant, palyra_flow>);
+                     palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
+                     palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
+                     palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
+                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow>);
 
 struct Member {
   std::string name;
@@ -61,8 +61,9 @@ const std::vector<Struct>& StructsInCpp() {
        {MEMBER(palyra_profile, digest), MEMBER(palyra_profile, last_used_ns),
         MEMBER(palyra_profile, addresses4), MEMBER(palyra_profile, addresses6),
         MEMBER(palyra_profile, rows), MEMBER(palyra_profile, reasons),
-        MEMBER(palyra_profile, first4), MEMBER(palyra_profile, first6),
-        MEMBER(palyra_profile, complete), MEMBER(palyra_profile, padding)}},
+        MEMBER(palyra_profile, hosts), MEMBER(palyra_profile, first4),
+        MEMBER(palyra_profile, first6), MEMBER(palyra_profile, complete),
+        MEMBER(palyra_profile, padding)}},
       {"palyra_grant_key",
        sizeof(palyra_grant_key),
        {MEMBER(palyra_grant_key, run), MEMBER(palyra_grant_key, address),
@@ -79,6 +80,12 @@ const std::vector<Struct>& StructsInCpp() {
        sizeof(palyra_address4_key),
        {MEMBER(palyra_address4_key, prefix_length), MEMBER(palyra_address4_key, profile),
         MEMBER(palyra_address4_key, address)}},
+      {"palyra_host4_key",
+       sizeof(palyra_host4_key),
+       {MEMBER(palyra_host4_key, profile), MEMBER(palyra_host4_key, address)}},
+      {"palyra_host6_key",
+       sizeof(palyra_host6_key),
+       {MEMBER(palyra_host6_key, profile), MEMBER(palyra_host6_key, address)}},
       {"palyra_address6_key",
        sizeof(palyra_address6_key),
        {MEMBER(palyra_address6_key, prefix_length), MEMBER(palyra_address6_key, profile),
@@ -334,6 +341,8 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"grants", {sizeof(palyra_grant_key), sizeof(palyra_grant)}},
       {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},
       {"addresses6", {sizeof(palyra_address6_key), sizeof(palyra_address_class)}},
+      {"hosts4", {sizeof(palyra_host4_key), sizeof(palyra_address_class)}},
+      {"hosts6", {sizeof(palyra_host6_key), sizeof(palyra_address_class)}},
       {"rows", {sizeof(palyra_row_key), sizeof(palyra_row)}},
       {"reasons", {sizeof(palyra_reason_key), sizeof(palyra_reason)}},
       {"ring_owners", {sizeof(__u32), sizeof(palyra_ring_owner)}},
@@ -348,6 +357,8 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
                  {"net_judgement", {sizeof(__u32), sizeof(palyra_net_judgement)}},
                  {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},
                  {"addresses6", {sizeof(palyra_address6_key), sizeof(palyra_address_class)}},
+                 {"hosts4", {sizeof(palyra_host4_key), sizeof(palyra_address_class)}},
+                 {"hosts6", {sizeof(palyra_host6_key), sizeof(palyra_address_class)}},
                  {"rows", {sizeof(palyra_row_key), sizeof(palyra_row)}},
              });
 }

@@ -108,7 +108,13 @@ class Corruption : public LiveTablesTest {
     LiveTablesTest::SetUp();
     if (IsSkipped()) return;
     rules_ = random_.Rules();
-    while (BuildTableImage(rules_, 1)->rows.keys.empty()) rules_ = random_.Rules();
+    while (!HasEveryKindOfEntry(rules_)) rules_ = random_.Rules();
+  }
+
+  static bool HasEveryKindOfEntry(const RuleSet& rules) {
+    const TableImage image = *BuildTableImage(rules, PALYRA_HAS_HOSTS);
+    return HasManyHosts(rules) && !image.rows.keys.empty() && !image.hosts4.keys.empty() &&
+           !image.hosts6.keys.empty();
   }
 
   // Each entry of the table in turn.
@@ -143,6 +149,8 @@ TEST_F(Corruption, OfAPrefixIsFound) {
   const auto change = [](palyra_address_class& value) { value.address_class ^= 1U; };
   ExpectFound(Table::kAddresses4, &TableImage::addresses4, change);
   ExpectFound(Table::kAddresses6, &TableImage::addresses6, change);
+  ExpectFound(Table::kHosts4, &TableImage::hosts4, change);
+  ExpectFound(Table::kHosts6, &TableImage::hosts6, change);
 }
 
 TEST_F(Corruption, OfARowIsFound) {

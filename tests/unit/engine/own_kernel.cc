@@ -110,8 +110,9 @@ std::map<std::string, size_t> OwnKernel::Entries() const {
 
 std::map<std::string, size_t> OwnKernel::ProfileEntries() const {
   std::map<std::string, size_t> counts;
-  for (const Table table : {Table::kProfiles, Table::kDigests, Table::kAddresses4,
-                            Table::kAddresses6, Table::kRows, Table::kReasons}) {
+  for (const Table table :
+       {Table::kProfiles, Table::kDigests, Table::kAddresses4, Table::kAddresses6, Table::kHosts4,
+        Table::kHosts6, Table::kRows, Table::kReasons}) {
     counts[TableName(table)] = CountEntries(objects_->fd(table));
   }
   return counts;
@@ -119,16 +120,22 @@ std::map<std::string, size_t> OwnKernel::ProfileEntries() const {
 
 bool OwnKernel::HoldsWholeProfilesOnly() const {
   std::map<std::string, size_t> expected = {};
+  size_t hosts = 0;
   for (const ProfileRecord& record : ReadProfileRecords(*objects_)) {
     if (record.profile.complete == 0) return false;
     expected["profiles"] += 1;
     expected["digests"] += 1;
     expected["addresses4"] += record.profile.addresses4;
     expected["addresses6"] += record.profile.addresses6;
+    hosts += record.profile.hosts;
     expected["rows"] += record.profile.rows;
     expected["reasons"] += record.profile.reasons;
   }
-  for (const auto& [table, count] : ProfileEntries()) {
+  std::map<std::string, size_t> found = ProfileEntries();
+  if (found["hosts4"] + found["hosts6"] != hosts) return false;
+  found.erase("hosts4");
+  found.erase("hosts6");
+  for (const auto& [table, count] : found) {
     if (count != expected[table]) return false;
   }
   const CacheState cache = ReadCacheState(*objects_);

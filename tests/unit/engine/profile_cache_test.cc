@@ -82,6 +82,8 @@ class ProfileCacheTest : public testing::Test {
     ASSERT_TRUE(image);
     ExpectThere(Table::kAddresses4, image->addresses4);
     ExpectThere(Table::kAddresses6, image->addresses6);
+    ExpectThere(Table::kHosts4, image->hosts4);
+    ExpectThere(Table::kHosts6, image->hosts6);
     ExpectThere(Table::kRows, image->rows);
     ExpectThere(Table::kReasons, image->reasons);
   }
@@ -230,7 +232,37 @@ TEST_F(ProfileCacheTest, HoldsTwentyThousandPrefixes) {
     const LiveRun run = Start(rules);
     ExpectThere(rules, run.first_profile());
     EXPECT_EQ(kernel_->ProfileEntries().at("addresses4"), kPrefixes + 1);
+    EXPECT_EQ(kernel_->ProfileEntries().at("hosts4"), kPrefixes);
   }
+}
+
+// They are for speed alone: without room for them the trie decides.
+TEST_F(ProfileCacheTest, GoesWithoutHostsWhereTheirTableIsFull) {
+  constexpr uint32_t kOther = PALYRA_HAS_HOSTS | 1;
+  constexpr size_t kHosts = 100;
+  RuleSet rules = kNothing;
+  for (uint8_t i = 0; i < kHosts; ++i) {
+    rules.prefixes.push_back(
+        {.is_ipv6 = false, .length = 32, .bytes = {10, 0, 0, i}, .address_class = 0});
+  }
+  Entries<palyra_host4_key, palyra_address_class> others;
+  for (uint32_t i = 0; i < PALYRA_MAX_HOSTS - kHosts / 2; ++i) {
+    palyra_host4_key key = {.profile = kOther, .address = {}};
+    std::memcpy(key.address, &i, sizeof(key.address));
+    others.Add(key, {});
+  }
+  const int hosts = Objects().fd(Table::kHosts4);
+  auto count = static_cast<__u32>(others.keys.size());
+  ASSERT_EQ(bpf_map_update_batch(hosts, others.keys.data(), others.values.data(), &count, nullptr),
+            0);
+  {
+    const LiveRun run = Start(rules);
+    EXPECT_EQ(run.first_profile() & PALYRA_HAS_HOSTS, 0U);
+    ExpectThere(rules, run.first_profile());
+    EXPECT_EQ(kernel_->ProfileEntries().at("hosts4"), others.keys.size()) << "half of the entries";
+  }
+  count = static_cast<__u32>(others.keys.size());
+  ASSERT_EQ(bpf_map_delete_batch(hosts, others.keys.data(), &count, nullptr), 0);
 }
 
 // What a removal leaves out would show in the counts of the next test on these tables.

@@ -82,7 +82,8 @@ AddressPrefix RandomRules::Prefix(const std::vector<AddressPrefix>& others, size
     prefix.bytes = other.bytes;
     if (Below(2) == 0) FlipBit(prefix.bytes, Below(Bits(other.is_ipv6)));
   }
-  prefix.length = static_cast<uint8_t>(Below(Bits(prefix.is_ipv6) + 1));
+  const size_t full = Bits(prefix.is_ipv6);
+  prefix.length = static_cast<uint8_t>(Below(2) == 0 ? full : Below(full + 1));
   ClearFrom(prefix.bytes, prefix.length);
   prefix.address_class = static_cast<uint32_t>(Below(class_count));
   return prefix;

@@ -16,7 +16,8 @@ class RandomRules {
  public:
   explicit RandomRules(uint64_t seed) : random_(seed) {}
 
-  // Up to 12 classes of up to 60 spans, up to 40 prefixes, nested and beside each other.
+  // Up to 12 classes of up to 60 spans, up to 40 prefixes, nested and beside each
+  // other, half of them whole addresses.
   policy::RuleSet Rules();
 
   // Mostly at, or just beside, an edge of a prefix and of a span of `rules`.

@@ -24,6 +24,7 @@ using policy::Ruling;
 using policy::Verdict;
 
 constexpr uint32_t kProfile = 0xC0FFEE42;
+static_assert((kProfile & PALYRA_HAS_HOSTS) != 0);
 
 class ImageReader {
  public:
@@ -39,7 +40,10 @@ class ImageReader {
 
   [[nodiscard]] Ruling Decide(const NetEvent& event) const {
     const palyra_address_class* found =
-        event.is_ipv6 ? Longest(image_.addresses6, event) : Longest(image_.addresses4, event);
+        event.is_ipv6 ? Host(image_.hosts6, event) : Host(image_.hosts4, event);
+    if (found == nullptr) {
+      found = event.is_ipv6 ? Longest(image_.addresses6, event) : Longest(image_.addresses4, event);
+    }
     if (found == nullptr) return kNotFound;
     if (found->in_rows == 0) return DecideIn(found->spans, found->span_count, event);
     const uint32_t part = uint32_t{event.port} >> found->port_shift;
@@ -66,6 +70,19 @@ class ImageReader {
       if (((a[bit / 8] ^ b[bit / 8]) & (0x80U >> bit % 8)) != 0) return false;
     }
     return true;
+  }
+
+  template <typename Key>
+  static const palyra_address_class* Host(const Entries<Key, palyra_address_class>& entries,
+                                          const NetEvent& event) {
+    for (size_t i = 0; i < entries.keys.size(); ++i) {
+      const Key& key = entries.keys[i];
+      EXPECT_EQ(key.profile, kProfile);
+      if (SameBits(key.address, event.address.data(), 8 * sizeof(key.address))) {
+        return &entries.values[i];
+      }
+    }
+    return nullptr;
   }
 
   template <typename Key>
@@ -303,6 +320,36 @@ void ExpectExhausted(const RuleSet& rules, const std::string& what) {
   ASSERT_FALSE(image) << what;
   EXPECT_EQ(image.error().code, ErrorCode::kExhausted);
   EXPECT_NE(image.error().message.find(what), std::string::npos) << image.error().message;
+}
+
+TEST(TableImage, HasWholeAddressesOnceMoreWhereTheProfileSaysSo) {
+  RuleSet rules = Empty();
+  rules.prefixes = {V4Prefix(1), V4Prefix(2), V4Prefix(1 << 8)};
+  rules.prefixes[2].length = 24;
+  rules.prefixes.push_back({.is_ipv6 = true, .length = 128, .bytes = {0x20}, .address_class = 0});
+  rules.prefixes.push_back({.is_ipv6 = true, .length = 127, .bytes = {0x21}, .address_class = 0});
+  const TableImage image = ImageOf(rules);
+  EXPECT_EQ(image.hosts4.keys.size(), 2U);
+  EXPECT_EQ(image.hosts6.keys.size(), 1U);
+  EXPECT_EQ(image.addresses4.keys.size(), 4U) << "the trie has them too";
+  EXPECT_EQ(image.addresses6.keys.size(), 3U);
+  const TableImage without = *BuildTableImage(rules, kProfile & ~PALYRA_HAS_HOSTS);
+  EXPECT_TRUE(without.hosts4.keys.empty());
+  EXPECT_TRUE(without.hosts6.keys.empty());
+}
+
+TEST(TableImage, ManyHostsAreNoMoreThanTheTableHolds) {
+  RuleSet rules = Empty();
+  EXPECT_FALSE(HasManyHosts(rules));
+  while (rules.prefixes.size() < PALYRA_MAX_HOSTS) {
+    rules.prefixes.push_back(V4Prefix(static_cast<uint32_t>(rules.prefixes.size())));
+  }
+  EXPECT_TRUE(HasManyHosts(rules));
+  rules.prefixes.push_back(V4Prefix(PALYRA_MAX_HOSTS));
+  EXPECT_FALSE(HasManyHosts(rules));
+  for (AddressPrefix& prefix : rules.prefixes) prefix.length = 31;
+  rules.prefixes.pop_back();
+  EXPECT_FALSE(HasManyHosts(rules)) << "not one of them is for an address alone";
 }
 
 TEST(TableImage, RefusesMorePrefixesThanTheTableHolds) {
