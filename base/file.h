@@ -25,6 +25,15 @@ Result<std::string> ReadFile(const std::string& path, size_t max_bytes = size_t{
 // Writes all of `data` to `fd`, retried on EINTR and short writes.
 Result<void> WriteAll(int fd, std::string_view data, std::string_view name);
 
+// Puts `data` in place of the file `name` of the directory `path`, whole or not at all, whatever
+// fails and whoever dies: written beside it as "NAME.new", synced, renamed. Once it returns, a loss
+// of power does not undo it. One caller at a time for a name.
+Result<void> ReplaceFile(const std::string& path, const std::string& name, std::string_view data,
+                         unsigned mode = 0644);
+
+// Makes the directory and those above it where they are missing, with mode 0755, and syncs each.
+Result<void> MakeDirectories(const std::string& path);
+
 }  // namespace palyra::base
 
 #endif  // PALYRA_BASE_FILE_H_

@@ -143,5 +143,41 @@ TEST(WriteAll, FailsOnAFullDisk) {
 
 TEST(WriteAll, NothingIsWrittenWithoutACall) { EXPECT_TRUE(WriteAll(-1, "", "nothing")); }
 
+TEST(ReplaceFile, PutsAnotherFileInItsPlace) {
+  const TempDir directory;
+  const std::string path = directory.Write("file", "old");
+  const Result<UniqueFd> old = OpenFile(path, O_RDONLY);
+  ASSERT_TRUE(old);
+  ASSERT_TRUE(ReplaceFile(directory.path(), "file", "new"));
+  EXPECT_EQ(*ReadFile(path), "new");
+  EXPECT_EQ(*ReadAll(old->get(), 100, "file"), "old") << "who has it open reads the whole old one";
+  EXPECT_EQ(access((path + ".new").c_str(), F_OK), -1);
+}
+
+TEST(ReplaceFile, TakesNoNoticeOfWhatSomebodyLeft) {
+  const TempDir directory;
+  const std::string elsewhere = directory.Write("elsewhere", "mine");
+  ASSERT_EQ(symlink(elsewhere.c_str(), directory.Path("file.new").c_str()), 0);
+  ASSERT_TRUE(ReplaceFile(directory.path(), "file", "new"));
+  EXPECT_EQ(*ReadFile(elsewhere), "mine");
+  EXPECT_EQ(*ReadFile(directory.Path("file")), "new");
+}
+
+TEST(ReplaceFile, LeavesNothingWhereItFails) {
+  const TempDir directory;
+  ASSERT_EQ(mkdir(directory.Path("file").c_str(), 0755), 0);
+  EXPECT_FALSE(ReplaceFile(directory.path(), "file", "new"));
+  EXPECT_EQ(access(directory.Path("file.new").c_str(), F_OK), -1);
+  EXPECT_FALSE(ReplaceFile(directory.Path("nowhere"), "file", "new"));
+}
+
+TEST(MakeDirectories, MakesThoseThatAreMissing) {
+  const TempDir directory;
+  EXPECT_TRUE(MakeDirectories(directory.Path("a/b/c")));
+  EXPECT_TRUE(MakeDirectories(directory.Path("a/b/c")));
+  EXPECT_EQ(access(directory.Path("a/b/c").c_str(), R_OK | X_OK), 0);
+  EXPECT_FALSE(MakeDirectories("/dev/null/a"));
+}
+
 }  // namespace
 }  // namespace palyra::base
