@@ -228,7 +228,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   if (!environment) return std::unexpected(environment.error());
 
   DenialSummary denials;
-  const auto on_denial = [&](const palyra_event& event, const policy::RuleSet* rules) {
+  const auto on_denial = [&](const palyra_event& event, const policy::RuleSet* rules, size_t) {
     Denial denial =
         DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers).Name(event);
     if (rules == nullptr) Disown(denial);
@@ -236,10 +236,10 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     if (prepared.audit) prepared.audit->Write(event, denial);
   };
   // Conditions on the time have come to their next boundary.
-  const auto renew = [&]() -> Result<policy::RuleSet> {
+  const auto renew = [&]() -> Result<engine::SourcedRules> {
     Result<policy::CompileOutput> compiled = Compile(options, prepared.workspace, prepared.layers);
     if (!compiled) return std::unexpected(compiled.error());
-    return std::move(compiled->rules);
+    return engine::SourcedRules{.rules = std::move(compiled->rules)};
   };
   const engine::RunRequest request = {
       .argv = options.command,

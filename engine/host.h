@@ -33,7 +33,8 @@ struct Host {
   std::string runtime_directory = "/run/palyra";  // Mode 0700: locks.
   // Mount points of every cgroup hierarchy and of the BPF file system: what a run may not write.
   std::vector<std::string> control_mounts;
-  // Likewise, directories that are no mounts: kernel settings, and the locks of other runs.
+  // Likewise, directories that are no mounts: kernel settings, the locks of other runs, and the
+  // operator's policies.
   std::vector<std::string> control_directories;
 };
 

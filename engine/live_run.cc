@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/clock.h"
+#include "engine/flows.h"
 #include "engine/grants.h"
 #include "engine/profile_cache.h"
 
@@ -67,6 +68,17 @@ RunCounters LiveRun::ReadCounters() const { return objects_->runs().Counters(cgr
 bool LiveRun::MoveDeadline(uint32_t profile, uint64_t expires_ns) const {
   const Result<UniqueFd> lock = objects_->LockRuns();
   return lock && objects_->runs().SetDeadline(cgroup_.id(), profile, expires_ns);
+}
+
+// Without the lock too, as FreeEntry.
+void LiveRun::DenyEverything() const {
+  constexpr uint64_t kLongAgoNs = 1;
+  {
+    const Result<UniqueFd> lock = objects_->LockRuns();
+    const std::optional<uint32_t> profile = objects_->runs().ProfileOf(cgroup_.id());
+    if (profile) (void)objects_->runs().SetDeadline(cgroup_.id(), *profile, kLongAgoNs);
+  }
+  (void)CutFlows(*objects_, cgroup_, [](const Flow&) { return false; });
 }
 
 Result<void> LiveRun::Kill() { return KillCgroup(cgroup_, kill_method_, kKillLimit); }

@@ -49,6 +49,10 @@ class LiveRun {
   // Moves the deadline of its rules if they are still those of `profile`; false if not.
   [[nodiscard]] bool MoveDeadline(uint32_t profile, uint64_t expires_ns) const;
 
+  // Whatever rules are in force, from now on everything is denied and no connection stays open,
+  // until others are put in force. Needs nothing that could be missing.
+  void DenyEverything() const;
+
   // Kills what still runs and waits until nothing is left. Rules and events stay.
   Result<void> Kill();
 

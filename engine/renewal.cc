@@ -12,16 +12,17 @@ namespace palyra::engine {
 namespace {
 
 constexpr int64_t kRetryMs = 1000;
+constexpr uint64_t kLongAgoNs = 1;
 constexpr int64_t kMillisecondsPerSecond = 1000;
 constexpr int64_t kNanosecondsPerMillisecond = 1'000'000;
 
 }  // namespace
 
 Result<RuleRenewal> RuleRenewal::Start(LiveRun& run, std::optional<int64_t> valid_until_ms,
-                                       RenewalCallbacks callbacks) {
+                                       RenewalCallbacks callbacks, const PolicyWatch* watch) {
   UniqueFd timer(timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!timer.valid()) return FailErrno(errno, "cannot make a timer");
-  RuleRenewal renewal(run, std::move(timer), std::move(callbacks));
+  RuleRenewal renewal(run, std::move(timer), std::move(callbacks), watch);
   renewal.valid_until_ms_ = valid_until_ms;
   if (Result<void> armed = renewal.Arm(valid_until_ms); !armed) {
     return std::unexpected(armed.error());
@@ -46,43 +47,80 @@ Result<void> RuleRenewal::Arm(std::optional<int64_t> wall_ms) {
 
 // False where the run is under other rules than ours.
 bool RuleRenewal::MoveDeadline() {
-  return run_->MoveDeadline(profile_, BootDeadlineOf(valid_until_ms_));
+  return run_->MoveDeadline(profile_, is_denying_ ? kLongAgoNs : BootDeadlineOf(valid_until_ms_));
+}
+
+void RuleRenewal::Tell(const Error& error) const {
+  if (callbacks_.on_failure) callbacks_.on_failure(error);
+}
+
+Result<SourcedRules> RuleRenewal::NextRules() const {
+  if (!callbacks_.renew) {
+    return Fail(ErrorCode::kUnavailable, "nobody has rules for the time after");
+  }
+  Result<SourcedRules> next = callbacks_.renew();
+  if (next && next->rules.valid_until_ms && *next->rules.valid_until_ms <= NowWallMs()) {
+    return Fail(ErrorCode::kUnavailable, "the new rules have expired already");
+  }
+  return next;
 }
 
 Result<void> RuleRenewal::Renew() {
-  if (!callbacks_.renew)
-    return Fail(ErrorCode::kUnavailable, "nobody has rules for the time after");
-  Result<policy::RuleSet> rules = callbacks_.renew();
-  if (!rules) return std::unexpected(rules.error());
-  if (rules->valid_until_ms && *rules->valid_until_ms <= NowWallMs()) {
-    return Fail(ErrorCode::kUnavailable, "the new rules have expired already");
+  Result<SourcedRules> next = NextRules();
+  if (!next) {
+    // What the operator wants is not known, and what was wanted before does not hold any more.
+    if (is_outdated_ && !is_denying_) {
+      is_denying_ = true;
+      run_->DenyEverything();
+    }
+    return std::unexpected(next.error());
   }
-  Result<Replacement> replaced = run_->Replace(*rules);
+  Result<Replacement> replaced = run_->Replace(next->rules);
   if (!replaced) return std::unexpected(replaced.error());
   profile_ = replaced->profile;
-  valid_until_ms_ = rules->valid_until_ms;
-  if (callbacks_.on_renewed) callbacks_.on_renewed(profile_, *std::move(rules));
+  valid_until_ms_ = next->rules.valid_until_ms;
+  is_outdated_ = false;
+  is_denying_ = false;
+  if (callbacks_.on_renewed) callbacks_.on_renewed(profile_, *std::move(next));
   return {};
+}
+
+void RuleRenewal::LeaveToOthers() {
+  (void)Arm(std::nullopt);
+  if (!std::exchange(is_outdated_, false)) return;
+  run_->DenyEverything();
+  Tell({.code = ErrorCode::kUnavailable,
+        .system_errno = 0,
+        .message = "the operator's policies have changed, and the run is under rules that another "
+                   "process put in force: everything is denied until \"palyra policy apply\" puts "
+                   "new ones in force"});
+}
+
+void RuleRenewal::Serve() {
+  if (!MoveDeadline()) {
+    LeaveToOthers();
+    return;
+  }
+  std::optional<int64_t> next = valid_until_ms_;
+  if (is_outdated_ || (valid_until_ms_ && NowWallMs() >= *valid_until_ms_)) {
+    const Result<void> renewed = Renew();
+    next = renewed ? valid_until_ms_ : NowWallMs() + kRetryMs;
+    if (!renewed) Tell(renewed.error());
+  }
+  if (Result<void> armed = Arm(next); !armed) Tell(armed.error());
 }
 
 void RuleRenewal::OnReadable() {
   uint64_t expirations = 0;
   const ssize_t size = read(timer_.get(), &expirations, sizeof(expirations));
   const bool clock_was_set = size < 0 && errno == ECANCELED;
-  if (size < 0 && !clock_was_set) return;
-  if (!MoveDeadline()) {
-    (void)Arm(std::nullopt);
-    return;
-  }
-  std::optional<int64_t> next = valid_until_ms_;
-  if (valid_until_ms_ && NowWallMs() >= *valid_until_ms_) {
-    const Result<void> renewed = Renew();
-    next = renewed ? valid_until_ms_ : NowWallMs() + kRetryMs;
-    if (!renewed && callbacks_.on_failure) callbacks_.on_failure(renewed.error());
-  }
-  if (Result<void> armed = Arm(next); !armed && callbacks_.on_failure) {
-    callbacks_.on_failure(armed.error());
-  }
+  if (size >= 0 || clock_was_set) Serve();
+}
+
+void RuleRenewal::OnChange() {
+  watch_->Acknowledge();
+  is_outdated_ = true;
+  Serve();
 }
 
 }  // namespace palyra::engine

@@ -11,7 +11,6 @@
 
 #include "engine/guardian.h"
 #include "engine/landlock.h"
-#include "engine/renewal.h"
 #include "engine/seccomp_filter.h"
 #include "engine/supervisor.h"
 
@@ -90,32 +89,41 @@ RunOutcome Reap(const Child& child) {
 // The rules of a run, by the profiles that events name.
 class RulesByProfile {
  public:
-  RulesByProfile(uint32_t profile, const policy::RuleSet& first) { rules_[profile] = &first; }
+  struct Entry {
+    const policy::RuleSet* rules = nullptr;
+    size_t source = 0;
+  };
 
-  void Add(uint32_t profile, policy::RuleSet rules) {
-    if (rules_.contains(profile)) return;
-    rules_[profile] = &renewed_.emplace_back(std::move(rules));
+  RulesByProfile(uint32_t profile, const policy::RuleSet& first) {
+    entries_[profile] = {.rules = &first};
   }
 
-  [[nodiscard]] const policy::RuleSet* Find(uint32_t profile) const {
-    const auto found = rules_.find(profile);
-    return found == rules_.end() ? nullptr : found->second;
+  void Add(uint32_t profile, SourcedRules renewed) {
+    Entry& entry = entries_[profile];
+    entry.source = renewed.source;
+    if (entry.rules == nullptr) entry.rules = &renewed_.emplace_back(std::move(renewed.rules));
+  }
+
+  [[nodiscard]] Entry Find(uint32_t profile) const {
+    const auto found = entries_.find(profile);
+    return found == entries_.end() ? Entry() : found->second;
   }
 
  private:
   std::deque<policy::RuleSet> renewed_;
-  std::map<uint32_t, const policy::RuleSet*> rules_;
+  std::map<uint32_t, Entry> entries_;
 };
 
 Result<std::optional<RuleRenewal>> StartRenewal(LiveRun& run, const RunRequest& request,
                                                 RulesByProfile& rules) {
-  if (!request.rules.valid_until_ms) return std::nullopt;
+  if (!request.rules.valid_until_ms && request.watch == nullptr) return std::nullopt;
   Result<RuleRenewal> renewal = RuleRenewal::Start(
       run, request.rules.valid_until_ms,
       {.renew = request.renew,
        .on_renewed = [&rules](uint32_t profile,
-                              policy::RuleSet renewed) { rules.Add(profile, std::move(renewed)); },
-       .on_failure = request.on_renewal_failure});
+                              SourcedRules renewed) { rules.Add(profile, std::move(renewed)); },
+       .on_failure = request.on_renewal_failure},
+      request.watch);
   if (!renewal) return std::unexpected(renewal.error());
   return *std::move(renewal);
 }
@@ -125,7 +133,9 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   Result<ForwardedSignals> signals = ForwardedSignals::Block();
   if (!signals) return std::unexpected(signals.error());
   spawn.cgroup_fd = run.cgroup().fd();
-  spawn.signal_mask = signals->previous_mask();
+  spawn.signal_mask = request.watch == nullptr
+                          ? signals->previous_mask()
+                          : request.watch->MaskWithout(signals->previous_mask());
 
   RulesByProfile rules(run.first_profile(), request.rules);
   Result<std::optional<RuleRenewal>> renewal = StartRenewal(run, request, rules);
@@ -139,7 +149,8 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   if (spawned->failure) return OutcomeOfFailedStart(*spawned->failure, request.argv[0]);
 
   const EventRing::Handler on_event = [&](const palyra_event& event) {
-    if (request.on_denial) request.on_denial(event, rules.Find(event.profile));
+    const RulesByProfile::Entry judged = rules.Find(event.profile);
+    if (request.on_denial) request.on_denial(event, judged.rules, judged.source);
   };
   Result<WaitEnd> waited = WaitForChild({.child = &spawned->child,
                                          .signals = &*signals,

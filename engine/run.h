@@ -14,6 +14,8 @@
 #include "engine/host.h"
 #include "engine/kernel_objects.h"
 #include "engine/live_run.h"
+#include "engine/policy_watch.h"
+#include "engine/renewal.h"
 #include "engine/spawn.h"
 #include "engine/tool_user.h"
 #include "policy/rule_set.h"
@@ -27,12 +29,16 @@ struct RunRequest {
   policy::RuleSet rules;
   std::optional<std::chrono::milliseconds> timeout;  // Wall clock, from the start of the command.
   // Called for each denial, in order, in the calling thread. `rules` are those that it was judged
-  // by; null where another process had put them in force.
-  std::function<void(const palyra_event&, const policy::RuleSet* rules)> on_denial;
-  // Called, likewise, when rules have reached their end (RuleSet::valid_until_ms): the ones that
-  // hold from now on. Until they are in force everything is denied; after an error it is asked
-  // again each second. Null: nobody has any.
-  std::function<Result<policy::RuleSet>()> renew;
+  // by, and `source` is what SourcedRules says of them, 0 for the first ones; null where another
+  // process had put them in force.
+  std::function<void(const palyra_event&, const policy::RuleSet* rules, size_t source)> on_denial;
+  // Called, likewise, when rules have reached their end (RuleSet::valid_until_ms), and when `watch`
+  // has seen a change: the ones that hold from now on. renewal.h says what holds until they are in
+  // force, and after an error. Null: nobody has any.
+  std::function<Result<SourcedRules>()> renew;
+  // Of the operator's policies, begun before `rules` were made from them; borrowed. Null: they do
+  // not change.
+  const PolicyWatch* watch = nullptr;
   // Why rules could not be renewed.
   std::function<void(const Error&)> on_renewal_failure;
 };

@@ -53,8 +53,8 @@ class Poller {
     return {};
   }
 
-  // As many as a run has: its end, signals, denials, the deadline, the end of its rules.
-  using Ready = std::array<epoll_event, 5>;
+  // As many as a run has: its end, signals, denials, the deadline, the end and changes of its rules.
+  using Ready = std::array<epoll_event, 6>;
 
   // The descriptors that are readable, at most as many as were added.
   [[nodiscard]] Result<Ready> Wait(int& count) const {
@@ -110,8 +110,9 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
   }
   const int child = request.child->pidfd.get();
   const int renewal = request.renewal == nullptr ? -1 : request.renewal->fd();
+  const int watch = request.renewal == nullptr ? -1 : request.renewal->watch_fd();
   for (const int fd :
-       {child, request.signals->fd(), request.events->epoll_fd(), timer.get(), renewal}) {
+       {child, request.signals->fd(), request.events->epoll_fd(), timer.get(), renewal, watch}) {
     if (fd < 0) continue;
     if (Result<void> added = poller->Add(fd); !added) return std::unexpected(added.error());
   }
@@ -124,6 +125,7 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
       if (fd == child) return WaitEnd::kChildEnded;
       if (fd == timer.get()) return WaitEnd::kDeadline;
       if (fd == renewal) request.renewal->OnReadable();
+      if (fd == watch) request.renewal->OnChange();
       if (fd == request.signals->fd()) request.signals->ForwardOne(child);
       if (fd == request.events->epoll_fd()) {
         request.events->Drain(*request.on_event, kEventsAtOnce);

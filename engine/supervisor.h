@@ -51,7 +51,7 @@ struct WaitRequest {
   EventRing* events;
   const EventRing::Handler* on_event;
   std::optional<std::chrono::milliseconds> timeout;
-  RuleRenewal* renewal = nullptr;  // Null: rules without an end.
+  RuleRenewal* renewal = nullptr;  // Null: rules that stay as they are.
 };
 
 // Returns when the child has ended (it is not reaped) or the deadline has passed.

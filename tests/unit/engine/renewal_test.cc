@@ -17,6 +17,7 @@
 #include "engine/clock.h"
 #include "engine/live_run.h"
 #include "tests/support/require_feature.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/engine/net_caller.h"
 #include "tests/unit/engine/own_kernel.h"
 #include "tests/unit/engine/peer.h"
@@ -110,12 +111,12 @@ TEST_F(RenewalTest, BringsTheNextRules) {
   uint32_t renewed = 0;
   Result<RuleRenewal> renewal = RuleRenewal::Start(
       run, end,
-      {.renew = [&]() -> Result<RuleSet> {
+      {.renew = [&]() -> Result<SourcedRules> {
          ++asked;
          EXPECT_GE(NowWallMs(), end);
-         return AllowUntil(NowWallMs() + kHourMs);
+         return SourcedRules{AllowUntil(NowWallMs() + kHourMs)};
        },
-       .on_renewed = [&](uint32_t profile, const RuleSet&) { renewed = profile; },
+       .on_renewed = [&](uint32_t profile, const SourcedRules&) { renewed = profile; },
        .on_failure = [](const Error& error) { ADD_FAILURE() << error.message; }});
   ASSERT_TRUE(renewal);
   const NetCaller caller(run.cgroup().path());
@@ -136,12 +137,12 @@ TEST_F(RenewalTest, ThatFailsLeavesEverythingDeniedAndIsTriedAgain) {
   int failures = 0;
   Result<RuleRenewal> renewal =
       RuleRenewal::Start(run, end,
-                         {.renew = [&]() -> Result<RuleSet> {
+                         {.renew = [&]() -> Result<SourcedRules> {
                             ++asked;
                             if (asked == 1)
                               return Fail(ErrorCode::kRefused, "a policy that cannot be compiled");
-                            if (asked == 2) return AllowUntil(NowWallMs() - 1);
-                            return AllowUntil(NowWallMs() + kHourMs);
+                            if (asked == 2) return SourcedRules{AllowUntil(NowWallMs() - 1)};
+                            return SourcedRules{AllowUntil(NowWallMs() + kHourMs)};
                           },
                           .on_renewed = nullptr,
                           .on_failure = [&](const Error&) { ++failures; }});
@@ -167,13 +168,14 @@ TEST_F(RenewalTest, LeavesTheRulesOfOthersAlone) {
   const int64_t end = NowWallMs() + kSoonMs;
   LiveRun run = Start(AllowUntil(end));
   int asked = 0;
-  Result<RuleRenewal> renewal = RuleRenewal::Start(run, end,
-                                                   {.renew = [&]() -> Result<RuleSet> {
-                                                      ++asked;
-                                                      return Everything(Verdict::kAllow);
-                                                    },
-                                                    .on_renewed = nullptr,
-                                                    .on_failure = nullptr});
+  Result<RuleRenewal> renewal =
+      RuleRenewal::Start(run, end,
+                         {.renew = [&]() -> Result<SourcedRules> {
+                            ++asked;
+                            return SourcedRules{Everything(Verdict::kAllow)};
+                          },
+                          .on_renewed = nullptr,
+                          .on_failure = nullptr});
   ASSERT_TRUE(renewal);
   const KernelObjects& objects = OwnKernel::Get().objects();
   ASSERT_TRUE(ReplaceRulesOfRun(objects, run.id(), Everything(Verdict::kDeny)));
@@ -183,6 +185,96 @@ TEST_F(RenewalTest, LeavesTheRulesOfOthersAlone) {
   const NetCaller caller(run.cgroup().path());
   EXPECT_EQ(Try(caller), EPERM);
   EXPECT_EQ(Reasons(run), std::vector{policy::kReasonDefaultDeny});
+}
+
+// Versions of the operator's policies, of which only the change matters here.
+class ChangeTest : public RenewalTest {
+ protected:
+  void PutInForce(const std::string& text) {
+    PolicyBundle bundle;
+    bundle.policies.push_back({.name = "a.cedar", .text = text});
+    ASSERT_TRUE(store_.Load(bundle, 1));
+  }
+
+  // True once the change was noticed.
+  static bool Notice(RuleRenewal& renewal) {
+    pollfd waited = {.fd = renewal.watch_fd(), .events = POLLIN, .revents = 0};
+    if (poll(&waited, 1, 30'000) != 1) return false;
+    renewal.OnChange();
+    return true;
+  }
+
+  tests::TempDir files_;
+  PolicyStore store_{files_.Path("store")};
+};
+
+TEST_F(ChangeTest, BringsWhatTheOperatorPutInForce) {
+  const Result<PolicyWatch> watch = PolicyWatch::Start(store_);
+  ASSERT_TRUE(watch) << watch.error().message;
+  LiveRun run = Start(Everything(Verdict::kAllow));
+  Verdict wanted = Verdict::kDeny;
+  Result<RuleRenewal> renewal = RuleRenewal::Start(
+      run, std::nullopt,
+      {.renew = [&]() -> Result<SourcedRules> { return SourcedRules{Everything(wanted)}; },
+       .on_renewed = nullptr,
+       .on_failure = [](const Error& error) { ADD_FAILURE() << error.message; }},
+      &*watch);
+  ASSERT_TRUE(renewal);
+  const NetCaller caller(run.cgroup().path());
+  EXPECT_EQ(Try(caller), 0);
+  PutInForce("first");
+  ASSERT_TRUE(Notice(*renewal));
+  EXPECT_EQ(Try(caller), EPERM);
+  wanted = Verdict::kAllow;
+  PutInForce("second");
+  ASSERT_TRUE(Notice(*renewal));
+  EXPECT_EQ(Try(caller), 0);
+}
+
+TEST_F(ChangeTest, ThatCannotBeCompiledDeniesEverythingUntilItCan) {
+  const Result<PolicyWatch> watch = PolicyWatch::Start(store_);
+  ASSERT_TRUE(watch);
+  LiveRun run = Start(Everything(Verdict::kAllow));
+  bool can = false;
+  Result<RuleRenewal> renewal =
+      RuleRenewal::Start(run, std::nullopt,
+                         {.renew = [&]() -> Result<SourcedRules> {
+                            if (!can) return Fail(ErrorCode::kRefused, "no");
+                            return SourcedRules{Everything(Verdict::kAllow)};
+                          },
+                          .on_renewed = nullptr,
+                          .on_failure = nullptr},
+                         &*watch);
+  ASSERT_TRUE(renewal);
+  const NetCaller caller(run.cgroup().path());
+  PutInForce("first");
+  ASSERT_TRUE(Notice(*renewal));
+  EXPECT_EQ(Try(caller), EPERM);
+  EXPECT_EQ(Reasons(run), std::vector{PALYRA_REASON_EXPIRED});
+  can = true;
+  PutInForce("second");
+  ASSERT_TRUE(Notice(*renewal));
+  EXPECT_EQ(Try(caller), 0);
+}
+
+TEST_F(ChangeTest, UnderTheRulesOfOthersDeniesEverything) {
+  const Result<PolicyWatch> watch = PolicyWatch::Start(store_);
+  ASSERT_TRUE(watch);
+  LiveRun run = Start(Everything(Verdict::kDeny));
+  int failures = 0;
+  Result<RuleRenewal> renewal = RuleRenewal::Start(
+      run, std::nullopt,
+      {.renew = nullptr, .on_renewed = nullptr, .on_failure = [&](const Error&) { ++failures; }},
+      &*watch);
+  ASSERT_TRUE(renewal);
+  const KernelObjects& objects = OwnKernel::Get().objects();
+  ASSERT_TRUE(ReplaceRulesOfRun(objects, run.id(), Everything(Verdict::kAllow)));
+  const NetCaller caller(run.cgroup().path());
+  EXPECT_EQ(Try(caller), 0);
+  PutInForce("first");
+  ASSERT_TRUE(Notice(*renewal));
+  EXPECT_EQ(Try(caller), EPERM);
+  EXPECT_EQ(failures, 1);
 }
 
 // The wall clock is the machine's, so only where the machine is ours.
@@ -205,7 +297,7 @@ TEST_F(ClockTest, MovesTheEndWithIt) {
   LiveRun run = Start(AllowUntil(end));
   int asked = 0;
   Result<RuleRenewal> renewal = RuleRenewal::Start(run, end,
-                                                   {.renew = [&]() -> Result<RuleSet> {
+                                                   {.renew = [&]() -> Result<SourcedRules> {
                                                       ++asked;
                                                       return Fail(ErrorCode::kRefused, "no");
                                                     },
