@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "cli/policy_sources.h"
 #include "cli/run_options.h"
 #include "engine/environment.h"
+#include "engine/policy_watch.h"
 #include "engine/report.h"
 #include "engine/run.h"
 #include "engine/sweep.h"
@@ -184,7 +186,9 @@ void TellEnd(const RunOptions& options, const engine::RunOutcome& outcome,
 struct Prepared {
   std::string workspace;
   engine::ToolUser user;
-  std::vector<LayerPolicies> layers;
+  std::optional<engine::PolicyWatch> watch;
+  // The last are in force; those before them named what was denied until then.
+  std::deque<std::vector<LayerPolicies>> layers;
   policy::RuleSet rules;
   std::optional<AuditLog> audit;
 };
@@ -195,12 +199,19 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   std::error_code failure;
   prepared.workspace = std::filesystem::current_path(failure).string();
   if (failure) return FailErrno(failure.value(), "cannot tell the working directory");
+  if (geteuid() == 0) {
+    // First, so that no change is missed.
+    Result<engine::PolicyWatch> watch = engine::PolicyWatch::Start(engine::PolicyStore());
+    if (!watch) return std::unexpected(watch.error());
+    prepared.watch.emplace(*std::move(watch));
+  }
   Result<std::vector<LayerPolicies>> layers = LoadLayers(options);
   if (!layers) return std::unexpected(layers.error());
-  prepared.layers = *std::move(layers);
-  Result<policy::CompileOutput> compiled = Compile(options, prepared.workspace, prepared.layers);
+  prepared.layers.push_back(*std::move(layers));
+  Result<policy::CompileOutput> compiled =
+      Compile(options, prepared.workspace, prepared.layers.back());
   if (!compiled) return std::unexpected(compiled.error());
-  Warn(prepared.layers, *compiled);
+  Warn(prepared.layers.back(), *compiled);
   prepared.rules = std::move(compiled->rules);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
   Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
@@ -212,6 +223,21 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
     prepared.audit.emplace(*std::move(audit));
   }
   return prepared;
+}
+
+// The layers with the operator's as they are now; the caller's files may be the tool's by now.
+Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicies>& before) {
+  Result<std::optional<LayerPolicies>> now = LoadOperatorLayer();
+  if (!now) return std::unexpected(now.error());
+  std::vector<LayerPolicies> layers;
+  bool had_one = false;
+  for (const LayerPolicies& layer : before) {
+    if (layer.layer == policy::Layer::kCaller && *now) layers.push_back(**now);
+    had_one = had_one || layer.layer == policy::Layer::kOperator;
+    if (layer.layer != policy::Layer::kOperator) layers.push_back(layer);
+  }
+  if (!had_one || *now) return layers;
+  return Fail(ErrorCode::kNotFound, "the operator's policies are gone; load them again");
 }
 
 // Rules that somebody else put in force name policies that are not known here.
@@ -228,18 +254,23 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   if (!environment) return std::unexpected(environment.error());
 
   DenialSummary denials;
-  const auto on_denial = [&](const palyra_event& event, const policy::RuleSet* rules, size_t) {
-    Denial denial =
-        DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers).Name(event);
+  const auto on_denial = [&](const palyra_event& event, const policy::RuleSet* rules,
+                             size_t source) {
+    Denial denial = DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers[source])
+                        .Name(event);
     if (rules == nullptr) Disown(denial);
     denials.Add(denial);
     if (prepared.audit) prepared.audit->Write(event, denial);
   };
-  // Conditions on the time have come to their next boundary.
+  // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
-    Result<policy::CompileOutput> compiled = Compile(options, prepared.workspace, prepared.layers);
+    Result<std::vector<LayerPolicies>> layers = FollowOperator(prepared.layers.back());
+    if (!layers) return std::unexpected(layers.error());
+    Result<policy::CompileOutput> compiled = Compile(options, prepared.workspace, *layers);
     if (!compiled) return std::unexpected(compiled.error());
-    return engine::SourcedRules{.rules = std::move(compiled->rules)};
+    prepared.layers.push_back(*std::move(layers));
+    return engine::SourcedRules{.rules = std::move(compiled->rules),
+                                .source = prepared.layers.size() - 1};
   };
   const engine::RunRequest request = {
       .argv = options.command,
@@ -249,6 +280,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .timeout = options.timeout,
       .on_denial = on_denial,
       .renew = renew,
+      .watch = prepared.watch ? &*prepared.watch : nullptr,
       .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);

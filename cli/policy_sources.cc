@@ -1,11 +1,9 @@
 #include "cli/policy_sources.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -13,6 +11,8 @@
 
 #include "base/accounts.h"
 #include "base/file.h"
+#include "base/trusted_file.h"
+#include "engine/policy_store.h"
 #include "policy/mandatory.h"
 #include "policy/schema/data.h"
 #include "policy/schema/json_reader.h"
@@ -52,37 +52,23 @@ Result<std::vector<std::string>> CedarFilesIn(const std::string& directory) {
   return files;
 }
 
-// What is used without being named on the command line must be nobody's but root's.
-Result<void> RequireRootOnly(const std::string& path) {
-  struct stat status;
-  if (stat(path.c_str(), &status) != 0) {
-    return FailErrno(errno, fmt::format("cannot stat \"{}\"", path));
-  }
-  if (status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
-  return Fail(ErrorCode::kPermissionDenied,
-              fmt::format("\"{}\" could be changed by others than root; fix it with \"chown root\" "
-                          "and \"chmod go-w\"",
-                          path));
-}
-
 Result<std::vector<SourcePtr>> ReadTrustedSources(const std::string& directory) {
-  if (Result<void> safe = RequireRootOnly(directory); !safe) return std::unexpected(safe.error());
+  if (Result<void> safe = base::RequireTrusted(directory); !safe)
+    return std::unexpected(safe.error());
   Result<std::vector<SourcePtr>> sources = ReadPolicySources(directory);
   if (!sources) return sources;
   for (const SourcePtr& source : *sources) {
-    Result<void> safe = RequireRootOnly(source->name());
+    Result<void> safe = base::RequireTrusted(source->name());
     if (!safe) return std::unexpected(safe.error());
   }
   return sources;
 }
 
-Result<Schema> ReadSchema(const std::optional<std::string>& path) {
+Result<Schema> ReadSchema(const SourcePtr& source) {
   std::vector<policy::SchemaFragment> extensions;
-  if (path) {
-    Result<SourcePtr> source = ReadSource(*path);
-    if (!source) return std::unexpected(source.error());
-    auto parsed = path->ends_with(".json") ? policy::ParseSchemaJson(*source)
-                                           : policy::ParseSchemaText(*source);
+  if (source != nullptr) {
+    auto parsed = source->name().ends_with(".json") ? policy::ParseSchemaJson(source)
+                                                    : policy::ParseSchemaText(source);
     if (!parsed) return std::unexpected(policy::ToError(parsed.error()));
     extensions.push_back(*std::move(parsed));
   }
@@ -103,8 +89,8 @@ std::unexpected<Error> Refuse(Diagnostics found, Diagnostics* diagnostics) {
 struct LayerFiles {
   Layer layer;
   std::vector<SourcePtr> policies;
-  std::optional<std::string> entities;
-  std::optional<std::string> schema;
+  SourcePtr entities;  // Null: none.
+  SourcePtr schema;
 };
 
 Result<LayerPolicies> ReadLayer(const LayerFiles& files, Diagnostics* diagnostics) {
@@ -122,43 +108,40 @@ Result<LayerPolicies> ReadLayer(const LayerFiles& files, Diagnostics* diagnostic
   layer.warnings = *std::move(warnings);
   layer.entities = schema->action_entities();
   if (files.entities) {
-    Result<SourcePtr> source = ReadSource(*files.entities);
-    if (!source) return std::unexpected(source.error());
-    Result<EntityStore> entities = policy::EntitiesFromJson(**source, *schema);
+    Result<EntityStore> entities = policy::EntitiesFromJson(*files.entities, *schema);
     if (!entities) return std::unexpected(entities.error());
     layer.entities = *std::move(entities);
   }
   return layer;
 }
 
-Result<std::optional<std::string>> TrustedFileIfThere(const char* path) {
-  if (!Exists(path)) return std::nullopt;
-  if (Result<void> safe = RequireRootOnly(path); !safe) return std::unexpected(safe.error());
-  return path;
+Result<SourcePtr> ReadIfNamed(const std::optional<std::string>& path) {
+  return path ? ReadSource(*path) : Result<SourcePtr>(nullptr);
 }
 
-Result<LayerPolicies> OperatorLayer(Diagnostics* diagnostics) {
-  Result<std::vector<SourcePtr>> policies = ReadTrustedSources(kOperatorPolicies);
+Result<LayerPolicies> CallerLayer(const RunOptions& options, Diagnostics* diagnostics) {
+  Result<std::vector<SourcePtr>> policies = CallerSources(options);
   if (!policies) return std::unexpected(policies.error());
-  Result<std::optional<std::string>> entities = TrustedFileIfThere(kOperatorEntities);
+  Result<SourcePtr> entities = ReadIfNamed(options.entities);
   if (!entities) return std::unexpected(entities.error());
-  Result<std::optional<std::string>> schema = TrustedFileIfThere(kOperatorSchema);
+  Result<SourcePtr> schema = ReadIfNamed(options.schema);
   if (!schema) return std::unexpected(schema.error());
-  return ReadLayer({.layer = Layer::kOperator,
+  return ReadLayer({.layer = Layer::kCaller,
                     .policies = *std::move(policies),
                     .entities = *std::move(entities),
                     .schema = *std::move(schema)},
                    diagnostics);
 }
 
-Result<LayerPolicies> CallerLayer(const RunOptions& options, Diagnostics* diagnostics) {
-  Result<std::vector<SourcePtr>> policies = CallerSources(options);
-  if (!policies) return std::unexpected(policies.error());
-  return ReadLayer({.layer = Layer::kCaller,
-                    .policies = *std::move(policies),
-                    .entities = options.entities,
-                    .schema = options.schema},
-                   diagnostics);
+Result<std::optional<engine::PolicyFile>> TrustedFileIfThere(const char* path) {
+  if (!Exists(path)) return std::nullopt;
+  Result<std::string> text = base::ReadTrustedFile(path);
+  if (!text) return std::unexpected(text.error());
+  return engine::PolicyFile{.name = path, .text = *std::move(text)};
+}
+
+SourcePtr SourceOf(const engine::PolicyFile& file) {
+  return std::make_shared<const SourceFile>(file.name, file.text);
 }
 
 std::string CallersOwnPolicies() {
@@ -204,15 +187,59 @@ Result<std::vector<SourcePtr>> CallerSources(const RunOptions& options) {
   return all;
 }
 
+Result<engine::PolicyBundle> ReadOperatorBundle(const std::vector<std::string>& paths) {
+  engine::PolicyBundle bundle;
+  for (const std::string& path :
+       paths.empty() ? std::vector<std::string>{kOperatorPolicies} : paths) {
+    Result<std::vector<SourcePtr>> sources = ReadTrustedSources(path);
+    if (!sources) return std::unexpected(sources.error());
+    for (const SourcePtr& source : *sources) {
+      bundle.policies.push_back({.name = source->name(), .text = std::string(source->text())});
+    }
+  }
+  Result<std::optional<engine::PolicyFile>> entities = TrustedFileIfThere(kOperatorEntities);
+  if (!entities) return std::unexpected(entities.error());
+  Result<std::optional<engine::PolicyFile>> schema = TrustedFileIfThere(kOperatorSchema);
+  if (!schema) return std::unexpected(schema.error());
+  bundle.entities = *std::move(entities);
+  bundle.schema = *std::move(schema);
+  return bundle;
+}
+
+Result<LayerPolicies> LayerOfBundle(const engine::PolicyBundle& bundle, Diagnostics* diagnostics) {
+  LayerFiles files = {.layer = Layer::kOperator, .policies = {}, .entities = {}, .schema = {}};
+  for (const engine::PolicyFile& policy : bundle.policies) {
+    files.policies.push_back(SourceOf(policy));
+  }
+  if (bundle.entities) files.entities = SourceOf(*bundle.entities);
+  if (bundle.schema) files.schema = SourceOf(*bundle.schema);
+  return ReadLayer(files, diagnostics);
+}
+
+Result<std::optional<LayerPolicies>> LoadOperatorLayer(Diagnostics* diagnostics) {
+  Result<std::optional<engine::PolicyStore::Stored>> stored = engine::PolicyStore().InForce();
+  if (!stored) return std::unexpected(stored.error());
+  engine::PolicyBundle bundle;
+  if (*stored) {
+    bundle = std::move((*stored)->bundle);
+  } else {
+    if (!Exists(kOperatorPolicies)) return std::nullopt;
+    Result<engine::PolicyBundle> read = ReadOperatorBundle({});
+    if (!read) return std::unexpected(read.error());
+    bundle = *std::move(read);
+  }
+  Result<LayerPolicies> layer = LayerOfBundle(bundle, diagnostics);
+  if (!layer) return std::unexpected(layer.error());
+  return *std::move(layer);
+}
+
 Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options,
                                               std::vector<policy::Diagnostic>* diagnostics) {
   std::vector<LayerPolicies> layers;
   layers.push_back({Layer::kMandatory, policy::MandatoryPolicies(), EntityStore(), {}});
-  if (Exists(kOperatorPolicies)) {
-    Result<LayerPolicies> layer = OperatorLayer(diagnostics);
-    if (!layer) return std::unexpected(layer.error());
-    layers.push_back(*std::move(layer));
-  }
+  Result<std::optional<LayerPolicies>> operators = LoadOperatorLayer(diagnostics);
+  if (!operators) return std::unexpected(operators.error());
+  if (*operators) layers.push_back(**std::move(operators));
   Result<LayerPolicies> layer = CallerLayer(options, diagnostics);
   if (!layer) return std::unexpected(layer.error());
   layers.push_back(*std::move(layer));

@@ -3,11 +3,13 @@
 #ifndef PALYRA_CLI_POLICY_SOURCES_H_
 #define PALYRA_CLI_POLICY_SOURCES_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "cli/run_options.h"
+#include "engine/policy_bundle.h"
 #include "policy/compile/compiler.h"
 #include "policy/entities.h"
 #include "policy/policy_set.h"
@@ -35,9 +37,23 @@ Result<std::vector<policy::SourcePtr>> ReadPolicySources(const std::string& path
 // Never a file that is merely found in the workspace.
 Result<std::vector<policy::SourcePtr>> CallerSources(const RunOptions& options);
 
-// All layers of a run, outermost first: mandatory, operator (where /etc/palyra/policy.d exists),
-// caller. Directories that are used without being named must belong to root and be writable by
-// nobody else. Policies and entities are held to the Palyra schema, to which each layer's own one
+// The operator's files: those of `paths`, or of /etc/palyra/policy.d where there are none, with
+// /etc/palyra/entities.json and /etc/palyra/schema.cedarschema where these exist. What could have
+// been changed by others than root is refused.
+Result<engine::PolicyBundle> ReadOperatorBundle(const std::vector<std::string>& paths);
+
+// The layer that those files are.
+Result<LayerPolicies> LayerOfBundle(const engine::PolicyBundle& bundle,
+                                    std::vector<policy::Diagnostic>* diagnostics);
+
+// The version of the operator's policies that was loaded and is in force; where none was ever
+// loaded, /etc/palyra/policy.d; nothing where that does not exist either.
+Result<std::optional<LayerPolicies>> LoadOperatorLayer(
+    std::vector<policy::Diagnostic>* diagnostics = nullptr);
+
+// All layers of a run, outermost first: mandatory, operator (see LoadOperatorLayer), caller.
+// Directories that are used without being named must belong to root and be writable by nobody else.
+// Policies and entities are held to the Palyra schema, to which each layer's own one
 // (--schema, /etc/palyra/schema.cedarschema) adds. What does not parse, or is not valid, fails with
 // its rendered diagnostics as the message, and leaves them in `diagnostics` where that is not null.
 // The entities of a layer with policies hold the actions of the schema.

@@ -19,6 +19,7 @@
 #include "cli/policy/compiled_policy.h"
 #include "cli/policy/live_verbs.h"
 #include "cli/policy/policy_json.h"
+#include "cli/policy/store_verbs.h"
 #include "engine/rule_judge.h"
 #include "policy/compile/explain.h"
 #include "policy/compile/rule_diff.h"
@@ -218,6 +219,19 @@ int Diff(PolicyRunOptions options, const std::string& before, const std::string&
   return changes.empty() ? kStatusGood : kStatusBad;
 }
 
+int Finish(const std::expected<std::string, PolicyRefusal>& said) {
+  if (!said) return Report(said.error());
+  Print(*said);
+  return kStatusGood;
+}
+
+int History() {
+  const Result<std::string> text = OperatorPolicyHistory();
+  if (text) return Finish(*text);
+  Say(kProgram, text.error().message);
+  return kStatusCannot;
+}
+
 // What the options of the verbs are written to; lives as long as the callbacks.
 struct Arguments {
   PolicyRunOptions options;
@@ -227,6 +241,7 @@ struct Arguments {
   std::string after;
   std::string output;
   std::string run;
+  std::optional<uint64_t> version;
   bool live = false;
   bool json = false;
   bool kernel = false;
@@ -243,6 +258,20 @@ void AddPaths(CLI::App& verb, const std::shared_ptr<Arguments>& arguments) {
   verb.add_option("PATH", arguments->options.paths,
                   "policy files or directories: the caller's layer")
       ->required();
+}
+
+// The verbs of the operator's own policies.
+void AddStoreVerbs(CLI::App& policy, const std::shared_ptr<Arguments>& arguments, int& status) {
+  CLI::App* load = policy.add_subcommand("load", "put the operator's policies in force");
+  load->add_option("PATH", arguments->policies, "files or directories; else /etc/palyra/policy.d");
+  load->callback([=, &status] { status = Finish(LoadOperatorPolicies(arguments->policies)); });
+  CLI::App* rollback =
+      policy.add_subcommand("rollback", "put the operator's version before in force again");
+  rollback->add_option("--to", arguments->version, "this version, of those in the history");
+  rollback->callback(
+      [=, &status] { status = Finish(RollBackOperatorPolicies(arguments->version)); });
+  CLI::App* history = policy.add_subcommand("history", "list the operator's versions");
+  history->callback([&status] { status = History(); });
 }
 
 }  // namespace
@@ -293,6 +322,7 @@ void AddPolicyCommands(CLI::App& app, int& status) {
   AddPaths(*apply, arguments);
   apply->callback([=, &status] { status = Apply(arguments->options, arguments->run); });
 
+  AddStoreVerbs(*policy, arguments, status);
   CLI::App* diff = AddVerb(*policy, "diff", "what another policy would change", arguments);
   diff->add_option("OLD", arguments->before, "policy file or directory")->required();
   diff->add_option("NEW", arguments->after, "policy file or directory")->required();
