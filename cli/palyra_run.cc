@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +21,7 @@
 #include "cli/console.h"
 #include "cli/denials.h"
 #include "cli/policy_sources.h"
+#include "cli/run_input.h"
 #include "cli/run_options.h"
 #include "engine/environment.h"
 #include "engine/policy_watch.h"
@@ -81,33 +83,11 @@ Result<void> PrintPolicy(const RunOptions& options) {
   return base::WriteAll(STDOUT_FILENO, text, "stdout");
 }
 
-policy::Datetime Now() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return policy::Datetime(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
-
-// What the compiled rules are for: one principal, one context.
-policy::CompileInput CompileInputFor(const RunOptions& options, const std::string& workspace,
-                                     const std::vector<LayerPolicies>& layers) {
-  using policy::Value;
-  policy::CompileInput input = {
-      .principal = policy::EntityUid("Palyra::Agent", options.agent),
-      .context =
-          Value::Record({{"tool", Value::Entity(policy::EntityUid("Palyra::Tool", options.tool))},
-                         {"tier", Value::String("guard")},
-                         {"workspace", Value::String(workspace)},
-                         {"now", Value::Of(Now())}}),
-      .layers = {}};
-  for (const LayerPolicies& layer : layers) {
-    input.layers.push_back({layer.layer, &layer.policies, &layer.entities});
-  }
-  return input;
-}
-
 Result<policy::CompileOutput> Compile(const RunOptions& options, const std::string& workspace,
                                       const std::vector<LayerPolicies>& layers) {
   std::expected<policy::CompileOutput, std::vector<policy::Diagnostic>> compiled =
-      policy::CompileRules(CompileInputFor(options, workspace, layers));
+      policy::CompileRules(
+          InputFor({.agent = options.agent, .tool = options.tool, .workspace = workspace}, layers));
   if (!compiled) {
     Error error = policy::ToError(compiled.error());
     error.code = ErrorCode::kRefused;
@@ -202,8 +182,10 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   if (geteuid() == 0) {
     // First, so that no change is missed.
     Result<engine::PolicyWatch> watch = engine::PolicyWatch::Start(engine::PolicyStore());
-    if (!watch) return std::unexpected(watch.error());
-    prepared.watch.emplace(*std::move(watch));
+    // Where nothing can be stored, nothing changes.
+    const bool cannot_change = !watch && watch.error().system_errno == EROFS;
+    if (!watch && !cannot_change) return std::unexpected(watch.error());
+    if (watch) prepared.watch.emplace(*std::move(watch));
   }
   Result<std::vector<LayerPolicies>> layers = LoadLayers(options);
   if (!layers) return std::unexpected(layers.error());

@@ -20,6 +20,7 @@
 #include "cli/policy/live_verbs.h"
 #include "cli/policy/policy_json.h"
 #include "cli/policy/store_verbs.h"
+#include "engine/policy_store.h"
 #include "engine/rule_judge.h"
 #include "policy/compile/explain.h"
 #include "policy/compile/rule_diff.h"
@@ -41,6 +42,7 @@ int Report(const PolicyRefusal& refusal) {
     return kStatusCannot;
   }
   SayBlock(policy::Render(refusal.diagnostics));
+  if (!refusal.message.empty()) Say(kProgram, refusal.message);
   return kStatusBad;
 }
 
@@ -186,6 +188,12 @@ int Dump(PolicyRunOptions options, const std::string& run) {
 
 int Apply(PolicyRunOptions options, const std::string& run) {
   options.coverage = policy::Coverage::kNetwork;
+  // From reading the operator's policies until they are in force nobody loads others.
+  const Result<UniqueFd> lock = engine::PolicyStore().Take(engine::PolicyStore::Lock::kShared);
+  if (!lock && lock.error().code != ErrorCode::kNotFound) {
+    Say(kProgram, lock.error().message);
+    return kStatusCannot;
+  }
   const auto compiled = CompiledPolicy::Load(options);
   if (!compiled) return Report(compiled.error());
   Warn(**compiled);

@@ -4,24 +4,17 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <filesystem>
 #include <iterator>
 #include <utility>
 
 #include "base/accounts.h"
+#include "cli/run_input.h"
 #include "policy/compile/places.h"
 #include "policy/datetime.h"
 
 namespace palyra::cli {
 namespace {
-
-using policy::Value;
-
-policy::Datetime Now() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return policy::Datetime(std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
-}
 
 std::string HomeDirectory() {
   const std::optional<base::Account> account = base::UserDatabase().Find(getuid());
@@ -57,13 +50,14 @@ size_t CompiledPolicy::policy_count() const {
 
 std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
     const PolicyRunOptions& options) {
-  const std::optional<policy::Datetime> now =
-      options.now ? policy::Datetime::Parse(*options.now) : Now();
-  if (!now) {
+  policy::Datetime now = RunFacts().now;
+  const auto given = options.now ? policy::Datetime::Parse(*options.now) : now;
+  if (!given) {
     return std::unexpected(PolicyRefusal{
         .message = fmt::format("--now \"{}\" is no time; write 2026-01-31T12:00:00Z", *options.now),
         .diagnostics = {}});
   }
+  now = *given;
   std::unique_ptr<CompiledPolicy> compiled(new CompiledPolicy());
   RunOptions run;
   run.policies = options.paths;
@@ -78,15 +72,6 @@ std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
   compiled->layers_ = *std::move(layers);
   const std::string workspace = Absolute(options.workspace.value_or("."));
   const policy::Places places = {.workspace = workspace, .home = HomeDirectory(), .tmp = "/tmp"};
-  compiled->input_ = policy::CompileInput{
-      .principal = policy::EntityUid("Palyra::Agent", options.agent),
-      .context =
-          Value::Record({{"tool", Value::Entity(policy::EntityUid("Palyra::Tool", options.tool))},
-                         {"tier", Value::String(options.tier)},
-                         {"workspace", Value::String(workspace)},
-                         {"now", Value::Of(*now)}}),
-      .layers = {},
-      .coverage = options.coverage};
   for (LayerPolicies& layer : compiled->layers_) {
     auto expanded = policy::ExpandPlaces(layer.policies, places);
     if (!expanded) {
@@ -95,8 +80,14 @@ std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
     }
     layer.policies = *std::move(expanded);
     std::ranges::move(layer.warnings, std::back_inserter(compiled->warnings_));
-    compiled->input_->layers.push_back({layer.layer, &layer.policies, &layer.entities});
   }
+  compiled->input_ = InputFor({.agent = options.agent,
+                               .tool = options.tool,
+                               .tier = options.tier,
+                               .workspace = workspace,
+                               .now = now},
+                              compiled->layers_);
+  compiled->input_->coverage = options.coverage;
   auto output = policy::CompileRules(*compiled->input_);
   if (!output) {
     return std::unexpected(PolicyRefusal{.message = "", .diagnostics = std::move(output.error())});

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
 #include <ctime>
+#include <string_view>
 #include <utility>
 
+#include "cli/run_input.h"
 #include "engine/clock.h"
 #include "engine/policy_store.h"
 
@@ -18,7 +20,17 @@ std::unexpected<PolicyRefusal> Refuse(const Error& error) {
   return std::unexpected(PolicyRefusal{.message = error.message, .diagnostics = {}});
 }
 
-// What a run of an agent of which nothing is known would come to.
+// The ids of the layer's entities of that type, and one that it does not know.
+std::vector<std::string> IdsOf(const LayerPolicies& layer, std::string_view type) {
+  std::vector<std::string> ids = {"unknown"};
+  for (const auto& [uid, entity] : layer.entities.entities()) {
+    if (uid.type() == type) ids.push_back(uid.id());
+  }
+  std::ranges::sort(ids);
+  return ids;
+}
+
+// What runs of the agents and tools that the operator knows, and of others, would come to.
 std::expected<void, PolicyRefusal> Check(const engine::PolicyBundle& bundle) {
   PolicyRefusal refusal;
   const Result<LayerPolicies> layer = LayerOfBundle(bundle, &refusal.diagnostics);
@@ -26,25 +38,33 @@ std::expected<void, PolicyRefusal> Check(const engine::PolicyBundle& bundle) {
     if (refusal.diagnostics.empty()) refusal.message = layer.error().message;
     return std::unexpected(std::move(refusal));
   }
-  using policy::Value;
-  const policy::EntityUid tool("Palyra::Tool", "unknown");
-  const policy::CompileInput input = {
-      .principal = policy::EntityUid("Palyra::Agent", "unknown"),
-      .context = Value::Record({{"tool", Value::Entity(tool)},
-                                {"tier", Value::String("guard")},
-                                {"workspace", Value::String("/")},
-                                {"now", Value::Of(policy::Datetime(engine::NowWallMs()))}}),
-      .layers = {{policy::Layer::kOperator, &layer->policies, &layer->entities}}};
-  auto compiled = policy::CompileRules(input);
-  if (compiled) return {};
-  refusal.diagnostics = std::move(compiled.error());
-  return std::unexpected(std::move(refusal));
+  std::vector<RunFacts> runs;
+  for (const std::string& agent : IdsOf(*layer, "Palyra::Agent")) runs.push_back({.agent = agent});
+  for (const std::string& tool : IdsOf(*layer, "Palyra::Tool")) runs.push_back({.tool = tool});
+  for (const RunFacts& facts : runs) {
+    auto compiled = policy::CompileRules(InputFor(facts, {&*layer, 1}));
+    if (compiled) continue;
+    refusal.message =
+        fmt::format("not for a run of agent \"{}\" with tool \"{}\"", facts.agent, facts.tool);
+    refusal.diagnostics = std::move(compiled.error());
+    return std::unexpected(std::move(refusal));
+  }
+  return {};
+}
+
+std::expected<void, PolicyRefusal> RequireRoot() {
+  if (geteuid() == 0) return {};
+  return Refuse({.code = ErrorCode::kPermissionDenied,
+                 .system_errno = 0,
+                 .message = "root is needed to put the operator's policies in force; start it with "
+                            "sudo"});
 }
 
 }  // namespace
 
 std::expected<std::string, PolicyRefusal> LoadOperatorPolicies(
     const std::vector<std::string>& paths) {
+  if (auto root = RequireRoot(); !root) return std::unexpected(std::move(root.error()));
   const Result<engine::PolicyBundle> bundle = ReadOperatorBundle(paths);
   if (!bundle) return Refuse(bundle.error());
   if (auto good = Check(*bundle); !good) return std::unexpected(std::move(good.error()));
@@ -56,6 +76,7 @@ std::expected<std::string, PolicyRefusal> LoadOperatorPolicies(
 }
 
 std::expected<std::string, PolicyRefusal> RollBackOperatorPolicies(std::optional<uint64_t> to) {
+  if (auto root = RequireRoot(); !root) return std::unexpected(std::move(root.error()));
   const engine::PolicyStore store;
   const Result<std::optional<engine::PolicyHistory>> history = store.History();
   if (!history) return Refuse(history.error());

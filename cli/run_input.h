@@ -1,0 +1,29 @@
+// What the rules of a run are compiled for: one principal, and what is known of the run.
+
+#ifndef PALYRA_CLI_RUN_INPUT_H_
+#define PALYRA_CLI_RUN_INPUT_H_
+
+#include <span>
+#include <string>
+
+#include "cli/policy_sources.h"
+#include "engine/clock.h"
+#include "policy/compile/compiler.h"
+#include "policy/datetime.h"
+
+namespace palyra::cli {
+
+struct RunFacts {
+  std::string agent = "unknown";
+  std::string tool = "unknown";
+  std::string tier = "guard";
+  std::string workspace = "/";
+  policy::Datetime now = policy::Datetime(engine::NowWallMs());
+};
+
+// Points into the layers.
+policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolicies> layers);
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_RUN_INPUT_H_

@@ -1,0 +1,182 @@
+// The operator's policies: put in force, and back, under a run that is alive.
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "tests/support/palyra_run.h"
+#include "tests/support/require_feature.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+
+namespace palyra::tests {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kPermitAll = "permit (principal, action, resource);";
+
+// A mount namespace in which nobody has stored a policy yet.
+UniqueFd OwnStore() {
+  std::array<int, 2> ready = {-1, -1};
+  std::array<int, 2> leave = {-1, -1};
+  if (pipe2(ready.data(), O_CLOEXEC) != 0 || pipe2(leave.data(), O_CLOEXEC) != 0) {
+    throw std::runtime_error("no pipe");
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    close(leave[1]);
+    const bool made = unshare(CLONE_NEWNS) == 0 &&
+                      mount("", "/", "", MS_PRIVATE | MS_REC, nullptr) == 0 &&
+                      mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=0755") == 0;
+    (void)!write(ready[1], made ? "y" : "n", 1);
+    char end = 0;
+    (void)!read(leave[0], &end, 1);
+    _exit(0);
+  }
+  close(leave[0]);
+  close(ready[1]);
+  char made = 'n';
+  (void)!read(ready[0], &made, 1);
+  const std::string path = "/proc/" + std::to_string(child) + "/ns/mnt";
+  UniqueFd mounts(made == 'y' ? open(path.c_str(), O_RDONLY | O_CLOEXEC) : -1);
+  close(ready[0]);
+  close(leave[1]);
+  waitpid(child, nullptr, 0);
+  if (!mounts.valid()) throw std::runtime_error("no mount namespace");
+  return mounts;
+}
+
+class PolicyStoreCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    PALYRA_REQUIRE_FEATURE(Root());
+    // Whatever the engine mounts, it mounts for the whole machine.
+    ASSERT_EQ(PalyraRun().Run({"/bin/true"}).status, 0);
+    mounts_ = OwnStore();
+  }
+
+  [[nodiscard]] SpawnOptions Inside() const {
+    SpawnOptions options;
+    options.in_child = [mounts = mounts_.get()] {
+      return setns(mounts, CLONE_NEWNS) == 0 ? 0 : 99;
+    };
+    return options;
+  }
+
+  [[nodiscard]] Ended Policy(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {BinaryPath("palyra"), "policy"});
+    return RunProgram(arguments, Inside());
+  }
+
+  UniqueFd mounts_;
+  TempDir files_;
+  std::string all_ = files_.Write("all.cedar", kPermitAll);
+  std::string nothing_ = files_.Write("nothing.cedar", "// nobody may do anything\n");
+};
+
+// Listens on a loopback port of the kernel's choice.
+class Server {
+ public:
+  Server() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    if (bind(socket_.get(), any, size) != 0 || listen(socket_.get(), 4096) != 0 ||
+        getsockname(socket_.get(), any, &size) != 0) {
+      throw std::runtime_error("no listener");
+    }
+    port_ = ntohs(address.sin_port);
+  }
+
+  // Says "open" or "shut" whenever that has changed.
+  [[nodiscard]] std::vector<std::string> Watcher() const {
+    const std::string connect = "(exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(port_) + ") 2>&-";
+    return {"/bin/bash", "-c",
+            "while :; do now=shut; " + connect +
+                " && now=open; [[ $now == $last ]] || echo $now; last=$now; sleep 0.1; done"};
+  }
+
+ private:
+  UniqueFd socket_;
+  int port_ = 0;
+};
+
+TEST_F(PolicyStoreCommand, LoadsUnderALiveRunAndRollsBack) {
+  const Server server;
+  ASSERT_EQ(Policy({"load", all_}).status, 0);
+  PalyraRun command;
+  command.Policy(kPermitAll);
+  Subprocess run(command.CommandLine(server.Watcher()), Inside());
+  ASSERT_TRUE(run.WaitForOutput("open\n")) << Describe(run.Wait(std::chrono::seconds(1)));
+
+  const Ended tightened = Policy({"load", nothing_});
+  EXPECT_EQ(tightened.status, 0) << Describe(tightened);
+  EXPECT_THAT(tightened.output, HasSubstr("version 2 is in force"));
+  EXPECT_TRUE(run.WaitForOutput("open\nshut\n"));
+  EXPECT_EQ(Policy({"dump", "--live", all_}).status, 0) << "what all layers compile to now";
+
+  const Ended back = Policy({"rollback"});
+  EXPECT_EQ(back.status, 0) << Describe(back);
+  EXPECT_TRUE(run.WaitForOutput("open\nshut\nopen\n"));
+
+  const std::string history = Policy({"history"}).output;
+  EXPECT_THAT(history, HasSubstr("* 1 "));
+  EXPECT_THAT(history, HasSubstr("  2 "));
+  run.Signal(SIGTERM);
+  (void)run.Wait();
+}
+
+TEST_F(PolicyStoreCommand, ABadPolicyLoadsNothing) {
+  ASSERT_EQ(Policy({"load", all_}).status, 0);
+  const std::string bad = files_.Write("bad.cedar", "permit (principal, action");
+  const Ended refused = Policy({"load", nothing_, bad});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.error_output, HasSubstr("bad.cedar:1:"));
+  EXPECT_THAT(Policy({"history"}).output, HasSubstr("* 1 "));
+  EXPECT_EQ(Policy({"rollback"}).status, 2) << "there is none before";
+  EXPECT_EQ(Policy({"rollback", "--to", "7"}).status, 2);
+}
+
+// The change is not known to whoever put other rules in force, so nothing is allowed any more.
+TEST_F(PolicyStoreCommand, LoadingDeniesARunUnderRulesOfAnother) {
+  const Server server;
+  ASSERT_EQ(Policy({"load", all_}).status, 0);
+  PalyraRun command;
+  command.Policy("// nobody may do anything");
+  Subprocess run(command.CommandLine(server.Watcher()), Inside());
+  ASSERT_TRUE(run.WaitForOutput("shut\n"));
+  const std::string live = Policy({"dump", "--live"}).output;
+  const size_t start = live.find(' ') + 1;
+  const std::string id = live.substr(start, live.find(' ', start) - start);
+  const Ended applied = Policy({"apply", "--run", id, all_});
+  ASSERT_EQ(applied.status, 0) << Describe(applied);
+  ASSERT_TRUE(run.WaitForOutput("shut\nopen\n"));
+
+  const std::string more = files_.Write("more.cedar", std::string(kPermitAll) + kPermitAll);
+  ASSERT_EQ(Policy({"load", more}).status, 0);
+  ASSERT_TRUE(run.WaitForOutput("open\nshut\n"));
+  ASSERT_EQ(Policy({"apply", "--run", id, all_}).status, 0);
+  EXPECT_TRUE(run.WaitForOutput("open\nshut\nopen\n")) << "rules that know of it are in force";
+  run.Signal(SIGTERM);
+  (void)run.Wait();
+}
+
+}  // namespace
+}  // namespace palyra::tests
