@@ -45,7 +45,7 @@ std::expected<void, PolicyRefusal> Check(const engine::PolicyBundle& bundle) {
     auto compiled = policy::CompileRules(InputFor(facts, {&*layer, 1}));
     if (compiled) continue;
     refusal.message =
-        fmt::format("not for a run of agent \"{}\" with tool \"{}\"", facts.agent, facts.tool);
+        fmt::format(R"(not for a run of agent "{}" with tool "{}")", facts.agent, facts.tool);
     refusal.diagnostics = std::move(compiled.error());
     return std::unexpected(std::move(refusal));
   }

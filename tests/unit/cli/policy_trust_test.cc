@@ -3,20 +3,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "cli/policy_sources.h"
 #include "tests/support/require_feature.h"
+#include "tests/unit/cli/own_mounts.h"
 
 namespace palyra::cli {
 namespace {
@@ -32,27 +29,9 @@ void Write(const std::string& path, std::string_view text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-// Empty file systems over /etc and /root that only this thread sees, with root as only user.
-void EnterOwnMounts() {
-  ASSERT_EQ(unshare(CLONE_NEWNS), 0);
-  ASSERT_EQ(mount("", "/", "", MS_PRIVATE | MS_REC, nullptr), 0);
-  for (const char* directory : {"/etc", "/root"}) {
-    ASSERT_EQ(mount("tmpfs", directory, "tmpfs", 0, "mode=0755"), 0) << directory;
-  }
-  Write("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
-}
-
 class PolicyTrustTest : public testing::Test {
  protected:
   void SetUp() override { PALYRA_REQUIRE_FEATURE(tests::Root()); }
-
-  // In a thread: a process cannot leave a mount namespace without descriptors of the old one.
-  static void Inside(const std::function<void()>& body) {
-    std::thread([&body] {
-      EnterOwnMounts();
-      if (!testing::Test::HasFatalFailure()) body();
-    }).join();
-  }
 
   static void MakeDirectory(const std::string& path) { fs::create_directories(path); }
 
@@ -63,7 +42,7 @@ class PolicyTrustTest : public testing::Test {
 };
 
 TEST_F(PolicyTrustTest, OperatorPoliciesAreALayerBetweenTheOthers) {
-  Inside([] {
+  InOwnMounts([] {
     EXPECT_EQ(LoadLayers({})->size(), 2U);
     MakeDirectory(kOperatorPolicies);
     Write(std::string(kOperatorPolicies) + "/a.cedar", kPermit);
@@ -77,7 +56,7 @@ TEST_F(PolicyTrustTest, OperatorPoliciesAreALayerBetweenTheOthers) {
 
 // An operator who allows nothing allows nothing: the layer is there.
 TEST_F(PolicyTrustTest, AnEmptyOperatorDirectoryIsALayerToo) {
-  Inside([] {
+  InOwnMounts([] {
     MakeDirectory(kOperatorPolicies);
     const Result<std::vector<LayerPolicies>> layers = LoadLayers({});
     ASSERT_TRUE(layers);
@@ -87,7 +66,7 @@ TEST_F(PolicyTrustTest, AnEmptyOperatorDirectoryIsALayerToo) {
 }
 
 TEST_F(PolicyTrustTest, WhatOthersThanRootCouldChangeIsRefused) {
-  Inside([] {
+  InOwnMounts([] {
     const std::string file = std::string(kOperatorPolicies) + "/a.cedar";
     MakeDirectory(kOperatorPolicies);
     Write(file, kPermit);
@@ -107,7 +86,7 @@ TEST_F(PolicyTrustTest, WhatOthersThanRootCouldChangeIsRefused) {
 }
 
 TEST_F(PolicyTrustTest, OperatorEntitiesAreHeldToTheSame) {
-  Inside([] {
+  InOwnMounts([] {
     MakeDirectory(kOperatorPolicies);
     Write(kOperatorEntities, "[]");
     ASSERT_EQ(LoadError(), "");
@@ -120,7 +99,7 @@ TEST_F(PolicyTrustTest, OperatorEntitiesAreHeldToTheSame) {
 }
 
 TEST_F(PolicyTrustTest, OperatorSchemaIsHeldToTheSame) {
-  Inside([] {
+  InOwnMounts([] {
     MakeDirectory(kOperatorPolicies);
     Write(kOperatorSchema, "entity Team;");
     ASSERT_EQ(LoadError(), "");
@@ -133,7 +112,7 @@ TEST_F(PolicyTrustTest, OperatorSchemaIsHeldToTheSame) {
 }
 
 TEST_F(PolicyTrustTest, AWrongOperatorPolicyStopsEveryRun) {
-  Inside([] {
+  InOwnMounts([] {
     MakeDirectory(kOperatorPolicies);
     Write(std::string(kOperatorPolicies) + "/a.cedar", "permit(");
     EXPECT_THAT(LoadError(), HasSubstr("a.cedar"));
@@ -141,7 +120,7 @@ TEST_F(PolicyTrustTest, AWrongOperatorPolicyStopsEveryRun) {
 }
 
 TEST_F(PolicyTrustTest, TheCallersOwnPoliciesHoldWhereNothingIsNamed) {
-  Inside([] {
+  InOwnMounts([] {
     EXPECT_EQ(CallerSources({})->size(), 0U) << "nothing is permitted";
     MakeDirectory(kOwnPolicies);
     Write(std::string(kOwnPolicies) + "/a.cedar", kPermit);
@@ -164,7 +143,7 @@ TEST_F(PolicyTrustTest, TheCallersOwnPoliciesHoldWhereNothingIsNamed) {
 }
 
 TEST_F(PolicyTrustTest, AFileInTheWorkspaceIsNeverTaken) {
-  Inside([] {
+  InOwnMounts([] {
     const fs::path before = fs::current_path();
     const std::string workspace = std::string(kHome) + "/workspace";
     fs::create_directories(workspace + "/.config/palyra/policy.d");
