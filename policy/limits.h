@@ -36,6 +36,18 @@ inline constexpr size_t kMaxAutomatonWork = size_t{1} << 26;
 // Leaves of one action on names: classes of names by flags.
 inline constexpr size_t kMaxLeaves = size_t{1} << 20;
 
+// Those on tables, which a compilation may be given smaller ones of.
+struct TableLimits {
+  size_t prefixes = kMaxPrefixes;
+  size_t classes = kMaxClasses;
+  size_t reasons = kMaxReasons;
+  size_t spans_per_class = kMaxSpansPerClass;
+  size_t spans = kMaxSpans;
+  size_t reason_policies = kMaxReasonPolicies;
+  size_t occupied = kMaxOccupied;
+  size_t leaves = kMaxLeaves;
+};
+
 }  // namespace palyra::policy
 
 #endif  // PALYRA_POLICY_LIMITS_H_

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "policy/compile/prefix_cover.h"
-#include "policy/limits.h"
 
 namespace palyra::policy {
 namespace {
@@ -81,7 +80,8 @@ struct ClassHash {
 // Classes by content; the rows of equal occupations are built once.
 class ClassTable {
  public:
-  ClassTable(RowBuilder& rows, const ReasonTable& reasons) : rows_(rows), reasons_(reasons) {}
+  ClassTable(RowBuilder& rows, const ReasonTable& reasons, const TableLimits& limits)
+      : rows_(rows), reasons_(reasons), limits_(limits) {}
 
   uint32_t ClassOf(const Occupation& occupation) {
     auto& candidates = known_[occupation.hash()];
@@ -110,23 +110,23 @@ class ClassTable {
     const auto passed = [](std::string what, size_t limit) {
       return "the policies need more than " + std::to_string(limit) + ' ' + std::move(what);
     };
-    if (classes_.size() > kMaxClasses) {
-      return passed("address classes", kMaxClasses);
+    if (classes_.size() > limits_.classes) {
+      return passed("address classes", limits_.classes);
     }
-    if (longest_ > kMaxSpansPerClass) {
-      return passed("port spans for one address", kMaxSpansPerClass);
+    if (longest_ > limits_.spans_per_class) {
+      return passed("port spans for one address", limits_.spans_per_class);
     }
-    if (span_count_ > kMaxSpans) {
-      return passed("port spans", kMaxSpans);
+    if (span_count_ > limits_.spans) {
+      return passed("port spans", limits_.spans);
     }
-    if (reasons_.size() > kMaxReasons) {
-      return passed("different reasons", kMaxReasons);
+    if (reasons_.size() > limits_.reasons) {
+      return passed("different reasons", limits_.reasons);
     }
-    if (reasons_.policy_count() > kMaxReasonPolicies) {
-      return passed("policy names in reasons", kMaxReasonPolicies);
+    if (reasons_.policy_count() > limits_.reason_policies) {
+      return passed("policy names in reasons", limits_.reason_policies);
     }
-    if (occupied_ > kMaxOccupied) {
-      return passed("combinations of policies", kMaxOccupied);
+    if (occupied_ > limits_.occupied) {
+      return passed("combinations of policies", limits_.occupied);
     }
     return std::nullopt;
   }
@@ -136,6 +136,7 @@ class ClassTable {
  private:
   RowBuilder& rows_;
   const ReasonTable& reasons_;
+  const TableLimits& limits_;
   std::unordered_map<uint64_t, std::vector<std::pair<Occupation::Copy, uint32_t>>> known_;
   std::unordered_map<AddressClass, uint32_t, ClassHash> numbers_;
   std::vector<const AddressClass*> classes_;
@@ -222,18 +223,19 @@ NetTables Assemble(PrefixCover cover, const ClassTable& classes) {
 
 }  // namespace
 
-std::expected<NetTables, TooLarge> Combine(std::span<const Territory> territories,
-                                           Arbiter& arbiter) {
+std::expected<NetTables, TooLarge> Combine(std::span<const Territory> territories, Arbiter& arbiter,
+                                           const TableLimits& limits) {
   RowBuilder rows(arbiter);
-  ClassTable classes(rows, arbiter.reasons());
+  ClassTable classes(rows, arbiter.reasons(), limits);
   const auto cells = Sweep(territories, classes);
   if (!cells) {
     return std::unexpected(Refusal(cells.error(), territories));
   }
   PrefixCover cover = CoverWithPrefixes(*cells);
-  if (cover.prefixes.size() > kMaxPrefixes) {
-    return std::unexpected(Refusal(
-        "the policies need more than " + std::to_string(kMaxPrefixes) + " prefixes", territories));
+  if (cover.prefixes.size() > limits.prefixes) {
+    return std::unexpected(
+        Refusal("the policies need more than " + std::to_string(limits.prefixes) + " prefixes",
+                territories));
   }
   return Assemble(std::move(cover), classes);
 }

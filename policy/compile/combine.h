@@ -10,6 +10,7 @@
 
 #include "policy/compile/port_row.h"
 #include "policy/compile/territory.h"
+#include "policy/limits.h"
 #include "policy/rule_set.h"
 
 namespace palyra::policy {
@@ -29,8 +30,8 @@ struct NetTables {
 // their territories and nowhere fail (or do so as permits, which are skipped there). Sweeps once
 // over the address space: the cost grows with the number of territory pieces and with the size of
 // the result, and with the product of pieces and those policies that are satisfied everywhere.
-std::expected<NetTables, TooLarge> Combine(std::span<const Territory> territories,
-                                           Arbiter& arbiter);
+std::expected<NetTables, TooLarge> Combine(std::span<const Territory> territories, Arbiter& arbiter,
+                                           const TableLimits& limits);
 
 }  // namespace palyra::policy
 

@@ -287,7 +287,7 @@ class Compilation {
   }
 
   void AddNetTables(Arbiter& arbiter) {
-    std::expected<NetTables, TooLarge> tables = Combine(territories_, arbiter);
+    std::expected<NetTables, TooLarge> tables = Combine(territories_, arbiter, input_.limits);
     if (!tables) {
       ReportTooLarge(tables.error().message, {tables.error().policy});
       return;
@@ -298,8 +298,9 @@ class Compilation {
 
   void AddNameTables(NameAction action, Arbiter& arbiter) {
     const std::vector<NameClaim>& claims = claims_.at(static_cast<size_t>(action));
-    std::expected<NameTables, NamesTooLarge> tables = BuildNameTables(
-        action, claims, AnyRequestFor(input_, action, ResourceTypeOf(action)), arbiter);
+    std::expected<NameTables, NamesTooLarge> tables =
+        BuildNameTables(action, claims, AnyRequestFor(input_, action, ResourceTypeOf(action)),
+                        arbiter, input_.limits);
     if (!tables) {
       ReportTooLarge(tables.error().message, tables.error().policies);
       return;

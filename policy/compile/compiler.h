@@ -35,6 +35,7 @@
 #include "policy/compile/endpoint.h"
 #include "policy/entities.h"
 #include "policy/evaluator.h"
+#include "policy/limits.h"
 #include "policy/policy_set.h"
 #include "policy/rule_set.h"
 #include "policy/source.h"
@@ -64,6 +65,7 @@ struct CompileInput {
   std::vector<LayerInput> layers;  // Outermost first, at least one, each layer once.
   // For kAll the entities of every layer hold the actions of the schema with their groups.
   Coverage coverage = Coverage::kNetwork;
+  TableLimits limits = {};
 };
 
 struct CompileOutput {

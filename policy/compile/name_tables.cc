@@ -10,7 +10,6 @@
 
 #include "policy/automaton_builder.h"
 #include "policy/compile/named_resource.h"
-#include "policy/limits.h"
 
 namespace palyra::policy {
 namespace {
@@ -90,12 +89,14 @@ std::vector<std::string> DigestsOf(std::span<const NameClaim> claims) {
 
 class Builder {
  public:
-  Builder(NameAction action, std::span<const NameClaim> claims, Request request, Arbiter& arbiter)
+  Builder(NameAction action, std::span<const NameClaim> claims, Request request, Arbiter& arbiter,
+          const TableLimits& limits)
       : action_(action),
         claims_(claims),
         conditions_(claims),
         request_(std::move(request)),
         arbiter_(arbiter),
+        limits_(limits),
         flags_(FlagEvents(action, DigestsOf(claims))),
         failed_(claims.size()) {}
 
@@ -124,6 +125,7 @@ class Builder {
   ConditionTable conditions_;
   Request request_;
   Arbiter& arbiter_;
+  const TableLimits& limits_;
   std::vector<NameEvent> flags_;
   std::vector<uint32_t> inside_;  // The classes of names that can be asked for.
   // By flag: claims that are satisfied where none of their conditions holds.
@@ -218,7 +220,8 @@ class Builder {
     for (const std::vector<uint32_t>& touched : touched_) {
       occupied += touched.size() + always_[0].size();
     }
-    if (occupied * flags_.size() <= kMaxOccupied && classes.size() * flags_.size() <= kMaxLeaves) {
+    if (occupied * flags_.size() <= limits_.occupied &&
+        classes.size() * flags_.size() <= limits_.leaves) {
       return std::nullopt;
     }
     const auto widest = std::ranges::max_element(
@@ -280,8 +283,9 @@ std::vector<NameEvent> FlagEvents(NameAction action, const std::vector<std::stri
 
 std::expected<NameTables, NamesTooLarge> BuildNameTables(NameAction action,
                                                          std::span<const NameClaim> claims,
-                                                         const Request& request, Arbiter& arbiter) {
-  return Builder(action, claims, request, arbiter).Build();
+                                                         const Request& request, Arbiter& arbiter,
+                                                         const TableLimits& limits) {
+  return Builder(action, claims, request, arbiter, limits).Build();
 }
 
 }  // namespace palyra::policy

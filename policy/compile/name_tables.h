@@ -16,6 +16,7 @@
 #include "policy/compile/residual_walk.h"
 #include "policy/entities.h"
 #include "policy/evaluator.h"
+#include "policy/limits.h"
 #include "policy/rule_set.h"
 
 namespace palyra::policy {
@@ -49,7 +50,8 @@ struct NamesTooLarge {
 // there. `request` is for any event of the action. The policies of `claims` ascend.
 std::expected<NameTables, NamesTooLarge> BuildNameTables(NameAction action,
                                                          std::span<const NameClaim> claims,
-                                                         const Request& request, Arbiter& arbiter);
+                                                         const Request& request, Arbiter& arbiter,
+                                                         const TableLimits& limits);
 
 // The events, of any one name, that have different flags under `rules`.
 std::vector<NameEvent> FlagEvents(NameAction action, const std::vector<std::string>& digests);
