@@ -82,7 +82,8 @@ def _write_base(archive: Archive, kernel: Kernel) -> None:
     for directory in ("bin", "sbin", "lib", "lib64"):
         archive.add_directory(f"usr/{directory}")
         archive.add_symlink(directory, f"usr/{directory}")
-    for directory in ("dev", "proc", "sys", "run", "mnt", "home", "root", "lane/modules", "palyra"):
+    for directory in ("dev", "proc", "sys", "run", "mnt", "home", "root", "var/lib", "lane/modules",
+                      "palyra"):
         archive.add_directory(directory)
     archive.add_directory("tmp", 0o1777)
     archive.add_directory("var/tmp", 0o1777)

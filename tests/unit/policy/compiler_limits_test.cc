@@ -25,9 +25,12 @@ const std::string& NetPolicies() {
         "when { resource.protocol == \"tcp\" && (";
     for (int i = 0; i < 30; ++i) {
       const std::string number = std::to_string(1 + i * 3);
-      text += (i == 0 ? "" : " || ");
-      text += "(resource.address == ip(\"192.0.2." + number + "\") && [" + number + ", " +
-              std::to_string(1000 + i % 7) + "].contains(resource.port))";
+      text += i == 0 ? "" : " || ";
+      text += "(resource.address == ip(\"192.0.2.";
+      text += number;
+      text += "\") && [";
+      text += number;
+      text += ", " + std::to_string(1000 + i % 7) + "].contains(resource.port))";
     }
     text += ") };\n";
     for (int i = 0; i < 5; ++i) {
