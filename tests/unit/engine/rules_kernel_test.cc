@@ -25,7 +25,11 @@ using policy::NetEvent;
 using policy::RuleSet;
 using policy::Ruling;
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr int kEvents = 8'000;
+#else
 constexpr int kEvents = 100'000;
+#endif
 constexpr int kEventsOfEach = 250;
 constexpr int kSets = kEvents / kEventsOfEach;
 
