@@ -53,7 +53,8 @@ class Poller {
     return {};
   }
 
-  // As many as a run has: its end, signals, denials, the deadline, the end and changes of its rules.
+  // As many as a run has: its end, signals, denials, the deadline, the end and changes of its
+  // rules.
   using Ready = std::array<epoll_event, 6>;
 
   // The descriptors that are readable, at most as many as were added.
