@@ -15,7 +15,7 @@ std::strong_ordering Order(std::string_view a, std::string_view b) { return a.co
 
 EntityUid::EntityUid(std::string type, std::string id) {
   const size_t hash = std::hash<std::string_view>{}(type) * 31 + std::hash<std::string_view>{}(id);
-  data_ = std::make_shared<const Data>(std::move(type), std::move(id), hash);
+  data_ = std::make_shared<const Data>(hash, std::move(id), std::move(type));
 }
 
 bool EntityUid::HasNameOf(const EntityUid& other) const {
@@ -141,6 +141,11 @@ RecordValue::RecordValue(std::vector<Field> fields) : fields_(std::move(fields))
 }
 
 const Value* RecordValue::Find(std::string_view key) const {
+  static constexpr size_t kFewFields = 16;
+  if (fields_.size() <= kFewFields) {  // Most keys differ in length.
+    const auto found = std::ranges::find(fields_, key, &Field::first);
+    return found == fields_.end() ? nullptr : &found->second;
+  }
   const auto found = std::ranges::lower_bound(fields_, key, {}, &Field::first);
   return found != fields_.end() && found->first == key ? &found->second : nullptr;
 }

@@ -36,9 +36,9 @@ class EntityUid {
 
  private:
   struct Data {
-    std::string type;
+    size_t hash;  // First, beside the count of references: most comparisons end here.
     std::string id;
-    size_t hash;
+    std::string type;
   };
   [[nodiscard]] bool HasNameOf(const EntityUid& other) const;
 
@@ -146,9 +146,11 @@ class RecordValue {
 
 }  // namespace palyra::policy
 
+// Not noexcept, so that libstdc++'s tables keep the hashes in their nodes instead of asking the
+// uids of a whole bucket.
 template <>
 struct std::hash<palyra::policy::EntityUid> {
-  size_t operator()(const palyra::policy::EntityUid& uid) const noexcept { return uid.hash(); }
+  size_t operator()(const palyra::policy::EntityUid& uid) const { return uid.hash(); }
 };
 
 #endif  // PALYRA_POLICY_VALUE_H_
