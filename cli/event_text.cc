@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/domain_name.h"
 #include "policy/compile/endpoint.h"
 #include "policy/compile/named_resource.h"
 #include "policy/compile/truth_map.h"
@@ -94,6 +95,19 @@ Result<Event> ParseName(NameAction action, const std::vector<std::string>& words
   return Wrong("\"{}\" is not absolute; write the whole path", words[1]);
 }
 
+Result<Event> ParseNet(const std::vector<std::string>& words) {
+  const bool has_name = words.size() == 5 && words[3] == "as";
+  if (words.size() != 3 && !has_name) {
+    return Wrong("write {} PROTOCOL ADDRESS:PORT [as NAME], as {} tcp 192.0.2.1:443", words[0],
+                 words[0]);
+  }
+  Result<NetEvent> event = ParseNetEvent(words[0], words[1], words[2]);
+  if (!event || !has_name) return event;
+  event->domain = base::CanonicalDomain(words[4]);
+  return event->domain ? Result<Event>(*std::move(event))
+                       : Wrong("\"{}\" is no domain name", words[4]);
+}
+
 }  // namespace
 
 Result<NetEvent> ParseNetEvent(const std::string& action, const std::string& protocol,
@@ -136,17 +150,15 @@ std::string NetEventText(const NetEvent& event) {
   if (HasPort(event.protocol)) {
     endpoint = fmt::format(fmt::runtime(event.is_ipv6 ? "[{}]:{}" : "{}:{}"), endpoint, event.port);
   }
-  return fmt::format("{} {} {}", policy::ActionName(event.action),
-                     policy::ProtocolName(event.protocol), endpoint);
+  return fmt::format("{} {} {}{}", policy::ActionName(event.action),
+                     policy::ProtocolName(event.protocol), endpoint,
+                     event.domain ? " as " + *event.domain : "");
 }
 
 Result<Event> ParseEvent(const std::vector<std::string>& words) {
   if (words.empty()) return Wrong("write an event, as net.connect tcp 192.0.2.1:443");
   if (ByName<NetAction, policy::kNetActionCount>(words[0], policy::ActionName)) {
-    if (words.size() != 3) {
-      return Wrong("write {} PROTOCOL ADDRESS:PORT, as {} tcp 192.0.2.1:443", words[0], words[0]);
-    }
-    return ParseNetEvent(words[0], words[1], words[2]);
+    return ParseNet(words);
   }
   const auto name = ByName<NameAction, policy::kNameActionCount>(words[0], policy::ActionName);
   if (name) return ParseName(*name, words);

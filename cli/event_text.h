@@ -18,11 +18,11 @@ using Event = std::variant<policy::NetEvent, policy::NameEvent>;
 // icmpv6. IPv4-mapped IPv6 becomes IPv4. kInvalidArgument for anything else.
 Result<policy::NetEvent> ParseNetEvent(const std::string& action, const std::string& protocol,
                                        const std::string& endpoint);
-// "net.connect tcp 192.0.2.1:443"
+// "net.connect tcp 192.0.2.1:443", and " as a.example" where it goes by a name
 std::string NetEventText(const policy::NetEvent& event);
 
-// ACTION PROTOCOL ENDPOINT as above for the network; ACTION PATH
-// for files, programs and sockets, where `abstract NAME` is an abstract socket and `sha256 DIGEST`
+// ACTION PROTOCOL ENDPOINT as above for the network, where `as NAME` may follow; ACTION PATH for
+// files, programs and sockets, where `abstract NAME` is an abstract socket and `sha256 DIGEST`
 // may follow a program; ACTION same-run or ACTION other for processes. Addresses and paths are
 // brought into canonical form. kInvalidArgument says what is wrong.
 Result<Event> ParseEvent(const std::vector<std::string>& words);

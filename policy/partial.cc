@@ -323,9 +323,6 @@ ExprPtr PartialEvaluator::ReduceHas(Span span, ExprPtr object,
     return MakeExpr(span, HasAttr{.object = std::move(object), .path = path});
   }
   if (state.presence == Presence::kAbsent) {
-    if (OpenEntity(*object) != nullptr) {
-      absences_.push_back({.span = span, .attr = attr});
-    }
     // A constant that has no attributes at all is an error.
     const Value* value = ConstantOf(*object);
     return value == nullptr

@@ -69,18 +69,10 @@ class PartialEvaluator {
   // ancestors of a constant entity of the type of one that brings its data.
   [[nodiscard]] ExprPtr Residual(const ExprPtr& expr);
 
-  // A `has` that became false because the shape does not have the attribute.
-  struct Absence {
-    Span span;
-    std::string attr;
-  };
-  [[nodiscard]] const std::vector<Absence>& absences() const { return absences_; }
-
  private:
   const PartialRequest& request_;
   Request known_;  // What the operators ask: of its parts only those that are known matter.
   EntityLookup lookup_;
-  std::vector<Absence> absences_;
 
   enum class Presence : uint8_t { kOpen, kAbsent, kThere, kKnown };
   // What is known of an attribute; the value where it is kKnown.

@@ -57,13 +57,7 @@ void AppendBytes(const Automaton& automaton, std::string& text) {
   }
 }
 
-void AppendNames(const NameRules& names, std::string& text) {
-  const Automaton& automaton = names.automaton;
-  text += "names " + std::string(ActionName(names.action)) + " states " +
-          std::to_string(automaton.state_count()) + '\n';
-  for (size_t i = 0; i < names.digests.size(); ++i) {
-    text += "  digest " + std::to_string(i) + ' ' + names.digests[i] + '\n';
-  }
+void AppendStates(const Automaton& automaton, std::string& text) {
   AppendBytes(automaton, text);
   for (uint32_t state = 0; state < automaton.state_count(); ++state) {
     text += "  state " + std::to_string(state) + " class " +
@@ -74,6 +68,44 @@ void AppendNames(const NameRules& names, std::string& text) {
     }
     text += '\n';
   }
+}
+
+// `indent` begins each line.
+void AppendNet(const NetTablesView& tables, std::string_view indent, std::string& text) {
+  for (const AddressPrefix& prefix : tables.prefixes) {
+    const IpAddress address =
+        *IpAddress::Create(prefix.is_ipv6, prefix.bytes, prefix.is_ipv6 ? 128 : 32);
+    text += std::string(indent) + "prefix " + address.ToString() + '/' +
+            std::to_string(prefix.length) + " class " + std::to_string(prefix.address_class) + '\n';
+  }
+  for (size_t i = 0; i < tables.classes.size(); ++i) {
+    for (const PortSpan& span : tables.classes[i].spans) {
+      text += std::string(indent) + "class " + std::to_string(i) + " ports " +
+              std::to_string(span.first) + '-' + std::to_string(span.last) + ' ' +
+              ActionsText(span.actions) + ' ' + ProtocolsText(span.protocols) + ' ' +
+              std::string(VerdictName(span.verdict)) + " reason " + std::to_string(span.reason) +
+              '\n';
+    }
+  }
+}
+
+void AppendDomains(const DomainRules& domains, std::string& text) {
+  text += "domains states " + std::to_string(domains.automaton.state_count()) + '\n';
+  AppendStates(domains.automaton, text);
+  for (size_t i = 0; i < domains.tables.size(); ++i) {
+    text += "  tables " + std::to_string(i) + '\n';
+    AppendNet({.prefixes = domains.tables[i].prefixes, .classes = domains.tables[i].classes},
+              "    ", text);
+  }
+}
+
+void AppendNames(const NameRules& names, std::string& text) {
+  text += "names " + std::string(ActionName(names.action)) + " states " +
+          std::to_string(names.automaton.state_count()) + '\n';
+  for (size_t i = 0; i < names.digests.size(); ++i) {
+    text += "  digest " + std::to_string(i) + ' ' + names.digests[i] + '\n';
+  }
+  AppendStates(names.automaton, text);
   for (size_t i = 0; i < names.leaves.size(); ++i) {
     text += "  leaf class " + std::to_string(i / names.flag_count) + " flag " +
             std::to_string(i % names.flag_count) + ' ' +
@@ -94,14 +126,23 @@ std::string_view LayerName(Layer layer) {
   return kNames.at(static_cast<size_t>(layer));
 }
 
-uint32_t ClassOf(const RuleSet& rules, bool is_ipv6, const std::array<uint8_t, 16>& address) {
+NetTablesView TablesFor(const RuleSet& rules, const std::optional<std::string>& domain) {
+  if (!domain || !rules.domains) {
+    return {.prefixes = rules.prefixes, .classes = rules.classes};
+  }
+  const NetTables& tables = rules.domains->tables.at(rules.domains->automaton.ClassOf(*domain));
+  return {.prefixes = tables.prefixes, .classes = tables.classes};
+}
+
+uint32_t ClassOf(const NetTablesView& tables, bool is_ipv6,
+                 const std::array<uint8_t, 16>& address) {
   const auto key = [](const AddressPrefix& p) { return std::tie(p.is_ipv6, p.bytes, p.length); };
   for (int length = is_ipv6 ? 128 : 32; length >= 0; --length) {
     const auto prefix_length = static_cast<uint8_t>(length);
     const IpAddress::Bytes bytes = Masked(is_ipv6, address, prefix_length);
     const auto wanted = std::tie(is_ipv6, bytes, prefix_length);
-    const auto found = std::ranges::lower_bound(rules.prefixes, wanted, {}, key);
-    if (found != rules.prefixes.end() && key(*found) == wanted) {
+    const auto found = std::ranges::lower_bound(tables.prefixes, wanted, {}, key);
+    if (found != tables.prefixes.end() && key(*found) == wanted) {
       return found->address_class;
     }
   }
@@ -111,7 +152,9 @@ uint32_t ClassOf(const RuleSet& rules, bool is_ipv6, const std::array<uint8_t, 1
 Ruling Decide(const RuleSet& rules, const NetEvent& event) {
   const unsigned action = 1U << static_cast<unsigned>(event.action);
   const unsigned protocol = 1U << static_cast<unsigned>(event.protocol);
-  for (const PortSpan& span : rules.classes[ClassOf(rules, event.is_ipv6, event.address)].spans) {
+  const NetTablesView tables = TablesFor(rules, event.domain);
+  const AddressClass& address_class = tables.classes[ClassOf(tables, event.is_ipv6, event.address)];
+  for (const PortSpan& span : address_class.spans) {
     if (span.first > event.port) {
       break;
     }
@@ -151,23 +194,13 @@ Ruling Decide(const RuleSet& rules, const NameEvent& event) {
 }
 
 std::string DumpText(const RuleSet& rules) {
-  std::string text = "palyra-ruleset 2\n";
+  std::string text = "palyra-ruleset 3\n";
   if (rules.valid_until_ms) {
     text += "valid-until " + std::to_string(*rules.valid_until_ms) + '\n';
   }
-  for (const AddressPrefix& prefix : rules.prefixes) {
-    const IpAddress address =
-        *IpAddress::Create(prefix.is_ipv6, prefix.bytes, prefix.is_ipv6 ? 128 : 32);
-    text += "prefix " + address.ToString() + '/' + std::to_string(prefix.length) + " class " +
-            std::to_string(prefix.address_class) + '\n';
-  }
-  for (size_t i = 0; i < rules.classes.size(); ++i) {
-    for (const PortSpan& span : rules.classes[i].spans) {
-      text += "class " + std::to_string(i) + " ports " + std::to_string(span.first) + '-' +
-              std::to_string(span.last) + ' ' + ActionsText(span.actions) + ' ' +
-              ProtocolsText(span.protocols) + ' ' + std::string(VerdictName(span.verdict)) +
-              " reason " + std::to_string(span.reason) + '\n';
-    }
+  AppendNet({.prefixes = rules.prefixes, .classes = rules.classes}, "", text);
+  if (rules.domains) {
+    AppendDomains(*rules.domains, text);
   }
   for (const NameRules& names : rules.names) {
     AppendNames(names, text);

@@ -3,13 +3,17 @@
 // A RuleSet answers, for one (principal, context), two kinds of questions exactly as Cedar's
 // authorizer would for the Palyra schema.
 //
-// Of the network: (action, address, protocol, port) -> (verdict, reason).
-//   1. The longest matching prefix of the address in `prefixes` gives an address class; an address
+// Of the network: (action, address, name?, protocol, port) -> (verdict, reason).
+//   1. Where the endpoint goes by a name and there are `domains`, the automaton there gives the
+//      tables that count, in place of the RuleSet's own `prefixes` and `classes`.
+//   2. The longest matching prefix of the address in `prefixes` gives an address class; an address
 //      that no prefix matches has class 0, which is the first entry of `classes` and may hold
 //      spans.
-//   2. The one span of that class that holds the port, the action and the protocol gives verdict
+//   3. The one span of that class that holds the port, the action and the protocol gives verdict
 //      and reason; where no span matches, the verdict is deny with `kReasonDefaultDeny`.
-// Addresses are in canonical form: IPv4-mapped IPv6 has become IPv4 before the question is asked.
+// Addresses are in canonical form: IPv4-mapped IPv6 has become IPv4 before the question is asked;
+// names are domains in lower case, without a trailing dot. An address that is known by several
+// names is judged under each (NamedClass).
 //
 // Of names (files, programs, processes, unix sockets): (action, name, flag) -> (verdict, reason).
 //   1. The action's automaton gives the class of the name.
@@ -23,6 +27,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -90,6 +95,20 @@ struct AddressPrefix {
   bool operator==(const AddressPrefix&) const = default;
 };
 
+// What decides about endpoints.
+struct NetTables {
+  std::vector<AddressPrefix> prefixes;  // Sorted: IPv4 first, then by bytes, then by length.
+  std::vector<AddressClass> classes;    // classes[0] is for addresses without a prefix.
+  bool operator==(const NetTables&) const = default;
+};
+
+// What decides about endpoints that go by a name.
+struct DomainRules {
+  Automaton automaton;  // The class of a name is an index into `tables`.
+  std::vector<NetTables> tables;
+  bool operator==(const DomainRules&) const = default;
+};
+
 enum class NameAction : uint8_t {
   kFileRead,
   kFileWrite,
@@ -126,6 +145,8 @@ struct NameRules {
 struct RuleSet {
   std::vector<AddressPrefix> prefixes;  // Sorted: IPv4 first, then by bytes, then by length.
   std::vector<AddressClass> classes;    // classes[0] is for addresses without a prefix.
+  // Nothing where a name makes no difference.
+  std::optional<DomainRules> domains = std::nullopt;
   // Sorted by action, each at most once. With `= {}` because g++ warns where it is left out.
   std::vector<NameRules> names = {};  // NOLINT(readability-redundant-member-init)
   std::vector<Reason> reasons;
@@ -143,6 +164,8 @@ struct NetEvent {
   bool is_ipv6;
   std::array<uint8_t, 16> address;  // Network byte order; IPv4 in the first four, the rest zero.
   uint16_t port;                    // Host byte order.
+  // By which the endpoint is known; nothing of an address that nobody looked up.
+  std::optional<std::string> domain = std::nullopt;
 };
 
 // One question about a name, in canonical form.
@@ -158,8 +181,15 @@ struct NameEvent {
 Ruling Decide(const RuleSet& rules, const NetEvent& event);
 Ruling Decide(const RuleSet& rules, const NameEvent& event);
 
+// The tables that decide about an endpoint of that name, or of none. Borrowed from the RuleSet.
+struct NetTablesView {
+  std::span<const AddressPrefix> prefixes;
+  std::span<const AddressClass> classes;
+};
+NetTablesView TablesFor(const RuleSet& rules, const std::optional<std::string>& domain);
+
 // Index into `classes`, by the longest matching prefix.
-uint32_t ClassOf(const RuleSet& rules, bool is_ipv6, const std::array<uint8_t, 16>& address);
+uint32_t ClassOf(const NetTablesView& tables, bool is_ipv6, const std::array<uint8_t, 16>& address);
 
 // "deny", "ask", "allow"
 std::string_view VerdictName(Verdict verdict);
@@ -174,7 +204,7 @@ uint32_t FlagOf(const NameRules& rules, const NameEvent& event);
 const NameRules* FindRules(const RuleSet& rules, NameAction action);
 
 // One line for the end of validity, where there is one, and per prefix, span, state, leaf and
-// reason; stable for equal RuleSets; the first line is the format version "palyra-ruleset 2".
+// reason; stable for equal RuleSets; the first line is the format version "palyra-ruleset 3".
 std::string DumpText(const RuleSet& rules);
 
 // SHA-256 of a canonical binary form, which begins with its version: the same for equal RuleSets,

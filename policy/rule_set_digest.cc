@@ -71,9 +71,7 @@ void AddReason(const Reason& reason, CanonicalForm& form) {
   }
 }
 
-void AddNames(const NameRules& names, CanonicalForm& form) {
-  const Automaton& automaton = names.automaton;
-  form.Add(static_cast<uint8_t>(names.action));
+void AddAutomaton(const Automaton& automaton, CanonicalForm& form) {
   form.Append(automaton.byte_classes());
   form.AddCount(automaton.state_count());
   for (uint32_t state = 0; state < automaton.state_count(); ++state) {
@@ -85,6 +83,26 @@ void AddNames(const NameRules& names, CanonicalForm& form) {
       form.Add(edge.next);
     }
   }
+}
+
+void AddNet(const NetTablesView& tables, CanonicalForm& form) {
+  form.AddCount(tables.prefixes.size());
+  for (const AddressPrefix& prefix : tables.prefixes) {
+    form.Add(static_cast<uint8_t>(prefix.is_ipv6 ? 1 : 0));
+    form.Add(prefix.length);
+    form.Append(std::span(prefix.bytes).first(prefix.is_ipv6 ? 16 : 4));
+    form.Add(prefix.address_class);
+  }
+  form.AddCount(tables.classes.size());
+  for (const AddressClass& address_class : tables.classes) {
+    form.AddCount(address_class.spans.size());
+    for (const PortSpan& span : address_class.spans) AddSpan(span, form);
+  }
+}
+
+void AddNames(const NameRules& names, CanonicalForm& form) {
+  form.Add(static_cast<uint8_t>(names.action));
+  AddAutomaton(names.automaton, form);
   form.AddCount(names.digests.size());
   for (const std::string& digest : names.digests) form.AddText(digest);
   form.Add(names.flag_count);
@@ -99,18 +117,15 @@ void AddNames(const NameRules& names, CanonicalForm& form) {
 
 base::Sha256Digest Digest(const RuleSet& rules) {
   CanonicalForm form;
-  form.AddText("palyra-ruleset-digest 2");
-  form.AddCount(rules.prefixes.size());
-  for (const AddressPrefix& prefix : rules.prefixes) {
-    form.Add(static_cast<uint8_t>(prefix.is_ipv6 ? 1 : 0));
-    form.Add(prefix.length);
-    form.Append(std::span(prefix.bytes).first(prefix.is_ipv6 ? 16 : 4));
-    form.Add(prefix.address_class);
-  }
-  form.AddCount(rules.classes.size());
-  for (const AddressClass& address_class : rules.classes) {
-    form.AddCount(address_class.spans.size());
-    for (const PortSpan& span : address_class.spans) AddSpan(span, form);
+  form.AddText("palyra-ruleset-digest 3");
+  AddNet({.prefixes = rules.prefixes, .classes = rules.classes}, form);
+  form.Add(static_cast<uint8_t>(rules.domains ? 1 : 0));
+  if (rules.domains) {
+    AddAutomaton(rules.domains->automaton, form);
+    form.AddCount(rules.domains->tables.size());
+    for (const NetTables& tables : rules.domains->tables) {
+      AddNet({.prefixes = tables.prefixes, .classes = tables.classes}, form);
+    }
   }
   form.AddCount(rules.names.size());
   for (const NameRules& names : rules.names) AddNames(names, form);

@@ -58,9 +58,13 @@ std::string Summary(const CompiledPolicy& compiled) {
     states += names.automaton.state_count();
     leaves += names.leaves.size();
   }
+  const std::string domains = rules.domains ? fmt::format("; domains in {} states with {} tables",
+                                                          rules.domains->automaton.state_count(),
+                                                          rules.domains->tables.size())
+                                            : "";
   return fmt::format(
-      "{} policies: {} prefixes in {} classes; names in {} states with {} leaves; {} reasons\n",
-      compiled.policy_count(), rules.prefixes.size(), rules.classes.size(), states, leaves,
+      "{} policies: {} prefixes in {} classes{}; names in {} states with {} leaves; {} reasons\n",
+      compiled.policy_count(), rules.prefixes.size(), rules.classes.size(), domains, states, leaves,
       rules.reasons.size());
 }
 
@@ -218,6 +222,7 @@ int Diff(PolicyRunOptions options, const std::string& before, const std::string&
   for (const policy::RuleChange& change : changes) {
     std::string places;
     for (const std::string& place : change.places) places += fmt::format("\n    {}", place);
+    for (const std::string& name : change.names) places += fmt::format("\n    as {}", name);
     Print(fmt::format("{} -> {}: {}{}{}{}\n", policy::VerdictName(change.before),
                       policy::VerdictName(change.after), change.events, places,
                       change.exceptions ? "\n    but not all that match" : "",

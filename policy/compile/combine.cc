@@ -22,7 +22,7 @@ uint64_t Mix(uint64_t value) {
 // Which territories hold an address, and with which of their flow sets: what its class depends on.
 class Occupation {
  public:
-  explicit Occupation(std::span<const Territory> territories) : territories_(territories) {}
+  explicit Occupation(std::span<const Territory* const> territories) : territories_(territories) {}
 
   void Set(uint32_t territory, uint32_t flows) {
     if (const auto old = held_.find(territory); old != held_.end()) {
@@ -49,14 +49,14 @@ class Occupation {
     std::vector<Claim> claims;
     claims.reserve(held_.size());
     for (const auto& [index, flows] : held_) {
-      const Territory& territory = territories_[index];
+      const Territory& territory = *territories_[index];
       claims.push_back({.policy = territory.policy, .flows = &territory.flow_sets[flows]});
     }
     return claims;
   }
 
  private:
-  std::span<const Territory> territories_;
+  std::span<const Territory* const> territories_;
   std::map<uint32_t, uint32_t> held_;
   uint64_t hash_ = 0;
 
@@ -151,10 +151,10 @@ struct Change {
   uint32_t flows;
 };
 
-std::vector<Change> ChangesOf(std::span<const Territory> territories) {
+std::vector<Change> ChangesOf(std::span<const Territory* const> territories) {
   std::vector<Change> changes;
   for (uint32_t i = 0; i < territories.size(); ++i) {
-    for (const Territory::Piece& piece : territories[i].pieces) {
+    for (const Territory::Piece& piece : territories[i]->pieces) {
       changes.push_back({.at = piece.first, .territory = i, .flows = piece.flows});
     }
   }
@@ -164,8 +164,8 @@ std::vector<Change> ChangesOf(std::span<const Territory> territories) {
   return changes;
 }
 
-std::expected<std::vector<AddressCell>, std::string> Sweep(std::span<const Territory> territories,
-                                                           ClassTable& classes) {
+std::expected<std::vector<AddressCell>, std::string> Sweep(
+    std::span<const Territory* const> territories, ClassTable& classes) {
   const std::vector<Change> changes = ChangesOf(territories);
   Occupation occupation(territories);
   std::vector<AddressCell> cells = {{.first = 0, .address_class = 0}};
@@ -190,15 +190,15 @@ std::expected<std::vector<AddressCell>, std::string> Sweep(std::span<const Terri
   return cells;
 }
 
-TooLarge Refusal(std::string message, std::span<const Territory> territories) {
-  const auto most = std::ranges::max_element(territories, {}, [](const Territory& territory) {
-    size_t size = territory.pieces.size();
-    for (const Flows& flows : territory.flow_sets) {
+TooLarge Refusal(std::string message, std::span<const Territory* const> territories) {
+  const auto most = std::ranges::max_element(territories, {}, [](const Territory* territory) {
+    size_t size = territory->pieces.size();
+    for (const Flows& flows : territory->flow_sets) {
       size += flows.size();
     }
     return size;
   });
-  return {.message = std::move(message), .policy = most->policy};
+  return {.message = std::move(message), .policy = (*most)->policy};
 }
 
 // Class numbers in the order of the prefixes, the class outside all prefixes first.
@@ -223,8 +223,8 @@ NetTables Assemble(PrefixCover cover, const ClassTable& classes) {
 
 }  // namespace
 
-std::expected<NetTables, TooLarge> Combine(std::span<const Territory> territories, Arbiter& arbiter,
-                                           const TableLimits& limits) {
+std::expected<NetTables, TooLarge> Combine(std::span<const Territory* const> territories,
+                                           Arbiter& arbiter, const TableLimits& limits) {
   RowBuilder rows(arbiter);
   ClassTable classes(rows, arbiter.reasons(), limits);
   const auto cells = Sweep(territories, classes);

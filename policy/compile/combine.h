@@ -20,18 +20,12 @@ struct TooLarge {
   uint32_t policy;  // The one that contributes most.
 };
 
-// The network part of a RuleSet.
-struct NetTables {
-  std::vector<AddressPrefix> prefixes;
-  std::vector<AddressClass> classes;
-};
-
 // What the authorizer answers over all layers, for every event, where the policies are satisfied in
 // their territories and nowhere fail (or do so as permits, which are skipped there). Sweeps once
 // over the address space: the cost grows with the number of territory pieces and with the size of
 // the result, and with the product of pieces and those policies that are satisfied everywhere.
-std::expected<NetTables, TooLarge> Combine(std::span<const Territory> territories, Arbiter& arbiter,
-                                           const TableLimits& limits);
+std::expected<NetTables, TooLarge> Combine(std::span<const Territory* const> territories,
+                                           Arbiter& arbiter, const TableLimits& limits);
 
 }  // namespace palyra::policy
 

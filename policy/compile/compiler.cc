@@ -10,6 +10,8 @@
 #include "policy/compile/action_scope.h"
 #include "policy/compile/arbiter.h"
 #include "policy/compile/combine.h"
+#include "policy/compile/domain_footprint.h"
+#include "policy/compile/domain_tables.h"
 #include "policy/compile/endpoint.h"
 #include "policy/compile/findings_log.h"
 #include "policy/compile/lowering.h"
@@ -33,6 +35,12 @@ struct ResidualOfActions {
   ExprPtr residual;
   NetAction first;
   uint8_t actions;  // Bit set over NetAction.
+};
+
+// What depends on the endpoint's name too.
+struct OpenResidual {
+  uint32_t policy;
+  ResidualOfActions of_actions;
 };
 
 class Compilation {
@@ -72,9 +80,12 @@ class Compilation {
   std::vector<Layer> layers_;
   std::vector<PolicyFacts> facts_;
   std::vector<const PlacedPolicy*> placed_;
-  std::vector<bool> conditional_;  // Policies that are left to ask of some event.
-  std::vector<AtomProbe> probes_;  // One for each layer.
-  std::vector<Territory> territories_;
+  std::vector<bool> conditional_;      // Policies that are left to ask of some event.
+  std::vector<AtomProbe> probes_;      // One for each layer.
+  std::vector<Territory> everywhere_;  // Whatever the endpoint's name is.
+  std::vector<Territory> nameless_;    // Where it has none.
+  std::vector<OpenResidual> open_residuals_;
+  std::vector<DomainClaim> domain_claims_;  // One for each of those.
   std::array<std::vector<NameClaim>, kNameActionCount> claims_;
   FindingsLog log_;
   CompileOutput output_;
@@ -134,21 +145,56 @@ class Compilation {
         AddNetResidual(number, static_cast<NetAction>(i), residuals);
       }
     }
-    for (const ResidualOfActions& residual : residuals) {
-      if (!AddTruth(number, residual)) {
+    for (ResidualOfActions& residual : residuals) {
+      if (AsksDomain(*residual.residual)) {
+        AddDomainClaim(number, std::move(residual));
+      } else if (std::optional<Territory> territory = Satisfied(number, residual, std::nullopt)) {
+        everywhere_.push_back(*std::move(territory));
+      } else {
         return;
       }
     }
   }
 
+  void AddDomainClaim(uint32_t number, ResidualOfActions residual) {
+    DomainFootprint footprint = DomainFootprintOf(*residual.residual, EntitiesOf(number));
+    if (footprint.obstacle) {
+      log_.Error(*placed_[number], *footprint.obstacle);
+      return;
+    }
+    log_.Warn(*placed_[number], footprint.oddities);
+    if (std::optional<Territory> territory =
+            SatisfiedAs(number, residual, /*domain=*/std::nullopt)) {
+      nameless_.push_back(*std::move(territory));
+    }
+    domain_claims_.push_back({.policy = number, .footprint = std::move(footprint)});
+    open_residuals_.push_back({.policy = number, .of_actions = std::move(residual)});
+  }
+
+  // Where the policy is satisfied if the endpoint has that name, or none; nothing where the policy
+  // is refused.
+  std::optional<Territory> SatisfiedAs(uint32_t number, const ResidualOfActions& residual,
+                                       const std::optional<std::string>& domain) {
+    const PartialRequest request =
+        RequestOn(ActionUid(residual.first), OpenEndpoint(EntitiesOf(number)));
+    const ExprPtr known = WithDomain(residual.residual, domain, EntitiesOf(number));
+    ResidualOfActions rest = residual;
+    rest.residual = PartialEvaluator(request, EntitiesOf(number)).Residual(known);
+    return Satisfied(number, rest, domain);
+  }
+
+  [[nodiscard]] PartialRequest RequestOn(EntityUid action, PartialEntity resource) const {
+    return {.principal = {.uid = input_.principal},
+            .action = {.uid = std::move(action)},
+            .resource = std::move(resource),
+            .context = *input_.context.AsRecord(),
+            .open_context = {},
+            .open_attrs = {}};
+  }
+
   // What is left to ask of the policy on events of the action; null where it is refused.
   ExprPtr ResidualOf(uint32_t number, EntityUid action, PartialEntity resource) {
-    const PartialRequest request{.principal = {.uid = input_.principal},
-                                 .action = {.uid = std::move(action)},
-                                 .resource = std::move(resource),
-                                 .context = *input_.context.AsRecord(),
-                                 .open_context = {},
-                                 .open_attrs = {}};
+    const PartialRequest request = RequestOn(std::move(action), std::move(resource));
     ExprPtr residual = now_ == nullptr ? nullptr : TimelessResidual(number, request);
     if (residual != nullptr && ReadsContext(*residual)) {
       if (!NoteTime(number, *residual)) {
@@ -163,15 +209,13 @@ class Compilation {
     return residual;
   }
 
-  ExprPtr Reduce(uint32_t number, const PartialRequest& request) {
+  ExprPtr Reduce(uint32_t number, const PartialRequest& request) const {
     PartialEvaluator partial(request, EntitiesOf(number));
-    ExprPtr residual = partial.Residual(WholeCondition(placed_[number]->policy));
-    NoteAbsences(number, partial.absences());
-    return residual;
+    return partial.Residual(WholeCondition(placed_[number]->policy));
   }
 
   // As if the time were still to come.
-  ExprPtr TimelessResidual(uint32_t number, PartialRequest request) {
+  ExprPtr TimelessResidual(uint32_t number, PartialRequest request) const {
     std::vector<RecordValue::Field> fields = request.context.fields();
     std::erase_if(fields, [](const RecordValue::Field& field) { return field.first == kNowAttr; });
     request.context = RecordValue(std::move(fields));
@@ -194,28 +238,9 @@ class Compilation {
     return true;
   }
 
-  // Exact, but a forbid on names would hold nothing without saying so.
-  void NoteAbsences(uint32_t number, const std::vector<PartialEvaluator::Absence>& absences) {
-    for (const auto& [span, attr] : absences) {
-      if (attr != kDomainAttr) {
-        continue;
-      }
-      const Finding finding{
-          .code = "LOW-DOMAIN",
-          .span = span,
-          .message = "`has domain` is false: endpoints have no names in this version",
-          .hint = "write conditions on resource.address"};
-      if (facts_[number].is_forbid) {
-        log_.Error(*placed_[number], finding);
-      } else {
-        log_.Warn(*placed_[number], finding);
-      }
-    }
-  }
-
   void AddNetResidual(uint32_t number, NetAction action,
                       std::vector<ResidualOfActions>& residuals) {
-    ExprPtr residual = ResidualOf(number, ActionUid(action), OpenEndpoint());
+    ExprPtr residual = ResidualOf(number, ActionUid(action), OpenEndpoint(EntitiesOf(number)));
     if (residual == nullptr) {
       return;
     }
@@ -229,8 +254,10 @@ class Compilation {
     residuals.push_back({.residual = std::move(residual), .first = action, .actions = bit});
   }
 
-  // False where the policy is refused.
-  bool AddTruth(uint32_t number, const ResidualOfActions& residual) {
+  // Where a residual that asks for no name is true, which comes from endpoints of `domain`; nothing
+  // where the policy is refused.
+  std::optional<Territory> Satisfied(uint32_t number, const ResidualOfActions& residual,
+                                     const std::optional<std::string>& domain) {
     const PlacedPolicy& policy = *placed_[number];
     std::vector<Finding> oddities;
     const std::expected<EndpointTruth, Finding> truth =
@@ -238,19 +265,17 @@ class Compilation {
     log_.Warn(policy, oddities);
     if (!truth) {
       log_.Error(policy, truth.error());
-      return false;
+      return std::nullopt;
     }
-    if (const std::optional<NetEvent> event = FindError(*truth, residual.first)) {
-      ReportFailing(number, RequestFor(input_, *event), EventText(*event));
+    if (std::optional<NetEvent> event = FindError(*truth, residual.first)) {
+      event->domain = domain;
+      const LayerInput& layer = input_.layers[facts_[number].layer];
+      ReportFailing(number, RequestFor(input_, layer, *event), EventText(*event));
       if (facts_[number].is_forbid) {
-        return false;
+        return std::nullopt;
       }
     }
-    Territory territory = TerritoryOf(number, *truth, residual.actions);
-    if (territory.flow_sets.size() > 1) {
-      territories_.push_back(std::move(territory));
-    }
-    return true;
+    return TerritoryOf(number, *truth, residual.actions);
   }
 
   void AddClaim(uint32_t number, NameAction action) {
@@ -287,13 +312,39 @@ class Compilation {
   }
 
   void AddNetTables(Arbiter& arbiter) {
-    std::expected<NetTables, TooLarge> tables = Combine(territories_, arbiter, input_.limits);
+    std::vector<const Territory*> territories;
+    const auto add = [&](const Territory& territory) {
+      if (territory.flow_sets.size() > 1) {
+        territories.push_back(&territory);
+      }
+    };
+    std::ranges::for_each(everywhere_, add);
+    const std::vector<const Territory*> everywhere = territories;
+    std::ranges::for_each(nameless_, add);
+    std::expected<NetTables, TooLarge> tables = Combine(territories, arbiter, input_.limits);
     if (!tables) {
       ReportTooLarge(tables.error().message, {tables.error().policy});
       return;
     }
     output_.rules.prefixes = std::move(tables->prefixes);
     output_.rules.classes = std::move(tables->classes);
+    AddDomainTables(everywhere, arbiter);
+  }
+
+  void AddDomainTables(const std::vector<const Territory*>& everywhere, Arbiter& arbiter) {
+    std::expected<DomainTables, NamesTooLarge> tables = BuildDomainTables(
+        domain_claims_, everywhere,
+        [&](uint32_t claim, const std::string& domain) {
+          const OpenResidual& open = open_residuals_[claim];
+          return SatisfiedAs(open.policy, open.of_actions, domain);
+        },
+        arbiter, input_.limits);
+    if (!tables) {
+      ReportTooLarge(tables.error().message, tables.error().policies);
+      return;
+    }
+    output_.rules.domains = std::move(tables->rules);
+    output_.partitions.domains = std::move(tables->partition);
   }
 
   void AddNameTables(NameAction action, Arbiter& arbiter) {
@@ -310,7 +361,7 @@ class Compilation {
       ReportFailing(failure.policy, RequestFor(input_, layer, failure.event),
                     EventText(failure.event));
     }
-    output_.partitions.push_back(std::move(tables->partition));
+    output_.partitions.names.push_back(std::move(tables->partition));
     output_.rules.names.push_back(std::move(tables->rules));
   }
 

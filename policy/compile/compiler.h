@@ -7,7 +7,6 @@
 //   LOW-ATTR    an attribute that the event's resource does not have
 //   LOW-DEREF   attributes, tags or ancestors of an entity that depends on the event
 //   LOW-DIGEST  a digest is looked into instead of compared
-//   LOW-DOMAIN  needs the endpoint's domain; as a warning: `resource has domain` is false
 //   LOW-ERROR   a forbid that fails on some event would let it through, so it is refused; a permit
 //               that fails permits nothing there, which is a warning
 //   LOW-IP, LOW-MAKE  an address or another value made of text that depends on the event
@@ -68,12 +67,17 @@ struct CompileInput {
   TableLimits limits = {};
 };
 
+// Automata that tell apart all names on which the policies are satisfied differently, before
+// classes that decide alike were merged.
+struct Partitions {
+  Automaton domains;             // Of endpoints.
+  std::vector<Automaton> names;  // By index of RuleSet::names.
+};
+
 struct CompileOutput {
   RuleSet rules;
   std::vector<Diagnostic> warnings;
-  // By index of rules.names: the automaton that tells apart all names on which the policies are
-  // satisfied differently, before classes that decide alike were merged.
-  std::vector<Automaton> partitions;
+  Partitions partitions;
 };
 
 // On failure every policy that cannot be compiled has its diagnostic. Pure: equal inputs give equal
@@ -98,10 +102,10 @@ Outcome EvaluateAmong(const CompileInput& input, const Candidates& candidates,
                       const NetEvent& event);
 
 // The request that an event is.
-Request RequestFor(const CompileInput& input, const NetEvent& event);
+Request RequestFor(const CompileInput& input, const LayerInput& layer, const NetEvent& event);
 Request RequestFor(const CompileInput& input, const LayerInput& layer, const NameEvent& event);
 
-// "net.connect tcp 192.0.2.1:443", "file.read /etc/passwd", "unix.connect abstract x",
+// "net.connect tcp 192.0.2.1:443 as a.example", "file.read /etc/passwd", "unix.connect abstract x",
 // "process.signal own run".
 std::string EventText(const NetEvent& event);
 std::string EventText(const NameEvent& event);

@@ -1,5 +1,6 @@
 #include "policy/compile/endpoint.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +28,7 @@ std::string_view ProtocolName(Protocol protocol) {
   return kNames.at(static_cast<size_t>(protocol));
 }
 
-Entity EndpointEntity(const NetEvent& event) {
+Entity EndpointEntity(const NetEvent& event, const EntityStore& entities) {
   const IpAddress address =
       *IpAddress::Create(event.is_ipv6, event.address, event.is_ipv6 ? 128 : 32);
   const std::string text = event.is_ipv6 ? '[' + address.ToString() + ']' : address.ToString();
@@ -37,26 +38,75 @@ Entity EndpointEntity(const NetEvent& event) {
       {std::string(kPortAttr), Value::Long(event.port)},
       {std::string(kProtocolAttr), Value::String(protocol)},
   };
-  return {.uid = EntityUid(std::string(kEndpointType),
-                           protocol + ' ' + text + ':' + std::to_string(event.port)),
+  std::string id = protocol + ' ' + text + ':' + std::to_string(event.port);
+  std::unordered_set<EntityUid> domains;
+  if (event.domain) {
+    attrs.emplace_back(kDomainAttr, Value::String(*event.domain));
+    id += " as " + *event.domain;
+    domains = DomainsAbove(*event.domain, entities);
+  }
+  return {.uid = EntityUid(std::string(kEndpointType), std::move(id)),
           .attrs = RecordValue(std::move(attrs)),
           .tags = {},
-          .ancestors = {}};
+          .ancestors = std::move(domains)};
 }
 
-PartialEntity OpenEndpoint() {
-  const auto required = [](std::string_view name, const Type& type) {
-    return OpenAttr{.name = std::string(name), .required = true, .type = &type};
+PartialEntity OpenEndpoint(const EntityStore& entities) {
+  const auto open = [](std::string_view name, bool required, const Type& type) {
+    return OpenAttr{.name = std::string(name), .required = required, .type = &type};
   };
-  OpenAttr port = required(kPortAttr, kLongType);
+  OpenAttr port = open(kPortAttr, true, kLongType);
   port.least = 0;
   port.most = UINT16_MAX;
-  return {.uid = std::nullopt,
-          .type = std::string(kEndpointType),
-          .shape = EntityShape{
-              .attributes = {required(kAddressAttr, ExtensionTypeOf(ExtensionType::kIpaddr)),
-                             std::move(port), required(kProtocolAttr, kStringType)},
-              .ancestor_types = {std::string(kDomainType)}}};
+  EntityShape shape{
+      .attributes = {open(kAddressAttr, true, ExtensionTypeOf(ExtensionType::kIpaddr)),
+                     std::move(port), open(kProtocolAttr, true, kStringType),
+                     open(kDomainAttr, false, kStringType)},
+      .ancestor_types = {std::string(kDomainType)}};
+  for (const auto& [uid, entity] : entities.entities()) {
+    if (uid.type() == kDomainType) {
+      for (const EntityUid& ancestor : entity.ancestors) {
+        shape.ancestor_types.push_back(ancestor.type());
+      }
+    }
+  }
+  std::ranges::sort(shape.ancestor_types);
+  const auto repeated = std::ranges::unique(shape.ancestor_types);
+  shape.ancestor_types.erase(repeated.begin(), repeated.end());
+  return {.uid = std::nullopt, .type = std::string(kEndpointType), .shape = std::move(shape)};
+}
+
+std::unordered_set<EntityUid> DomainsAbove(std::string_view domain, const EntityStore& entities) {
+  std::unordered_set<EntityUid> domains;
+  while (true) {
+    EntityUid uid{std::string(kDomainType), std::string(domain)};
+    if (const Entity* entity = entities.Find(uid)) {
+      domains.insert(entity->ancestors.begin(), entity->ancestors.end());
+    }
+    domains.insert(std::move(uid));
+    const size_t dot = domain.find('.');
+    if (dot == std::string_view::npos) {
+      return domains;
+    }
+    domain.remove_prefix(dot + 1);
+  }
+}
+
+std::vector<Pattern> DomainsIn(const EntityUid& ancestor, const EntityStore& entities) {
+  std::vector<Pattern> names;
+  const auto add = [&](const EntityUid& uid) {
+    if (uid.type() == kDomainType) {
+      names.push_back({.pieces = {uid.id()}});
+      names.push_back({.pieces = {"", '.' + uid.id()}});
+    }
+  };
+  add(ancestor);
+  for (const auto& [uid, entity] : entities.entities()) {
+    if (entity.ancestors.contains(ancestor)) {
+      add(uid);
+    }
+  }
+  return names;
 }
 
 bool IsNamedEndpoint(const Expr& expr) {

@@ -4,6 +4,8 @@
 #define PALYRA_POLICY_COMPILE_ENDPOINT_H_
 
 #include <string_view>
+#include <unordered_set>
+#include <vector>
 
 #include "policy/ast.h"
 #include "policy/entities.h"
@@ -20,7 +22,7 @@ inline constexpr std::string_view kDomainType = "Palyra::Domain";
 inline constexpr std::string_view kAddressAttr = "address";    // ipaddr, the whole address
 inline constexpr std::string_view kPortAttr = "port";          // Long
 inline constexpr std::string_view kProtocolAttr = "protocol";  // String
-inline constexpr std::string_view kDomainAttr = "domain";  // never there: addresses carry no name
+inline constexpr std::string_view kDomainAttr = "domain";      // String, optional
 
 // "net.connect"
 std::string_view ActionName(NetAction action);
@@ -29,12 +31,20 @@ EntityUid ActionUid(NetAction action);
 // "tcp", "udp", "udplite", "icmp", "icmpv6"
 std::string_view ProtocolName(Protocol protocol);
 
-// The Palyra::Endpoint that the event is about, without ancestors and tags. Its id is for people:
-// "tcp 192.0.2.1:443", "udp [2001:db8::1]:53".
-Entity EndpointEntity(const NetEvent& event);
+// The Palyra::Endpoint that the event is about, without tags. Where it goes by a name it lies in
+// that domain and those above. Its id is for people: "tcp 192.0.2.1:443",
+// "udp [2001:db8::1]:53 as ns.example".
+Entity EndpointEntity(const NetEvent& event, const EntityStore& entities);
 
 // The endpoint of an event that is to come.
-PartialEntity OpenEndpoint();
+PartialEntity OpenEndpoint(const EntityStore& entities);
+
+// The Palyra::Domain of that name, those of the names above it ("a.example", "example"), and what
+// all those lie in by `entities`.
+std::unordered_set<EntityUid> DomainsAbove(std::string_view domain, const EntityStore& entities);
+
+// The names for which `resource in ancestor` holds.
+std::vector<Pattern> DomainsIn(const EntityUid& ancestor, const EntityStore& entities);
 
 // Whether this is an entity of type Palyra::Endpoint that is named as a constant.
 bool IsNamedEndpoint(const Expr& expr);

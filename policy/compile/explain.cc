@@ -61,7 +61,13 @@ Explanation ExplainWith(const CompileInput& input, std::string event, RequestOf 
   return explanation;
 }
 
-std::string PrefixText(const RuleSet& rules, const NetEvent& event) {
+std::string DomainText(const RuleSet& rules, const NetEvent& event) {
+  return event.domain && rules.domains
+             ? "names " + std::to_string(rules.domains->automaton.ClassOf(*event.domain)) + ", "
+             : "";
+}
+
+std::string PrefixText(const NetTablesView& tables, const NetEvent& event) {
   for (int length = event.is_ipv6 ? 128 : 32; length >= 0; --length) {
     const IpAddress range =
         *IpAddress::Create(event.is_ipv6, event.address, static_cast<uint8_t>(length));
@@ -69,7 +75,7 @@ std::string PrefixText(const RuleSet& rules, const NetEvent& event) {
       return prefix.is_ipv6 == event.is_ipv6 && prefix.length == length &&
              prefix.bytes == range.Masked().bytes();
     };
-    if (std::ranges::any_of(rules.prefixes, is_it)) {
+    if (std::ranges::any_of(tables.prefixes, is_it)) {
       return "prefix " + range.Masked().ToString();
     }
   }
@@ -101,12 +107,13 @@ std::string LayerText(const LayerAnswer& layer) {
 }  // namespace
 
 Explanation Explain(const CompileInput& input, const RuleSet& rules, const NetEvent& event) {
-  const Request request = RequestFor(input, event);
   Explanation explanation = ExplainWith(
-      input, EventText(event), [&](const LayerInput& /*layer*/) { return Request(request); },
-      OpenEndpoint());
-  explanation.table = PrefixText(rules, event) + ", class " +
-                      std::to_string(ClassOf(rules, event.is_ipv6, event.address)) + ": " +
+      input, EventText(event),
+      [&](const LayerInput& layer) { return RequestFor(input, layer, event); },
+      OpenEndpoint(*input.layers.front().entities));
+  const NetTablesView tables = TablesFor(rules, event.domain);
+  explanation.table = DomainText(rules, event) + PrefixText(tables, event) + ", class " +
+                      std::to_string(ClassOf(tables, event.is_ipv6, event.address)) + ": " +
                       RulingText(rules, Decide(rules, event));
   return explanation;
 }

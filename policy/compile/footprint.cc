@@ -15,13 +15,6 @@ namespace {
 constexpr std::string_view kWriteAddress =
     "write resource.address.isInRange(ip(\"192.0.2.0/24\")) or another condition on the address";
 
-bool NamesDomain(const Value& value) {
-  if (const SetValue* set = value.AsSet()) {
-    return std::ranges::any_of(set->elements(), NamesDomain);
-  }
-  return value.AsEntity() != nullptr && value.AsEntity()->type() == kDomainType;
-}
-
 bool IsAddress(const Expr& expr) {
   const auto* get = std::get_if<GetAttr>(&expr.node);
   return get != nullptr && IsResource(*get->object) && get->attr == kAddressAttr;
@@ -61,13 +54,7 @@ class Collector {
 
   void RefuseName(const Expr& expr) {
     Refuse("LOW-UID", expr, Quoted(expr) + " asks for the endpoint's name, which no event has",
-           "compare resource.address, resource.port and resource.protocol");
-  }
-
-  void RefuseDomain(const Expr& expr) {
-    Refuse("LOW-DOMAIN", expr,
-           Quoted(expr) + " needs the endpoint's domain, which is not enforced by this version",
-           kWriteAddress);
+           "compare resource.address, resource.port, resource.protocol and resource.domain");
   }
 
   void RefuseTags(const Expr& expr) {
@@ -146,14 +133,8 @@ class Collector {
       case BinaryOp::kNotEqual:
         NoteShortPrefix(expr, node);
         return EnterNamed(expr, *node.left, *node.right);
-      case BinaryOp::kIn: {
-        const Value* right = ConstantOf(*node.right);
-        if (IsResource(*node.left) && right != nullptr && NamesDomain(*right)) {
-          RefuseDomain(expr);
-          return false;
-        }
+      case BinaryOp::kIn:
         return EnterNamed(expr, *node.left, *node.right) && EnterData(expr, *node.left);
-      }
       case BinaryOp::kGetTag:
       case BinaryOp::kHasTag:
         if (IsResource(*node.left)) {
@@ -185,11 +166,9 @@ class Collector {
       footprint_.port = true;
     } else if (node.attr == kProtocolAttr) {
       footprint_.protocol = true;
-    } else if (node.attr == kDomainAttr) {
-      RefuseDomain(expr);
     } else {
       Refuse("LOW-ATTR", expr, "an endpoint has no attribute " + QuoteString(node.attr),
-             "its attributes are address, port and protocol");
+             "its attributes are address, port, protocol and domain");
     }
     return false;
   }

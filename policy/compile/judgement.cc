@@ -65,8 +65,8 @@ Request RequestWith(const CompileInput& input, EntityUid action, Entity resource
 
 }  // namespace
 
-Request RequestFor(const CompileInput& input, const NetEvent& event) {
-  return RequestWith(input, ActionUid(event.action), EndpointEntity(event));
+Request RequestFor(const CompileInput& input, const LayerInput& layer, const NetEvent& event) {
+  return RequestWith(input, ActionUid(event.action), EndpointEntity(event, *layer.entities));
 }
 
 Request RequestFor(const CompileInput& input, const LayerInput& layer, const NameEvent& event) {
@@ -74,9 +74,9 @@ Request RequestFor(const CompileInput& input, const LayerInput& layer, const Nam
 }
 
 Outcome EvaluateWithContext(const CompileInput& input, const NetEvent& event) {
-  const Request request = RequestFor(input, event);
   return JudgeLayers(input, [&](size_t i) {
-    return Judge(*input.layers[i].policies, request, *input.layers[i].entities);
+    const LayerInput& layer = input.layers[i];
+    return Judge(*layer.policies, RequestFor(input, layer, event), *layer.entities);
   });
 }
 
@@ -89,15 +89,16 @@ Outcome EvaluateWithContext(const CompileInput& input, const NameEvent& event) {
 
 Outcome EvaluateAmong(const CompileInput& input, const Candidates& candidates,
                       const NetEvent& event) {
-  const Request request = RequestFor(input, event);
   return JudgeLayers(input, [&](size_t i) {
     const LayerInput& layer = input.layers[i];
-    return JudgeAmong(*layer.policies, candidates[i], request, *layer.entities);
+    return JudgeAmong(*layer.policies, candidates[i], RequestFor(input, layer, event),
+                      *layer.entities);
   });
 }
 
 std::string EventText(const NetEvent& event) {
-  return std::string(ActionName(event.action)) + ' ' + EndpointEntity(event).uid.id();
+  return std::string(ActionName(event.action)) + ' ' +
+         EndpointEntity(event, EntityStore()).uid.id();
 }
 
 std::string EventText(const NameEvent& event) {

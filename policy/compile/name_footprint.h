@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "policy/ast.h"
+#include "policy/compile/condition_table.h"
 #include "policy/compile/residual_walk.h"
 #include "policy/entities.h"
 #include "policy/rule_set.h"
 
 namespace palyra::policy {
-
-// A condition on a name: it matches one of these.
-using NameCondition = std::vector<Pattern>;
 
 // On names for which the same of `conditions` hold, with the same flag, the residual has one
 // outcome.

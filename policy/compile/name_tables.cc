@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "policy/automaton_builder.h"
+#include "policy/compile/condition_table.h"
 #include "policy/compile/named_resource.h"
 
 namespace palyra::policy {
@@ -16,64 +17,14 @@ namespace {
 
 using Row = std::vector<std::pair<Verdict, uint32_t>>;  // By flag.
 
-// The conditions of all claims, each once.
-class ConditionTable {
- public:
-  explicit ConditionTable(std::span<const NameClaim> claims) {
-    for (uint32_t claim = 0; claim < claims.size(); ++claim) {
-      for (const NameCondition& condition : claims[claim].footprint.conditions) {
-        std::vector<uint32_t>& users = claims_[NumberOf(condition)];
-        if (users.empty() || users.back() != claim) {
-          users.push_back(claim);
-        }
-      }
+ConditionTable ConditionsOf(std::span<const NameClaim> claims) {
+  ConditionTable table;
+  for (uint32_t claim = 0; claim < claims.size(); ++claim) {
+    for (const NameCondition& condition : claims[claim].footprint.conditions) {
+      table.Add(condition, claim);
     }
   }
-
-  [[nodiscard]] const std::vector<Pattern>& patterns() const { return patterns_; }
-  // By pattern, the number of its condition.
-  [[nodiscard]] const std::vector<uint32_t>& labels() const { return labels_; }
-  // Ascending.
-  [[nodiscard]] const std::vector<uint32_t>& ClaimsOf(uint32_t condition) const {
-    return claims_[condition];
-  }
-
- private:
-  std::map<std::vector<std::vector<std::string>>, uint32_t> numbers_;
-  std::vector<Pattern> patterns_;
-  std::vector<uint32_t> labels_;
-  std::vector<std::vector<uint32_t>> claims_;
-
-  uint32_t NumberOf(const NameCondition& condition) {
-    std::vector<std::vector<std::string>> key;
-    for (const Pattern& pattern : condition) {
-      key.push_back(pattern.pieces);
-    }
-    std::ranges::sort(key);
-    const auto number = static_cast<uint32_t>(claims_.size());
-    const auto [entry, is_new] = numbers_.try_emplace(std::move(key), number);
-    if (is_new) {
-      claims_.emplace_back();
-      patterns_.insert(patterns_.end(), condition.begin(), condition.end());
-      labels_.resize(patterns_.size(), number);
-    }
-    return entry->second;
-  }
-};
-
-std::string DescribeBound(AutomatonRefusal::Bound bound) {
-  switch (bound) {
-    case AutomatonRefusal::Bound::kStates:
-      return "the names need more than " + std::to_string(kMaxAutomatonStates) + " states";
-    case AutomatonRefusal::Bound::kEdges:
-      return "the names need more than " + std::to_string(kMaxAutomatonEdges) + " transitions";
-    case AutomatonRefusal::Bound::kClasses:
-      return "the policies tell more than " + std::to_string(kMaxStringClasses) +
-             " classes of names apart";
-    case AutomatonRefusal::Bound::kWork:
-      return "the names would take too long to compile";
-  }
-  std::unreachable();
+  return table;
 }
 
 std::vector<std::string> DigestsOf(std::span<const NameClaim> claims) {
@@ -93,7 +44,7 @@ class Builder {
           const TableLimits& limits)
       : action_(action),
         claims_(claims),
-        conditions_(claims),
+        conditions_(ConditionsOf(claims)),
         request_(std::move(request)),
         arbiter_(arbiter),
         limits_(limits),
@@ -108,7 +59,7 @@ class Builder {
       return std::unexpected(Blame(partition.error()));
     }
     for (uint32_t i = 0; i < partition->classes.size(); ++i) {
-      touched_.push_back(TouchedBy(partition->classes[i]));
+      touched_.push_back(conditions_.UsersOf(partition->classes[i]));
       if (partition->outside != i) {
         inside_.push_back(i);
       }
@@ -176,26 +127,12 @@ class Builder {
 
   [[nodiscard]] NamesTooLarge Blame(const AutomatonRefusal& refusal) const {
     NamesTooLarge blame{.message = DescribeBound(refusal.bound), .policies = {}};
-    for (const uint32_t pattern : refusal.patterns) {
-      for (const uint32_t claim : conditions_.ClaimsOf(conditions_.labels()[pattern])) {
-        if (std::ranges::find(blame.policies, claims_[claim].policy) == blame.policies.end()) {
-          blame.policies.push_back(claims_[claim].policy);
-        }
+    for (const uint32_t claim : conditions_.UsersBehind(refusal)) {
+      if (std::ranges::find(blame.policies, claims_[claim].policy) == blame.policies.end()) {
+        blame.policies.push_back(claims_[claim].policy);
       }
     }
     return blame;
-  }
-
-  [[nodiscard]] std::vector<uint32_t> TouchedBy(const StringClass& names) const {
-    std::vector<uint32_t> touched;
-    for (const uint32_t condition : names.labels) {
-      const std::vector<uint32_t>& claims = conditions_.ClaimsOf(condition);
-      touched.insert(touched.end(), claims.begin(), claims.end());
-    }
-    std::ranges::sort(touched);
-    const auto repeated = std::ranges::unique(touched);
-    touched.erase(repeated.begin(), repeated.end());
-    return touched;
   }
 
   // Every claim is asked once where none of its conditions holds, if there is such a name.

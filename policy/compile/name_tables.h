@@ -38,7 +38,7 @@ struct NameFailure {
 struct NameTables {
   NameRules rules;
   std::vector<NameFailure> failures;  // At most one of a policy.
-  Automaton partition;                // CompileOutput::partitions.
+  Automaton partition;                // Of Partitions::names.
 };
 
 struct NamesTooLarge {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "policy/ast_map.h"
+#include "policy/compile/domain_footprint.h"
 #include "policy/compile/endpoint.h"
 #include "policy/compile/residual_walk.h"
 #include "policy/compile/truth_map.h"
@@ -110,14 +111,41 @@ class OpenPolicy {
              NetAction action)
       : request_{.principal = {.uid = input.principal},
                  .action = {.uid = ActionUid(action)},
-                 .resource = OpenEndpoint(),
+                 .resource = OpenEndpoint(*layer.entities),
                  .context = *input.context.AsRecord(),
                  .open_context = {},
                  .open_attrs = {}},
         input_(input),
-        layer_(layer) {
+        layer_(layer),
+        action_(action) {
     PartialEvaluator partial(request_, *layer.entities);
-    const ExprPtr residual = partial.Residual(WholeCondition(policy.policy));
+    residual_ = partial.Residual(WholeCondition(policy.policy));
+    asks_domain_ = AsksDomain(*residual_);
+    if (!asks_domain_) {
+      Cut(residual_);
+    }
+  }
+
+  // From then on the cells are those of endpoints that go by this name, or by none.
+  void Name(const std::optional<std::string>& domain) {
+    if (asks_domain_) {
+      const ExprPtr known = WithDomain(residual_, domain, *layer_.entities);
+      Cut(PartialEvaluator(request_, *layer_.entities).Residual(known));
+    }
+  }
+
+  [[nodiscard]] const std::vector<Cell>& cells() const { return cells_; }
+
+ private:
+  PartialRequest request_;
+  const CompileInput& input_;
+  const LayerInput& layer_;
+  NetAction action_;
+  ExprPtr residual_;
+  bool asks_domain_ = false;
+  std::vector<Cell> cells_;
+
+  void Cut(const ExprPtr& residual) {
     Constants constants;
     Collect(*residual, constants);
     std::vector<Point> points = {0};
@@ -128,20 +156,13 @@ class OpenPolicy {
       AddWithRanges(address, points);
     }
     SortUnique(points);
+    cells_.clear();
     for (const Point point : points) {
-      cells_.push_back(CellAt(point, residual, action));
+      cells_.push_back(CellAt(point, residual));
     }
   }
 
-  [[nodiscard]] const std::vector<Cell>& cells() const { return cells_; }
-
- private:
-  PartialRequest request_;
-  const CompileInput& input_;
-  const LayerInput& layer_;
-  std::vector<Cell> cells_;
-
-  Cell CellAt(Point point, const ExprPtr& residual, NetAction action) {
+  [[nodiscard]] Cell CellAt(Point point, const ExprPtr& residual) const {
     const Value address = Value::Ip(AddressAt(point));
     const ExprPtr known = MapExpr(residual, [&](const ExprPtr& part) -> ExprPtr {
       const auto* get = std::get_if<GetAttr>(&part->node);
@@ -158,22 +179,23 @@ class OpenPolicy {
       AddPort(number, cell.ports);
     }
     if (constants.calculates) {
-      AddChanges(point, *rest, action, cell.ports);
+      AddChanges(point, *rest, cell.ports);
     }
     return cell;
   }
 
   // Every port is tried.
-  void AddChanges(Point point, const Expr& rest, NetAction action, std::vector<int64_t>& ports) {
+  void AddChanges(Point point, const Expr& rest, std::vector<int64_t>& ports) const {
     const IpAddress address = AddressAt(point);
     for (int protocol = 0; protocol < kProtocolCount; ++protocol) {
       int before = -1;
       for (int64_t port = 0; port < static_cast<int64_t>(kPortCount); ++port) {
-        const Request request = RequestFor(input_, {.action = action,
-                                                    .protocol = static_cast<Protocol>(protocol),
-                                                    .is_ipv6 = address.is_ipv6(),
-                                                    .address = address.bytes(),
-                                                    .port = static_cast<uint16_t>(port)});
+        const NetEvent event = {.action = action_,
+                                .protocol = static_cast<Protocol>(protocol),
+                                .is_ipv6 = address.is_ipv6(),
+                                .address = address.bytes(),
+                                .port = static_cast<uint16_t>(port)};
+        const Request request = RequestFor(input_, layer_, event);
         const EvalResult result = Evaluator(request, *layer_.entities).Evaluate(rest);
         const bool* held = result ? result->AsBool() : nullptr;
         const int now = held == nullptr ? 2 : *held ? 1 : 0;
@@ -198,6 +220,15 @@ class ActionCells {
       }
     }
     candidates_.resize(input.layers.size());
+  }
+
+  // What is visited from then on goes by this name, or by none.
+  void Name(const std::optional<std::string>& domain) {
+    domain_ = domain;
+    for (Entry& entry : policies_) {
+      entry.open.Name(domain);
+      entry.at = 0;
+    }
   }
 
   void AddPoints(std::vector<Point>& points) const {
@@ -241,7 +272,8 @@ class ActionCells {
                  .protocol = protocol,
                  .is_ipv6 = address.is_ipv6(),
                  .address = address.bytes(),
-                 .port = static_cast<uint16_t>(port)},
+                 .port = static_cast<uint16_t>(port),
+                 .domain = domain_},
                 candidates_);
         }
       }
@@ -257,6 +289,7 @@ class ActionCells {
   };
 
   NetAction action_;
+  std::optional<std::string> domain_;
   std::vector<Entry> policies_;
   Candidates candidates_;
 };
@@ -264,23 +297,30 @@ class ActionCells {
 }  // namespace
 
 void ForEachNetCell(const CompileInput& input, const RuleSet& rules,
+                    std::span<const std::optional<std::string>> domains,
                     const std::function<void(const NetEvent&, const Candidates&)>& visit) {
   std::vector<ActionCells> actions;
-  std::vector<Point> points = FixedPoints();
   for (int i = 0; i < kNetActionCount; ++i) {
     actions.emplace_back(input, static_cast<NetAction>(i));
-    actions.back().AddPoints(points);
   }
-  for (const AddressPrefix& prefix : rules.prefixes) {
-    AddRange(*IpAddress::Create(prefix.is_ipv6, prefix.bytes, prefix.length), points);
-  }
-  SortUnique(points);
-  for (const Point point : points) {
-    const IpAddress address = AddressAt(point);
-    const AddressClass& address_class =
-        rules.classes[ClassOf(rules, address.is_ipv6(), address.bytes())];
+  for (const std::optional<std::string>& domain : domains) {
+    const NetTablesView tables = TablesFor(rules, domain);
+    std::vector<Point> points = FixedPoints();
     for (ActionCells& action : actions) {
-      action.Visit(point, address_class, visit);
+      action.Name(domain);
+      action.AddPoints(points);
+    }
+    for (const AddressPrefix& prefix : tables.prefixes) {
+      AddRange(*IpAddress::Create(prefix.is_ipv6, prefix.bytes, prefix.length), points);
+    }
+    SortUnique(points);
+    for (const Point point : points) {
+      const IpAddress address = AddressAt(point);
+      const AddressClass& address_class =
+          tables.classes[ClassOf(tables, address.is_ipv6(), address.bytes())];
+      for (ActionCells& action : actions) {
+        action.Visit(point, address_class, visit);
+      }
     }
   }
 }

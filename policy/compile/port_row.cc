@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <compare>
 #include <cstddef>
-#include <map>
 #include <tuple>
+
+#include "policy/compile/span_collector.h"
 
 namespace palyra::policy {
 namespace {
 
-constexpr Ruling kDefault = {.verdict = Verdict::kDeny, .reason = kReasonDefaultDeny};
 constexpr FlowPairs kAllPairs = (1U << kFlowPairCount) - 1;
 
 // A policy begins or ceases to be satisfied at a port.
@@ -37,56 +37,6 @@ std::vector<Edge> EdgesOf(std::span<const Claim> claims) {
   return edges;
 }
 
-// Collects, for each pair, ports with one decision, and gives spans over as many pairs at once as
-// possible.
-class SpanCollector {
- public:
-  void Add(size_t pair, uint16_t first, uint16_t last, const Ruling& decision) {
-    if (decision == kDefault) {
-      return;
-    }
-    FlowPairs& pairs = pairs_[{first, last, decision.verdict, decision.reason}];
-    pairs = static_cast<FlowPairs>(pairs | 1U << pair);
-  }
-
-  std::vector<PortSpan> Take() {
-    std::vector<PortSpan> spans;
-    for (const auto& [key, pairs] : pairs_) {
-      AppendRectangles(key, pairs, spans);
-    }
-    std::ranges::sort(spans, [](const PortSpan& a, const PortSpan& b) {
-      return std::tie(a.first, a.actions, a.protocols) < std::tie(b.first, b.actions, b.protocols);
-    });
-    return spans;
-  }
-
- private:
-  using Key = std::tuple<uint16_t, uint16_t, Verdict, uint32_t>;
-  std::map<Key, FlowPairs> pairs_;
-
-  // A set of pairs as products: actions with the same protocols are one.
-  static void AppendRectangles(const Key& key, FlowPairs pairs, std::vector<PortSpan>& spans) {
-    constexpr unsigned kProtocolMask = (1U << kProtocolCount) - 1;
-    std::map<uint8_t, uint8_t> actions_of;
-    for (int action = 0; action < kNetActionCount; ++action) {
-      const unsigned protocols = static_cast<unsigned>(pairs) >> (action * kProtocolCount);
-      if ((protocols & kProtocolMask) != 0) {
-        uint8_t& actions = actions_of[static_cast<uint8_t>(protocols & kProtocolMask)];
-        actions = static_cast<uint8_t>(actions | 1U << action);
-      }
-    }
-    const auto& [first, last, verdict, reason] = key;
-    for (const auto& [protocols, actions] : actions_of) {
-      spans.push_back({.first = first,
-                       .last = last,
-                       .actions = actions,
-                       .protocols = protocols,
-                       .verdict = verdict,
-                       .reason = reason});
-    }
-  }
-};
-
 }  // namespace
 
 AddressClass RowBuilder::Build(std::span<const Claim> claims) {
@@ -94,7 +44,7 @@ AddressClass RowBuilder::Build(std::span<const Claim> claims) {
   std::array<Run, kFlowPairCount> runs;
   Live live;
   Decisions before;
-  before.fill(kDefault);
+  before.fill(kDefaultRuling);
   if (edges.empty() || edges[0].port != 0) {
     before = DecideAll(live);
   }

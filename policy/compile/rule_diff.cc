@@ -4,9 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 
+#include "policy/automaton_witness.h"
 #include "policy/compile/endpoint.h"
 #include "policy/compile/name_diff.h"
 #include "policy/compile/truth_map.h"
@@ -15,6 +17,8 @@
 namespace palyra::policy {
 namespace {
 
+constexpr size_t kMostProductStates = size_t{1} << 22;
+
 struct AddressSpan {
   Point first;
   Point last;
@@ -22,10 +26,10 @@ struct AddressSpan {
 };
 using AddressSpans = std::vector<AddressSpan>;  // Ascending.
 
-std::vector<Point> Boundaries(const RuleSet& a, const RuleSet& b) {
+std::vector<Point> Boundaries(const NetTablesView& a, const NetTablesView& b) {
   std::vector<Point> points = {0, kFirstIpv4Point, kLastIpv4Point + 1};
-  for (const RuleSet* rules : {&a, &b}) {
-    for (const AddressPrefix& prefix : rules->prefixes) {
+  for (const NetTablesView* tables : {&a, &b}) {
+    for (const AddressPrefix& prefix : tables->prefixes) {
       const unsigned host_bits = (prefix.is_ipv6 ? 128U : 32U) - prefix.length;
       const Point first = AddressPoint(prefix.is_ipv6, prefix.bytes);
       const Point last = first + (host_bits == 128 ? ~Point{0} : (Point{1} << host_bits) - 1);
@@ -182,8 +186,7 @@ std::string PortText(uint16_t first, uint16_t last) {
   return first == last ? std::to_string(first) : std::to_string(first) + '-' + std::to_string(last);
 }
 
-void AppendNetChanges(const RuleSet& before, const RuleSet& after,
-                      std::vector<RuleChange>& changes) {
+std::map<Flow, AddressSpans> ChangedSpans(const NetTablesView& before, const NetTablesView& after) {
   std::map<std::pair<uint32_t, uint32_t>, std::vector<Flow>> flows_of;
   std::map<Flow, AddressSpans> spans_of;
   const std::vector<Point> points = Boundaries(before, after);
@@ -205,15 +208,88 @@ void AppendNetChanges(const RuleSet& before, const RuleSet& after,
       }
     }
   }
-  for (const auto& [flow, spans] : spans_of) {
+  return spans_of;
+}
+
+// A name, or none, of each class that either tells apart; nothing where there are too many.
+std::optional<std::vector<std::optional<std::string>>> NamesToAsk(const RuleSet& before,
+                                                                  const RuleSet& after) {
+  std::vector<std::optional<std::string>> names = {std::nullopt};
+  if (!before.domains && !after.domains) {
+    return names;
+  }
+  const Automaton everything;
+  const auto pairs =
+      ProductClasses(before.domains ? before.domains->automaton : everything,
+                     after.domains ? after.domains->automaton : everything, kMostProductStates);
+  if (!pairs) {
+    return std::nullopt;
+  }
+  for (const ClassPair& pair : *pairs) {
+    names.emplace_back(pair.representative);
+  }
+  return names;
+}
+
+bool DecideAlike(const RuleSet& rules, const std::string& a, const std::string& b) {
+  return !rules.domains ||
+         rules.domains->automaton.ClassOf(a) == rules.domains->automaton.ClassOf(b);
+}
+
+// `name` is the shortest of its class: empty where no policy speaks of it, a dot and a domain where
+// only the names below count.
+std::string NameText(const RuleSet& before, const RuleSet& after,
+                     const std::optional<std::string>& name) {
+  if (!name) {
+    return "no name";
+  }
+  if (name->empty()) {
+    return "any other name";
+  }
+  if (name->starts_with('.')) {
+    return '*' + *name;
+  }
+  const std::string below = "x." + *name;
+  const bool holds_names_below =
+      DecideAlike(before, *name, below) && DecideAlike(after, *name, below);
+  return *name + (holds_names_below ? " and below" : "");
+}
+
+void AppendNetChanges(const RuleSet& before, const RuleSet& after,
+                      std::vector<RuleChange>& changes) {
+  struct Places {
+    AddressSpans spans;
+    std::vector<std::string> names;
+  };
+  std::map<Flow, std::vector<Places>> places_of;
+  const auto names = NamesToAsk(before, after);
+  const std::vector<std::optional<std::string>> nameless = {std::nullopt};
+  const auto& asked = names ? *names : nameless;
+  for (const std::optional<std::string>& name : asked) {
+    for (auto& [flow, spans] : ChangedSpans(TablesFor(before, name), TablesFor(after, name))) {
+      std::vector<Places>& places = places_of[flow];
+      auto known = std::ranges::find(places, spans, &Places::spans);
+      if (known == places.end()) {
+        known = places.insert(places.end(), {.spans = spans, .names = {}});
+      }
+      known->names.push_back(NameText(before, after, name));
+    }
+  }
+  for (auto& [flow, all_places] : places_of) {
     const auto protocol = static_cast<Protocol>(flow.protocol);
     const bool is_icmp = protocol == Protocol::kIcmp || protocol == Protocol::kIcmpv6;
-    changes.push_back({.before = flow.before,
-                       .after = flow.after,
-                       .events = std::string(ActionName(static_cast<NetAction>(flow.action))) +
-                                 ' ' + std::string(ProtocolName(protocol)) +
-                                 (is_icmp ? "" : ' ' + PortText(flow.first, flow.last)),
-                       .places = PlacesOf(spans)});
+    for (Places& places : all_places) {
+      const bool is_for_every_name = places.names.size() == asked.size();
+      changes.push_back(
+          {.before = flow.before,
+           .after = flow.after,
+           .events = std::string(ActionName(static_cast<NetAction>(flow.action))) + ' ' +
+                     std::string(ProtocolName(protocol)) +
+                     (is_icmp ? "" : ' ' + PortText(flow.first, flow.last)),
+           .places = PlacesOf(places.spans),
+           .names = is_for_every_name ? std::vector<std::string>() : std::move(places.names),
+           .more = !names});
+    }
   }
 }
 

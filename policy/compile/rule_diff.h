@@ -15,6 +15,9 @@ struct RuleChange {
   Verdict after;
   std::string events;               // "net.connect tcp 443", "file.read", "unix.connect abstract".
   std::vector<std::string> places;  // Address ranges; paths, where a last * stands for any rest.
+  // By which endpoints go; empty where the name does not matter. "no name", "any other name",
+  // "a.example", "a.example and below", "*.a.example".
+  std::vector<std::string> names = {};  // NOLINT(readability-redundant-member-init)
   // Some of what a place with a last * stands for is not in this change.
   bool exceptions = false;
   // Other places are like these: names with a loop in them, or more than could be looked at.

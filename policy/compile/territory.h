@@ -30,10 +30,12 @@ struct Territory {
   struct Piece {
     Point first;  // The piece reaches to the next one's first point, the last to the end.
     uint32_t flows;
+    bool operator==(const Piece&) const = default;
   };
   uint32_t policy;               // As the caller numbers them.
   std::vector<Piece> pieces;     // Ascending, beginning at 0; neighbours differ.
   std::vector<Flows> flow_sets;  // flow_sets[0] is empty.
+  bool operator==(const Territory&) const = default;
 };
 
 // Where `truth` is true, for the actions of a bit set over NetAction.

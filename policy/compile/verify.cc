@@ -20,11 +20,23 @@ class Verifier {
   Verifier(const CompileInput& input, const RuleSet& rules, const Deciders& deciders)
       : input_(input), rules_(rules), deciders_(deciders) {}
 
-  void VerifyNet() {
-    ForEachNetCell(input_, rules_, [&](const NetEvent& event, const Candidates& candidates) {
-      ++result_.net_cells;
-      Compare(EvaluateAmong(input_, candidates, event), deciders_.net(event), EventText(event));
-    });
+  void VerifyNet(const Automaton& partition) {
+    const Automaton everything;
+    const std::optional<std::vector<ClassPair>> names = ProductClasses(
+        partition, rules_.domains ? rules_.domains->automaton : everything, kMostProductStates);
+    if (!names) {
+      result_.not_compared.emplace_back("net");
+      return;
+    }
+    std::vector<std::optional<std::string>> domains = {std::nullopt};
+    for (const ClassPair& pair : *names) {
+      domains.emplace_back(pair.representative);
+    }
+    ForEachNetCell(
+        input_, rules_, domains, [&](const NetEvent& event, const Candidates& candidates) {
+          ++result_.net_cells;
+          Compare(EvaluateAmong(input_, candidates, event), deciders_.net(event), EventText(event));
+        });
   }
 
   void VerifyNames(const NameRules& names, const Automaton& partition) {
@@ -79,17 +91,17 @@ class Verifier {
 
 }  // namespace
 
-Verification VerifyRules(const CompileInput& input, const std::vector<Automaton>& partitions,
+Verification VerifyRules(const CompileInput& input, const Partitions& partitions,
                          const RuleSet& rules, const Deciders& deciders) {
   Verifier verifier(input, rules, deciders);
-  verifier.VerifyNet();
-  for (size_t i = 0; i < rules.names.size() && i < partitions.size(); ++i) {
-    verifier.VerifyNames(rules.names[i], partitions[i]);
+  verifier.VerifyNet(partitions.domains);
+  for (size_t i = 0; i < rules.names.size() && i < partitions.names.size(); ++i) {
+    verifier.VerifyNames(rules.names[i], partitions.names[i]);
   }
   return verifier.Take();
 }
 
-Verification VerifyRules(const CompileInput& input, const std::vector<Automaton>& partitions,
+Verification VerifyRules(const CompileInput& input, const Partitions& partitions,
                          const RuleSet& rules) {
   return VerifyRules(input, partitions, rules,
                      {.net = [&](const NetEvent& event) { return Decide(rules, event); },

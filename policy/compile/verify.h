@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "policy/automaton.h"
 #include "policy/compile/compiler.h"
 #include "policy/rule_set.h"
 
@@ -25,7 +24,8 @@ struct Verification {
   uint64_t name_cells = 0;
   uint64_t differences = 0;
   std::vector<std::string> examples;  // The first differences, a line each.
-  // Actions on names that have too many classes together with the tables to be compared.
+  // What has too many classes of names together with the tables to be compared: actions on names,
+  // or "net".
   std::vector<std::string> not_compared;
 
   [[nodiscard]] bool passed() const { return differences == 0 && not_compared.empty(); }
@@ -34,11 +34,11 @@ struct Verification {
 // Complete: within a cell neither a policy nor `rules` tells events apart, and one event of every
 // cell is asked of the authorizer and of `deciders`. `partitions` are those of compiling `input`;
 // `rules` may come from elsewhere, as from the kernel.
-Verification VerifyRules(const CompileInput& input, const std::vector<Automaton>& partitions,
+Verification VerifyRules(const CompileInput& input, const Partitions& partitions,
                          const RuleSet& rules, const Deciders& deciders);
 
 // By the interpreter of `rules`.
-Verification VerifyRules(const CompileInput& input, const std::vector<Automaton>& partitions,
+Verification VerifyRules(const CompileInput& input, const Partitions& partitions,
                          const RuleSet& rules);
 
 }  // namespace palyra::policy

@@ -49,6 +49,8 @@ class CompileFixture {
     {"uid": {"type": "Palyra::Agent", "id": "other"}, "attrs": {"port": 22}, "parents": []},
     {"uid": {"type": "Palyra::Endpoint", "id": "tcp 192.0.2.1:80"}, "attrs": {"port": 1},
      "parents": []},
+    {"uid": {"type": "Palyra::Domain", "id": "b.a.test"}, "attrs": {},
+     "parents": [{"type": "Palyra::Domain", "id": "partners"}]},
     {"uid": {"type": "Palyra::Directory", "id": "/opt/share"}, "attrs": {},
      "parents": [{"type": "Palyra::Directory", "id": "shared"}]},
     {"uid": {"type": "Palyra::Path", "id": "/usr/one.txt"}, "attrs": {},

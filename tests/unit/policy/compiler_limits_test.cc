@@ -142,8 +142,8 @@ TEST_F(CompilerLimitsTest, OfLeaves) {
   const auto output = names_.Compile();
   ASSERT_TRUE(output);
   size_t most = 0;
-  for (size_t i = 0; i < output->partitions.size(); ++i) {
-    const Automaton& partition = output->partitions[i];
+  for (size_t i = 0; i < output->partitions.names.size(); ++i) {
+    const Automaton& partition = output->partitions.names[i];
     size_t classes = 0;
     for (uint32_t state = 0; state < partition.state_count(); ++state) {
       classes = std::max(classes, size_t{partition.ClassAt(state)} + 1);

@@ -69,7 +69,9 @@ TEST(PalyraSchema, TheEnginesEndpointConforms) {
                                           .protocol = Protocol::kTcp,
                                           .is_ipv6 = false,
                                           .address = {192, 0, 2, 1},
-                                          .port = 443});
+                                          .port = 443,
+                                          .domain = "a.example"},
+                                         EntityStore());
   EXPECT_EQ(Mismatch(Value::Record(endpoint.attrs.fields()),
                      *schema.FindEntityType(endpoint.uid.type())->shape, schema),
             std::nullopt);

@@ -103,15 +103,6 @@ TEST(Partial, LeavesWhatIsToComeAndNoMore) {
   }
 }
 
-TEST(Partial, TellsWhichAttributesItTookForAbsent) {
-  PartialEvaluator evaluator(TheRequest(), EntityStore());
-  (void)evaluator.Residual(MustParse("resource has owner || resource has other"));
-  ASSERT_EQ(evaluator.absences().size(), 0U) << "true is reached first";
-  (void)evaluator.Residual(MustParse("resource has label || resource has other"));
-  ASSERT_EQ(evaluator.absences().size(), 1U);
-  EXPECT_EQ(evaluator.absences()[0].attr, "other");
-}
-
 constexpr const char* kYes = "permit (principal, action, resource);";
 constexpr const char* kNo = "forbid (principal, action, resource);";
 constexpr const char* kMaybeYes =

@@ -43,6 +43,9 @@ const std::vector<std::string> kRanges = {"0.0.0.0/0",
 const std::vector<std::string> kPorts = {"0",    "1",     "22",    "80",    "443",   "1023", "1024",
                                          "8080", "32767", "65534", "65535", "65536", "-1"};
 
+const std::vector<std::string> kDomains = {"test",    "a.test",    "b.a.test",        "ba.test",
+                                           "example", "a.example", "deep.b.a.example"};
+
 }  // namespace
 
 std::string RandomPolicies::Policies(int max_count, bool any) {
@@ -88,10 +91,13 @@ std::string RandomPolicies::Condition(int depth, bool any) {
     if (any && Chance(8)) {
       return OddAtom();
     }
-    switch (Below(7)) {
+    switch (Below(9)) {
       case 0:
       case 1:
         return AddressAtom();
+      case 7:
+      case 8:
+        return DomainAtom();
       case 2:
       case 3:
         return PortAtom();
@@ -165,10 +171,23 @@ std::string RandomPolicies::ProtocolAtom() {
                "resource.protocol == principal.name"});
 }
 
+std::string RandomPolicies::DomainAtom() {
+  const std::string name = Pick(kDomains);
+  const std::string in = "resource in Palyra::Domain::\"" + name + '"';
+  const std::string with = "resource has domain && resource.domain ";
+  return Pick(
+      {in, in, "resource is Palyra::Endpoint in Palyra::Domain::\"" + name + '"',
+       "resource in [Palyra::Domain::\"" + Pick(kDomains) + "\", Palyra::Domain::\"" + name + "\"]",
+       "resource in Palyra::Domain::\"partners\"", "resource has domain",
+       with + "== \"" + name + '"', with + "!= \"" + name + '"', with + "like \"*." + name + '"',
+       with + "like \"" + name.substr(0, 2) + "*\"",
+       "resource has domain && [\"" + name + "\", \"" + Pick(kDomains) +
+           "\"].contains(resource.domain)"});
+}
+
 std::string RandomPolicies::KnownAtom() {
   return Pick({"true", "false", "principal.port > 8000", "principal has nothing",
                "principal.nothing", "9223372036854775807 + 1 > 0", "resource has port",
-               "resource has domain", "resource has domain && resource.domain like \"*.test\"",
                "resource is Palyra::Endpoint", "resource is Palyra::Path",
                "resource in Palyra::AgentGroup::\"ci\"", "principal in Palyra::AgentGroup::\"ci\"",
                "1", "context.missing == 1", "action == Palyra::Action::\"net.send\"",
@@ -180,7 +199,9 @@ std::string RandomPolicies::KnownAtom() {
 std::string RandomPolicies::OddAtom() {
   return Pick({"resource.port == (if resource.protocol == \"tcp\" then 80 else 53)",
                "resource == Palyra::Endpoint::\"x\"", "resource.domain == \"example.com\"",
-               "resource in Palyra::Domain::\"example.com\"", "resource.color == 1",
+               "resource has domain && resource.domain == resource.protocol",
+               "resource has domain && ip(resource.domain).isIpv4()",
+               "(resource has domain) == (resource.port < 1024)", "resource.color == 1",
                "resource.hasTag(\"x\")", "ip(resource.protocol).isIpv4()",
                "principal.peer.port == 1", "[resource].contains(principal)",
                "principal in resource",
@@ -218,6 +239,10 @@ NetEvent RandomPolicies::Event() {
   if (event.protocol != Protocol::kIcmp && event.protocol != Protocol::kIcmpv6) {
     event.port = static_cast<uint16_t>(
         Chance(50) ? Below(65536) : static_cast<size_t>(std::stoi(Pick(kPorts)) + 1) - Below(3));
+  }
+  if (Chance(60)) {
+    event.domain = Pick(kDomains);
+    event.domain = Pick({"", "", "c.", "x.", "ab"}) + *event.domain;
   }
   return event;
 }

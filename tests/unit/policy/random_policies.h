@@ -20,7 +20,7 @@ class RandomPolicies {
   // go through arithmetic in one text of twenty, because all of them are tried then.
   std::string Policies(int max_count, bool any);
 
-  // Half of the time at, or just beside, a constant that policies draw from.
+  // Half of the time at, or just beside, a constant that policies draw from; often with a name.
   NetEvent Event();
 
   size_t Below(size_t bound) {
@@ -43,6 +43,7 @@ class RandomPolicies {
   std::string PortAtom();
   std::string PortNumber();
   std::string ProtocolAtom();
+  std::string DomainAtom();
   std::string KnownAtom();
   std::string OddAtom();
 };

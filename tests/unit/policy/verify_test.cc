@@ -54,7 +54,7 @@ TEST_F(VerifyTest, FindsNothingWhereTablesAreRight) {
   });
 }
 
-// Every single entry of the network's tables, changed.
+// Every single entry of the network's tables, changed, and the tables of every class of domains.
 std::vector<RuleSet> NetMutants(const RuleSet& rules) {
   std::vector<RuleSet> mutants;
   const auto add = [&](auto change) {
@@ -87,6 +87,12 @@ std::vector<RuleSet> NetMutants(const RuleSet& rules) {
       }
     }
   }
+  for (size_t i = 0; rules.domains && i < rules.domains->tables.size(); ++i) {
+    add([&](RuleSet& mutant) {
+      mutant.domains->tables[i] = rules.domains->tables[(i + 1) % rules.domains->tables.size()];
+    });
+    add([&](RuleSet& mutant) { mutant.domains->tables[i] = {.prefixes = {}, .classes = {{}}}; });
+  }
   return mutants;
 }
 
@@ -102,7 +108,7 @@ TEST_F(VerifyTest, FindsEveryWrongEntryThatAnEventShows) {
           }
           if (differs) {
             ++shown;
-            EXPECT_FALSE(VerifyRules(fixture.input(), {}, mutant).passed())
+            EXPECT_FALSE(VerifyRules(fixture.input(), output.partitions, mutant).passed())
                 << policies << DumpText(output.rules) << "mutant:\n"
                 << DumpText(mutant);
           }
