@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 4
+#define PALYRA_ABI_VERSION 5
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -39,6 +39,7 @@
 #define PALYRA_MAX_ROWS (1 << 18)
 #define PALYRA_MAX_REASONS (1 << 18)
 #define PALYRA_MAX_GRANTS 4096
+#define PALYRA_MAX_NAMES (1 << 17)
 #define PALYRA_MAX_RINGS 1024
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
@@ -52,6 +53,9 @@ enum palyra_verdict : __u8 {
 	PALYRA_ASK = 1,
 	PALYRA_ALLOW = 2,
 };
+
+/* Where a run's resolver listens; see palyra_redirect. */
+#define PALYRA_RESOLVER_PORTS 4
 
 /* Bits of palyra_span.actions. */
 enum palyra_action : __u8 {
@@ -100,7 +104,10 @@ struct palyra_run {
 	__u32 profile; /* first part of the keys of the rule tables */
 	__u32 ring; /* index into `rings` for events of this run */
 	__u32 has_grants; /* 1 since the first entry of this run in `grants` */
-	__u32 padding;
+	__u32 has_names; /* 1 since the first entry of this run in `names` */
+	/* Of the run's resolver, on 127.0.0.1 and ::1, UDP and TCP; all 0: it has none. What the run
+	 * sends to port 53 anywhere goes there, without a look at its rules. */
+	__u16 resolver_ports[PALYRA_RESOLVER_PORTS];
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
 };
@@ -238,6 +245,40 @@ struct palyra_grant {
 	__u64 expires_ns; /* CLOCK_BOOTTIME; 0: with the run */
 	__u32 uses; /* 0: any number */
 	__u32 used;
+};
+
+/*
+ * Map `names`: what is decided about an address that the run's resolver gave out, in place of
+ * `addresses4` and `addresses6`: by the names under which it is known to this run.
+ */
+struct palyra_name_key {
+	__u64 run; /* cgroup id */
+	__u32 profile; /* whose rules these are; under another one the address has no name */
+	__u8 is_ipv6;
+	__u8 padding[3];
+	__u8 address[16];
+};
+
+struct palyra_name {
+	__u64 expires_ns; /* CLOCK_BOOTTIME from which on calls find no name; packets still do */
+	__u32 span_count; /* as in a row: what no span holds is denied with reason 0 */
+	__u32 padding;
+	struct palyra_span spans[PALYRA_ROW_SPANS];
+};
+
+/*
+ * Map `redirects`, in sockets: to whom they sent DNS, by index of the resolver's port that it went
+ * to. So that what several servers answer to one socket comes from each of them.
+ */
+struct palyra_origin {
+	__u8 address[16];
+	__u8 is_ipv6;
+	__u8 is_used;
+	__u8 padding[2];
+};
+
+struct palyra_redirect {
+	struct palyra_origin origins[PALYRA_RESOLVER_PORTS];
 };
 
 /* Map `flows`, in sockets: a TCP socket without one that has a peer was accepted. */

@@ -8,6 +8,8 @@
  *
  *   connect4, connect6    TCP (Fast Open and MPTCP too), connected UDP and ping sockets
  *   sendmsg4, sendmsg6    unconnected UDP
+ *   recvmsg4, recvmsg6, getpeername4, getpeername6
+ *                         undo what connect and sendmsg did to DNS (bpf/resolver.h)
  *   egress                every packet of a run's sockets, judged by how its flow began: the
  *                         backstop for what no call shows (ping, replies of listeners, packets to
  *                         an address that the kernel chose) and for policies tightened meanwhile
@@ -31,6 +33,8 @@
  */
 #include "bpf/egress_tables.h"
 #include "bpf/grants.h"
+#include "bpf/names.h"
+#include "bpf/resolver.h"
 
 #include <bpf/bpf_tracing.h>
 
@@ -115,6 +119,15 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 		cause->reason = PALYRA_REASON_EXPIRED;
 		return PALYRA_DENY;
 	}
+	if (READ_ONCE(run->has_names)) {
+		__u64 decision = palyra_decide_by_name(run_id, cause->profile, q);
+
+		if (decision & DECIDED_BY_NAME) {
+			verdict = decision & 0xff;
+			cause->reason = decision >> 32;
+			goto decided;
+		}
+	}
 	if (asker == BY_CONNECT) {
 		verdict = decide(cause->profile, q, &cause->reason);
 	} else {
@@ -123,6 +136,7 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 		verdict = decision;
 		cause->reason = decision >> 32;
 	}
+decided:
 	if (verdict == PALYRA_ASK && is_granted(run, run_id, q, sk))
 		return PALYRA_ALLOW;
 	return verdict;
@@ -242,12 +256,29 @@ static __always_inline int judge_send(struct bpf_sock *sk, struct question *q)
 	return judge_call(q, sk, BY_CALL);
 }
 
+/* The run of the calling task. */
+static __always_inline struct palyra_run *own_run(void)
+{
+	return find_run(bpf_get_current_ancestor_cgroup_id(run_level));
+}
+
+/* The run, where this is DNS for its resolver. */
+static __always_inline struct palyra_run *asks_resolver(const struct question *q)
+{
+	struct palyra_run *run = q->port == DNS_PORT ? own_run() : NULL;
+
+	return is_dns(run, q) ? run : NULL;
+}
+
 SEC("cgroup/connect4")
 int palyra_connect4(struct bpf_sock_addr *ctx)
 {
 	struct question q = question_of_call(ctx, PALYRA_NET_CONNECT, PALYRA_HOOK_CONNECT4);
+	struct palyra_run *run = asks_resolver(&q);
 
 	set_ipv4(&q, ctx->user_ip4, ctx->sk);
+	if (run)
+		return redirect_to_resolver(ctx, run, &q, 0);
 	return judge_connect(ctx, &q);
 }
 
@@ -257,7 +288,11 @@ int palyra_connect6(struct bpf_sock_addr *ctx)
 	struct question q = question_of_call(ctx, PALYRA_NET_CONNECT, PALYRA_HOOK_CONNECT6);
 	__u32 words[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
+	struct palyra_run *run = asks_resolver(&q);
+
 	set_ipv6(&q, words, ctx->sk);
+	if (run)
+		return redirect_to_resolver(ctx, run, &q, 1);
 	return judge_connect(ctx, &q);
 }
 
@@ -265,8 +300,11 @@ SEC("cgroup/sendmsg4")
 int palyra_sendmsg4(struct bpf_sock_addr *ctx)
 {
 	struct question q = question_of_call(ctx, PALYRA_NET_SEND, PALYRA_HOOK_SENDMSG4);
+	struct palyra_run *run = asks_resolver(&q);
 
 	set_ipv4(&q, ctx->user_ip4, ctx->sk);
+	if (run)
+		return redirect_to_resolver(ctx, run, &q, 0);
 	return judge_send(ctx->sk, &q);
 }
 
@@ -276,8 +314,40 @@ int palyra_sendmsg6(struct bpf_sock_addr *ctx)
 	struct question q = question_of_call(ctx, PALYRA_NET_SEND, PALYRA_HOOK_SENDMSG6);
 	__u32 words[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 
+	struct palyra_run *run = asks_resolver(&q);
+
 	set_ipv6(&q, words, ctx->sk);
+	if (run)
+		return redirect_to_resolver(ctx, run, &q, 1);
 	return judge_send(ctx->sk, &q);
+}
+
+SEC("cgroup/recvmsg4")
+int palyra_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	restore4(ctx, own_run());
+	return SOCK_PROGRAM_ALLOW;
+}
+
+SEC("cgroup/recvmsg6")
+int palyra_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	restore6(ctx, own_run());
+	return SOCK_PROGRAM_ALLOW;
+}
+
+SEC("cgroup/getpeername4")
+int palyra_getpeername4(struct bpf_sock_addr *ctx)
+{
+	restore4(ctx, own_run());
+	return SOCK_PROGRAM_ALLOW;
+}
+
+SEC("cgroup/getpeername6")
+int palyra_getpeername6(struct bpf_sock_addr *ctx)
+{
+	restore6(ctx, own_run());
+	return SOCK_PROGRAM_ALLOW;
 }
 
 /* `words` is a local address as four words in network byte order. */
@@ -396,6 +466,13 @@ static __always_inline enum palyra_action action_of_packet(struct bpf_sock *sk,
 	return bpf_sk_storage_get(&flows, sk, NULL, 0) ? PALYRA_NET_CONNECT : PALYRA_NET_ACCEPT;
 }
 
+static __always_inline int is_for_resolver(__u64 run_id, const struct question *q)
+{
+	struct palyra_run *run = is_loopback(q) ? find_run(run_id) : NULL;
+
+	return run && is_resolver(run, q);
+}
+
 SEC("cgroup_skb/egress")
 int palyra_egress(struct __sk_buff *skb)
 {
@@ -407,9 +484,13 @@ int palyra_egress(struct __sk_buff *skb)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return SOCK_PROGRAM_DENY;
+	__u64 run_id = bpf_skb_ancestor_cgroup_id(skb, run_level);
+
 	parse_packet(skb, PEER_DESTINATION, &q);
+	if (is_for_resolver(run_id, &q))
+		return SOCK_PROGRAM_ALLOW;
 	q.action = action_of_packet(sk, &q);
-	return judge(bpf_skb_ancestor_cgroup_id(skb, run_level), &q, sk, BY_PACKET);
+	return judge(run_id, &q, sk, BY_PACKET);
 }
 
 /*
@@ -473,6 +554,8 @@ int palyra_ingress(struct __sk_buff *skb)
 	__u64 run_id = bpf_skb_ancestor_cgroup_id(skb, run_level);
 
 	parse_packet(skb, PEER_SOURCE, &q);
+	if (is_for_resolver(run_id, &q))
+		return SOCK_PROGRAM_ALLOW;
 	q.action = action_of_packet(sk, &q);
 	if (q.action == PALYRA_NET_SEND)
 		return judge_datagram(run_id, &q, sk);

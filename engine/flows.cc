@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "engine/grants.h"
 #include "engine/live_tables.h"
+#include "engine/run_names.h"
 #include "engine/sock_diag.h"
 
 namespace palyra::engine {
@@ -146,6 +147,15 @@ Result<size_t> CutIn(const SockDiag& diag, uint64_t cgroup, int flows,
   return cut;
 }
 
+// As bpf/resolver.h, is_resolver().
+bool GoesToResolver(const KernelObjects& objects, uint64_t run, const NetEvent& event) {
+  std::array<uint8_t, 16> loopback = {127, 0, 0, 1};
+  if (event.is_ipv6) loopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  const RunTable::ResolverPorts ports = objects.runs().ResolverOf(run);
+  return event.port != 0 && event.address == loopback &&
+         std::ranges::find(ports, event.port) != ports.end();
+}
+
 }  // namespace
 
 Result<size_t> CutFlows(const KernelObjects& objects, const Cgroup& cgroup,
@@ -177,7 +187,11 @@ Result<size_t> CutDeniedFlows(const KernelObjects& objects, const Cgroup& cgroup
   return CutFlows(objects, cgroup, [&](const Flow& flow) {
     const std::optional<uint32_t> profile = objects.runs().ProfileOf(cgroup.id());
     if (!profile) return true;  // The run has ended, and its processes with it.
-    switch (DecideByTables(objects, *profile, flow.event).verdict) {
+    if (GoesToResolver(objects, cgroup.id(), flow.event)) return true;
+    const auto by_name = DecideByName(objects, cgroup.id(), *profile, flow.event);
+    const policy::Ruling ruling =
+        by_name ? *by_name : DecideByTables(objects, *profile, flow.event);
+    switch (ruling.verdict) {
       case policy::Verdict::kAllow:
         return true;
       case policy::Verdict::kAsk:

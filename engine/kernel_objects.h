@@ -20,7 +20,7 @@
 
 namespace palyra::engine {
 
-// Pinned maps, by the names of bpf/egress_tables.h and bpf/grants.h.
+// Pinned maps, by the names of bpf/.
 enum class Table {
   kRuns,
   kProfiles,
@@ -36,8 +36,10 @@ enum class Table {
   kRings,
   kGrants,
   kFlows,
+  kNames,
+  kRedirects,
 };
-inline constexpr size_t kTableCount = 14;
+inline constexpr size_t kTableCount = 16;
 
 const char* TableName(Table table);
 

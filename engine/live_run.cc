@@ -63,6 +63,11 @@ Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
   return {};
 }
 
+RunNames& LiveRun::UseResolver(const RunTable::ResolverPorts& ports, const policy::RuleSet& rules) {
+  objects_->runs().SetResolver(cgroup_.id(), ports);
+  return names_.emplace(*objects_, cgroup_.id(), first_profile_, rules);
+}
+
 RunCounters LiveRun::ReadCounters() const { return objects_->runs().Counters(cgroup_.id()); }
 
 bool LiveRun::MoveDeadline(uint32_t profile, uint64_t expires_ns) const {
@@ -92,6 +97,7 @@ void LiveRun::FreeEntry() {
     objects_->runs().Free(cgroup_.id());
   }
   if (had_grants) RemoveGrantsOf(*objects_, cgroup_.id());
+  if (names_) RemoveNamesOf(*objects_, cgroup_.id());
 }
 
 Result<void> LiveRun::Remove() {

@@ -15,6 +15,7 @@
 #include "engine/kernel_objects.h"
 #include "engine/rule_update.h"
 #include "engine/run_lock.h"
+#include "engine/run_names.h"
 #include "engine/run_table.h"
 #include "policy/rule_set.h"
 
@@ -43,8 +44,12 @@ class LiveRun {
 
   // Other rules from now on; rule_update.h.
   Result<Replacement> Replace(const policy::RuleSet& rules) {
-    return ReplaceRules(*objects_, cgroup_, rules);
+    return ReplaceRules(*objects_, cgroup_, rules, names_ ? &*names_ : nullptr);
   }
+
+  // From now on its DNS goes to these ports of 127.0.0.1 and ::1, whose resolver tells names() what
+  // it gives out. `rules` are those that it started with.
+  RunNames& UseResolver(const RunTable::ResolverPorts& ports, const policy::RuleSet& rules);
 
   // Moves the deadline of its rules if they are still those of `profile`; false if not.
   [[nodiscard]] bool MoveDeadline(uint32_t profile, uint64_t expires_ns) const;
@@ -71,6 +76,7 @@ class LiveRun {
   KillMethod kill_method_;
   std::optional<EventRing> ring_;
   uint32_t first_profile_ = 0;
+  std::optional<RunNames> names_;
   bool removed_ = false;
 };
 

@@ -53,18 +53,6 @@ std::optional<palyra_address_class> ClassAt(int hosts, int trie, uint32_t profil
   return value;
 }
 
-Ruling DecideBySpans(std::span<const palyra_span> spans, uint32_t count, const NetEvent& event) {
-  const unsigned action = 1U << static_cast<unsigned>(event.action);
-  const unsigned protocol = 1U << static_cast<unsigned>(event.protocol);
-  for (const palyra_span& span : spans.first(std::min<size_t>(count, spans.size()))) {
-    if (event.port >= span.port_first && event.port <= span.port_last &&
-        (span.actions & action) != 0 && (span.protocols & protocol) != 0) {
-      return {.verdict = static_cast<Verdict>(span.verdict), .reason = span.reason};
-    }
-  }
-  return {.verdict = Verdict::kDeny, .reason = policy::kReasonDefaultDeny};
-}
-
 bool LessBytes(const void* a, const void* b, size_t size) { return std::memcmp(a, b, size) < 0; }
 
 template <typename Key, typename Value>
@@ -208,6 +196,18 @@ void AddDifferences(Table table, const Entries<Key, Value>& expected,
 }
 
 }  // namespace
+
+Ruling DecideBySpans(std::span<const palyra_span> spans, uint32_t count, const NetEvent& event) {
+  const unsigned action = 1U << static_cast<unsigned>(event.action);
+  const unsigned protocol = 1U << static_cast<unsigned>(event.protocol);
+  for (const palyra_span& span : spans.first(std::min<size_t>(count, spans.size()))) {
+    if (event.port >= span.port_first && event.port <= span.port_last &&
+        (span.actions & action) != 0 && (span.protocols & protocol) != 0) {
+      return {.verdict = static_cast<Verdict>(span.verdict), .reason = span.reason};
+    }
+  }
+  return {.verdict = Verdict::kDeny, .reason = policy::kReasonDefaultDeny};
+}
 
 Ruling DecideByTables(const KernelObjects& objects, uint32_t profile, const NetEvent& event) {
   constexpr Ruling kDenied = {.verdict = Verdict::kDeny, .reason = policy::kReasonDefaultDeny};

@@ -5,6 +5,7 @@
 #define PALYRA_ENGINE_LIVE_TABLES_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,13 @@
 
 namespace palyra::engine {
 
-// What the programs decide under `profile`, without grants and deadlines. `event` is in canonical
-// form. A profile that is not there denies everything. Under the lock of the profiles.
+// What the first `count` of these spans decide; `event` is at an address of theirs.
+policy::Ruling DecideBySpans(std::span<const palyra_span> spans, uint32_t count,
+                             const policy::NetEvent& event);
+
+// What the programs decide under `profile` about addresses without a name, without grants and
+// deadlines. `event` is in canonical form. A profile that is not there denies everything. Under the
+// lock of the profiles.
 policy::Ruling DecideByTables(const KernelObjects& objects, uint32_t profile,
                               const policy::NetEvent& event);
 

@@ -63,11 +63,6 @@ Result<HeldProfile> HoldProfile(const KernelObjects& objects, const policy::Rule
 
 Result<HeldProfile> HoldProfile(const KernelObjects& objects, const policy::RuleSet& rules,
                                 const base::Sha256Digest& digest) {
-  if (rules.domains) {
-    return Fail(ErrorCode::kUnsupported,
-                "the policies speak of names of hosts, which this version does not enforce; write "
-                "addresses");
-  }
   {
     Result<UniqueFd> lock = objects.LockProfiles(ProfileLock::kShared, kPatience);
     if (!lock) return std::unexpected(lock.error());

@@ -12,9 +12,11 @@
 namespace palyra::engine {
 
 // Programs of bpf/egress.bpf.c, each pinned as link_<name>.
-inline constexpr std::array<const char*, 9> kProgramNames = {
-    "palyra_connect4", "palyra_connect6", "palyra_sendmsg4", "palyra_sendmsg6",   "palyra_egress",
-    "palyra_ingress",  "palyra_bind4",    "palyra_bind6",    "palyra_sock_create"};
+inline constexpr std::array<const char*, 13> kProgramNames = {
+    "palyra_connect4",    "palyra_connect6", "palyra_sendmsg4", "palyra_sendmsg6",
+    "palyra_egress",      "palyra_ingress",  "palyra_bind4",    "palyra_bind6",
+    "palyra_sock_create", "palyra_recvmsg4", "palyra_recvmsg6", "palyra_getpeername4",
+    "palyra_getpeername6"};
 
 // The BPF LSM programs of the same file, pinned likewise where the kernel takes them.
 inline constexpr std::array<const char*, 2> kLsmProgramNames = {"palyra_socket_create",

@@ -14,15 +14,34 @@ std::unexpected<Error> NoSuchRun() {
 }
 
 Result<Replacement> Swap(const KernelObjects& objects, const Cgroup& cgroup,
-                         const policy::RuleSet& rules) {
+                         const policy::RuleSet& rules, RunNames* names) {
   Result<HeldProfile> profile = HoldProfile(objects, rules);
   if (!profile) return std::unexpected(profile.error());
+  if (names != nullptr) {
+    Result<void> prepared = names->Prepare(profile->id(), rules);
+    if (!prepared) return std::unexpected(prepared.error());
+  }
   const Result<UniqueFd> lock = objects.LockRuns();
   if (!lock) return std::unexpected(lock.error());
   const std::optional<uint32_t> previous =
       objects.runs().Replace(cgroup.id(), profile->id(), BootDeadlineOf(rules.valid_until_ms));
   if (!previous) return NoSuchRun();
+  if (names != nullptr) names->Settle(profile->id(), rules);
   return Replacement{.profile = profile->id(), .previous = *previous, .cut = std::nullopt};
+}
+
+// Only the supervisor of a run knows its names, and only a run with a resolver has some.
+Result<void> RefuseWithoutNames(const KernelObjects& objects, const Cgroup& cgroup,
+                                const policy::RuleSet& rules) {
+  if (rules.domains) {
+    return Fail(ErrorCode::kUnsupported,
+                "the policies speak of names of hosts, and the run began without a resolver or is "
+                "another process's; write addresses, or start it again");
+  }
+  if (objects.runs().ResolverOf(cgroup.id()) == RunTable::ResolverPorts()) return {};
+  return Fail(ErrorCode::kUnsupported,
+              "the run knows hosts by name, which another process cannot take over; change the "
+              "operator's policies with \"palyra policy load\"");
 }
 
 bool IsRunId(const std::string& text) {
@@ -35,8 +54,12 @@ bool IsRunId(const std::string& text) {
 }  // namespace
 
 Result<Replacement> ReplaceRules(const KernelObjects& objects, const Cgroup& cgroup,
-                                 const policy::RuleSet& rules) {
-  Result<Replacement> replaced = Swap(objects, cgroup, rules);
+                                 const policy::RuleSet& rules, RunNames* names) {
+  if (names == nullptr) {
+    Result<void> accepted = RefuseWithoutNames(objects, cgroup, rules);
+    if (!accepted) return std::unexpected(accepted.error());
+  }
+  Result<Replacement> replaced = Swap(objects, cgroup, rules, names);
   if (!replaced) return replaced;
   Result<size_t> cut = CutDeniedFlows(objects, cgroup);
   if (cut) {

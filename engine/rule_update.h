@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "engine/cgroup.h"
 #include "engine/kernel_objects.h"
+#include "engine/run_names.h"
 #include "policy/rule_set.h"
 
 namespace palyra::engine {
@@ -27,8 +28,11 @@ struct Replacement {
 // written beside the old ones first, and then the run's entry names them, in one store. Connections
 // that they deny are ended. An error means that the old rules are in force, whole; so does the
 // death of the caller at any moment before that store. kNotFound: the run has ended.
+//
+// `names` are those of the run, where it has some: they are written for the new rules before that
+// store. Where they are null and the rules speak of names, or the run has a resolver: kUnsupported.
 Result<Replacement> ReplaceRules(const KernelObjects& objects, const Cgroup& cgroup,
-                                 const policy::RuleSet& rules);
+                                 const policy::RuleSet& rules, RunNames* names = nullptr);
 
 // The same for a run of this generation by its id, from any process.
 Result<Replacement> ReplaceRulesOfRun(const KernelObjects& objects, const std::string& run_id,

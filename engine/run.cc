@@ -2,7 +2,9 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <deque>
@@ -128,6 +130,58 @@ Result<std::optional<RuleRenewal>> StartRenewal(LiveRun& run, const RunRequest& 
   return *std::move(renewal);
 }
 
+// Serves the names of a run, and ends those that have ended.
+class NameServing {
+ public:
+  // Borrows both.
+  static Result<NameServing> Start(const NameService& service, RunNames& names) {
+    UniqueFd timer(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (!timer.valid()) return FailErrno(errno, "cannot make a timer");
+    return NameServing(service, names, std::move(timer));
+  }
+
+  [[nodiscard]] std::vector<WaitSource> Sources() {
+    return {{.fd = service_->fd,
+             .on_readable =
+                 [this] {
+                   service_->serve(*names_);
+                   Arm();
+                 }},
+            {.fd = timer_.get(), .on_readable = [this] {
+               uint64_t expirations = 0;
+               (void)!read(timer_.get(), &expirations, sizeof(expirations));
+               names_->Expire();
+               Arm();
+             }}};
+  }
+
+ private:
+  NameServing(const NameService& service, RunNames& names, UniqueFd timer)
+      : service_(&service), names_(&names), timer_(std::move(timer)) {}
+
+  void Arm() const {
+    constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
+    itimerspec when = {};
+    if (const std::optional<uint64_t> next = names_->next_expiry()) {
+      when.it_value.tv_sec = static_cast<time_t>(*next / kNanosecondsPerSecond);
+      when.it_value.tv_nsec = static_cast<long>(*next % kNanosecondsPerSecond);
+    }
+    timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+  }
+
+  const NameService* service_;
+  RunNames* names_;
+  UniqueFd timer_;
+};
+
+Result<std::optional<NameServing>> ServeNames(LiveRun& run, const RunRequest& request) {
+  if (request.names == nullptr) return std::nullopt;
+  RunNames& names = run.UseResolver(request.names->ports, request.rules);
+  Result<NameServing> serving = NameServing::Start(*request.names, names);
+  if (!serving) return std::unexpected(serving.error());
+  return *std::move(serving);
+}
+
 // Spawns, waits and kills. The run's objects stay for the caller to remove.
 Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest& request) {
   Result<ForwardedSignals> signals = ForwardedSignals::Block();
@@ -140,6 +194,10 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   RulesByProfile rules(run.first_profile(), request.rules);
   Result<std::optional<RuleRenewal>> renewal = StartRenewal(run, request, rules);
   if (!renewal) return std::unexpected(renewal.error());
+
+  Result<std::optional<NameServing>> names = ServeNames(run, request);
+  if (!names) return std::unexpected(names.error());
+  const std::vector<WaitSource> sources = *names ? (*names)->Sources() : std::vector<WaitSource>();
 
   // Before the command: it may detach children as soon as it runs.
   Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(); });
@@ -157,7 +215,8 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
                                          .events = &run.events(),
                                          .on_event = &on_event,
                                          .timeout = request.timeout,
-                                         .renewal = *renewal ? &**renewal : nullptr});
+                                         .renewal = *renewal ? &**renewal : nullptr,
+                                         .sources = sources});
   // Whatever happened, nothing goes on running.
   if (Result<void> killed = run.Kill(); !killed) return std::unexpected(killed.error());
   if (!waited) return std::unexpected(waited.error());
@@ -176,6 +235,10 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
                                          Features& features, const RunRequest& request) {
   if (Result<void> accepted = RefuseUnholdableStreams(); !accepted) {
     return std::unexpected(accepted.error());
+  }
+  if (request.rules.domains && request.names == nullptr) {
+    return Fail(ErrorCode::kUnsupported,
+                "the policies speak of names of hosts, and there is no resolver for them");
   }
   UniqueFd landlock;
   Result<SpawnRequest> spawn = PrepareSpawn(host, objects, request, features, landlock);

@@ -22,6 +22,13 @@
 
 namespace palyra::engine {
 
+// Who answers the run's DNS, and is listening already.
+struct NameService {
+  RunTable::ResolverPorts ports = {};    // On 127.0.0.1 and ::1, UDP and TCP.
+  int fd = -1;                           // Readable when `serve` has something to do.
+  std::function<void(RunNames&)> serve;  // Does not wait.
+};
+
 struct RunRequest {
   std::vector<std::string> argv;  // Not empty; argv[0] is looked up in the environment's PATH.
   std::vector<std::string> environment;  // NAME=VALUE, complete.
@@ -39,6 +46,8 @@ struct RunRequest {
   // Of the operator's policies, begun before `rules` were made from them; borrowed. Null: they do
   // not change.
   const PolicyWatch* watch = nullptr;
+  // Needed where `rules` speak of names of hosts. Borrowed; null: the run asks whom it may reach.
+  const NameService* names = nullptr;
   // Why rules could not be renewed.
   std::function<void(const Error&)> on_renewal_failure;
 };

@@ -42,6 +42,8 @@ void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring,
   Shared(run.denied).store(0);
   Shared(run.lost).store(0);
   Shared(run.has_grants).store(0);
+  Shared(run.has_names).store(0);
+  for (__u16& port : run.resolver_ports) Shared(port).store(0);
   Shared(run.ring).store(ring);
   Shared(run.expires_ns).store(expires_ns);
   Shared(run.profile).store(profile);
@@ -70,6 +72,25 @@ std::optional<uint32_t> RunTable::ProfileOf(uint64_t cgroup) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   if (Shared(run.cgroup).load() != cgroup) return std::nullopt;
   return Shared(run.profile).load();
+}
+
+void RunTable::SetResolver(uint64_t cgroup, const ResolverPorts& ports) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() != cgroup) return;
+  for (size_t i = 0; i < ports.size(); ++i) Shared(run.resolver_ports[i]).store(ports[i]);
+}
+
+RunTable::ResolverPorts RunTable::ResolverOf(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  ResolverPorts ports = {};
+  if (Shared(run.cgroup).load() != cgroup) return ports;
+  for (size_t i = 0; i < ports.size(); ++i) ports[i] = Shared(run.resolver_ports[i]).load();
+  return ports;
+}
+
+void RunTable::MarkNames(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() == cgroup) Shared(run.has_names).store(1);
 }
 
 bool RunTable::MarkGrants(uint64_t cgroup) const {

@@ -3,6 +3,7 @@
 #ifndef PALYRA_ENGINE_RUN_TABLE_H_
 #define PALYRA_ENGINE_RUN_TABLE_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -48,6 +49,16 @@ class RunTable {
 
   // The profile that `cgroup` is under; nothing where it has no entry.
   [[nodiscard]] std::optional<uint32_t> ProfileOf(uint64_t cgroup) const;
+
+  // What `cgroup` sends to port 53 goes to these ports of 127.0.0.1 and ::1. Before anything runs
+  // in it.
+  using ResolverPorts = std::array<uint16_t, PALYRA_RESOLVER_PORTS>;
+  void SetResolver(uint64_t cgroup, const ResolverPorts& ports) const;
+  // All 0 where it has no resolver, or no entry.
+  [[nodiscard]] ResolverPorts ResolverOf(uint64_t cgroup) const;
+
+  // From now on the programs look into `names` for `cgroup`.
+  void MarkNames(uint64_t cgroup) const;
 
   // From now on the programs look into `grants` for `cgroup`. False where it has no entry. Under
   // the lock of the runs.

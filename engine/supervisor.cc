@@ -54,8 +54,8 @@ class Poller {
   }
 
   // As many as a run has: its end, signals, denials, the deadline, the end and changes of its
-  // rules.
-  using Ready = std::array<epoll_event, 6>;
+  // rules, its names and their end.
+  using Ready = std::array<epoll_event, 8>;
 
   // The descriptors that are readable, at most as many as were added.
   [[nodiscard]] Result<Ready> Wait(int& count) const {
@@ -117,6 +117,9 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
     if (fd < 0) continue;
     if (Result<void> added = poller->Add(fd); !added) return std::unexpected(added.error());
   }
+  for (const WaitSource& source : request.sources) {
+    if (Result<void> added = poller->Add(source.fd); !added) return std::unexpected(added.error());
+  }
   while (true) {
     int count = 0;
     Result<Poller::Ready> ready = poller->Wait(count);
@@ -130,6 +133,9 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
       if (fd == request.signals->fd()) request.signals->ForwardOne(child);
       if (fd == request.events->epoll_fd()) {
         request.events->Drain(*request.on_event, kEventsAtOnce);
+      }
+      for (const WaitSource& source : request.sources) {
+        if (fd == source.fd) source.on_readable();
       }
     }
   }

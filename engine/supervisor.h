@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "base/result.h"
 #include "engine/events.h"
@@ -45,6 +46,12 @@ class ForwardedSignals {
 
 enum class WaitEnd { kChildEnded, kDeadline };
 
+// Something else to serve meanwhile.
+struct WaitSource {
+  int fd;
+  std::function<void()> on_readable;
+};
+
 struct WaitRequest {
   const Child* child;
   const ForwardedSignals* signals;
@@ -52,6 +59,7 @@ struct WaitRequest {
   const EventRing::Handler* on_event;
   std::optional<std::chrono::milliseconds> timeout;
   RuleRenewal* renewal = nullptr;  // Null: rules that stay as they are.
+  std::span<const WaitSource> sources = {};
 };
 
 // Returns when the child has ended (it is not reaped) or the deadline has passed.

@@ -17,6 +17,7 @@
 #include "engine/grants.h"
 #include "engine/profile_cache.h"
 #include "engine/run_lock.h"
+#include "engine/run_names.h"
 
 namespace palyra::engine {
 namespace {
@@ -103,6 +104,7 @@ void RemoveDeadEntries(const Host& host, const KernelObjects& objects,
       objects.runs().Free(run);
     }
     RemoveGrantsOf(objects, run);
+    RemoveNamesOf(objects, run);
   }
   const int rings = objects.fd(Table::kRingOwners);
   for (const auto& [index, owner] : owners.rings) {

@@ -33,16 +33,6 @@ static_assert(PALYRA_DENY == static_cast<int>(Verdict::kDeny));
 static_assert(PALYRA_ASK == static_cast<int>(Verdict::kAsk));
 static_assert(PALYRA_ALLOW == static_cast<int>(Verdict::kAllow));
 
-palyra_span SpanOf(const PortSpan& span, uint32_t first, uint32_t last) {
-  return {.port_first = static_cast<uint16_t>(first),
-          .port_last = static_cast<uint16_t>(last),
-          .actions = span.actions,
-          .protocols = span.protocols,
-          .verdict = static_cast<palyra_verdict>(span.verdict),
-          .padding = 0,
-          .reason = span.reason};
-}
-
 // How many spans touch the fullest part when ports are cut into parts of 2^shift.
 size_t FullestPart(const AddressClass& address_class, uint32_t shift) {
   std::vector<int> difference((size_t{1} << (kPortBits - shift)) + 1, 0);
@@ -169,6 +159,16 @@ Result<void> CheckSizes(const TableImage& image) {
 }
 
 }  // namespace
+
+palyra_span SpanOf(const PortSpan& span, uint32_t first, uint32_t last) {
+  return {.port_first = static_cast<uint16_t>(first),
+          .port_last = static_cast<uint16_t>(last),
+          .actions = span.actions,
+          .protocols = span.protocols,
+          .verdict = static_cast<palyra_verdict>(span.verdict),
+          .padding = 0,
+          .reason = span.reason};
+}
 
 bool HasManyHosts(const policy::RuleSet& rules) {
   // From about here on a hash table is faster than the trie.

@@ -35,6 +35,9 @@ struct TableImage {
   Entries<palyra_reason_key, palyra_reason> reasons;
 };
 
+// The part of a span from port `first` to `last`.
+palyra_span SpanOf(const policy::PortSpan& span, uint32_t first, uint32_t last);
+
 // `rules` name so many single addresses that finding them in one step pays, and no more than the
 // tables of bpf/abi.h can hold: their profile should have PALYRA_HAS_HOSTS.
 bool HasManyHosts(const policy::RuleSet& rules);

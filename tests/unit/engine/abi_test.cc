@@ -30,7 +30,8 @@ static_assert(
                      palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
                      palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
                      palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
-                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow>);
+                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
+                     palyra_name_key, palyra_name, palyra_origin, palyra_redirect>);
 
 struct Member {
   std::string name;
@@ -53,8 +54,8 @@ const std::vector<Struct>& StructsInCpp() {
       {"palyra_run",
        sizeof(palyra_run),
        {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, expires_ns), MEMBER(palyra_run, profile),
-        MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, padding),
-        MEMBER(palyra_run, denied), MEMBER(palyra_run, lost)}},
+        MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, has_names),
+        MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, denied), MEMBER(palyra_run, lost)}},
       {"palyra_digest", sizeof(palyra_digest), {MEMBER(palyra_digest, bytes)}},
       {"palyra_profile",
        sizeof(palyra_profile),
@@ -73,6 +74,20 @@ const std::vector<Struct>& StructsInCpp() {
       {"palyra_grant",
        sizeof(palyra_grant),
        {MEMBER(palyra_grant, expires_ns), MEMBER(palyra_grant, uses), MEMBER(palyra_grant, used)}},
+      {"palyra_name_key",
+       sizeof(palyra_name_key),
+       {MEMBER(palyra_name_key, run), MEMBER(palyra_name_key, profile),
+        MEMBER(palyra_name_key, is_ipv6), MEMBER(palyra_name_key, padding),
+        MEMBER(palyra_name_key, address)}},
+      {"palyra_name",
+       sizeof(palyra_name),
+       {MEMBER(palyra_name, expires_ns), MEMBER(palyra_name, span_count),
+        MEMBER(palyra_name, padding), MEMBER(palyra_name, spans)}},
+      {"palyra_origin",
+       sizeof(palyra_origin),
+       {MEMBER(palyra_origin, address), MEMBER(palyra_origin, is_ipv6),
+        MEMBER(palyra_origin, is_used), MEMBER(palyra_origin, padding)}},
+      {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}},
       {"palyra_flow",
        sizeof(palyra_flow),
        {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted)}},
