@@ -5,42 +5,49 @@
 namespace palyra::base {
 namespace {
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-bool IsOfLabel(char c) { return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '-' || c == '_'; }
-
-bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f'); }
-
-bool IsLabel(std::string_view label) {
-  return !label.empty() && label.size() <= kMaxLabelLength && std::ranges::all_of(label, IsOfLabel);
+constexpr bool IsHexDigit(char c) {
+  return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-bool IsNumber(std::string_view label) {
-  return std::ranges::all_of(label, IsDigit) ||
-         (label.starts_with("0x") && std::ranges::all_of(label.substr(2), IsHexDigit));
+// The letter, digit, '-' or '_' in lower case; 0 for any other byte.
+constexpr char CanonicalByte(char c) {
+  if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
+  return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '-' || c == '_' ? c : '\0';
 }
 
 }  // namespace
 
-std::optional<std::string> CanonicalDomain(std::string_view name) {
-  if (name.ends_with('.')) {
-    name.remove_suffix(1);
-  }
-  if (name.empty() || name.size() > kMaxDomainLength) {
-    return std::nullopt;
-  }
-  std::string canonical(name);
-  for (char& c : canonical) {
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  std::string_view rest = canonical;
-  for (size_t dot = rest.find('.'); dot != std::string_view::npos; dot = rest.find('.')) {
-    if (!IsLabel(rest.substr(0, dot))) {
-      return std::nullopt;
+bool EndsInNumber(std::string_view name) {
+  const std::string_view last = name.substr(name.rfind('.') + 1);
+  if (last.empty()) return false;
+  if (std::ranges::all_of(last, IsDigit)) return true;
+  return (last.starts_with("0x") || last.starts_with("0X")) &&
+         std::ranges::all_of(last.substr(2), IsHexDigit);
+}
+
+std::optional<std::string> CanonicalDomain(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty() || text.size() > kMaxNameSize) return std::nullopt;
+  std::string name(text);
+  size_t label_size = 0;
+  for (char& c : name) {
+    if (c == '.') {
+      if (label_size == 0) return std::nullopt;
+      label_size = 0;
+      continue;
     }
-    rest.remove_prefix(dot + 1);
+    c = CanonicalByte(c);
+    if (c == '\0' || ++label_size > kMaxLabelSize) return std::nullopt;
   }
-  return IsLabel(rest) && !IsNumber(rest) ? std::optional(std::move(canonical)) : std::nullopt;
+  if (label_size == 0 || EndsInNumber(name)) return std::nullopt;
+  return name;
+}
+
+bool IsLocalhost(std::string_view name) {
+  constexpr std::string_view kName = "localhost";
+  return name == kName || (name.ends_with(kName) && name[name.size() - kName.size() - 1] == '.');
 }
 
 }  // namespace palyra::base

@@ -68,6 +68,7 @@ enum asker {
 struct cause {
 	__u32 profile;
 	__u32 reason;
+	__u32 by_name; /* 1: by the names that the address is known by */
 };
 
 static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
@@ -115,6 +116,7 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 	enum palyra_verdict verdict;
 
 	cause->profile = READ_ONCE(run->profile);
+	cause->by_name = 0;
 	if (expires && bpf_ktime_get_boot_ns() >= expires) {
 		cause->reason = PALYRA_REASON_EXPIRED;
 		return PALYRA_DENY;
@@ -125,6 +127,7 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 		if (decision & DECIDED_BY_NAME) {
 			verdict = decision & 0xff;
 			cause->reason = decision >> 32;
+			cause->by_name = 1;
 			goto decided;
 		}
 	}
@@ -142,7 +145,12 @@ decided:
 	return verdict;
 }
 
-/* `sk` is the socket of the call or the packet; it may be NULL. */
+/*
+ * `sk` is the socket of the call or the packet; it may be NULL.
+ *
+ * To sort what it looked up, libc connects a UDP socket to each address and sends nothing: that is
+ * no denial yet where the address has a name. The first packet is one.
+ */
 static __always_inline int judge(__u64 run_id, const struct question *q, struct bpf_sock *sk,
 				 enum asker asker)
 {
@@ -152,6 +160,8 @@ static __always_inline int judge(__u64 run_id, const struct question *q, struct 
 	if (!run)
 		return SOCK_PROGRAM_DENY;
 	if (verdict_of(run, run_id, q, sk, &cause, asker) == PALYRA_ALLOW)
+		return SOCK_PROGRAM_ALLOW;
+	if (asker == BY_CONNECT && q->protocol == PALYRA_UDP && cause.by_name)
 		return SOCK_PROGRAM_ALLOW;
 	report_denial(run, run_id, q, cause, (struct socket_kind){}, asker);
 	return SOCK_PROGRAM_DENY;

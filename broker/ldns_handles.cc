@@ -2,8 +2,8 @@
 
 #include <new>
 
+#include "base/domain_name.h"
 #include "broker/dns_message.h"
-#include "broker/domain_name.h"
 
 namespace palyra::broker {
 
@@ -34,7 +34,7 @@ std::optional<std::string> NameOf(const ldns_rdf* name) {
     rest = rest.subspan(size_t{1} + rest[0]);
   }
   if (text.empty()) return text;
-  return CanonicalDomain(text);
+  return base::CanonicalDomain(text);
 }
 
 FieldPtr NameField(const std::string& name) {

@@ -7,11 +7,11 @@
 #include <span>
 #include <utility>
 
+#include "base/domain_name.h"
 #include "broker/answer_cache.h"
 #include "broker/answer_gate.h"
 #include "broker/dns_query.h"
 #include "broker/dns_reply.h"
-#include "broker/domain_name.h"
 #include "broker/poller.h"
 #include "broker/tcp_server.h"
 #include "broker/udp_listener.h"
@@ -185,7 +185,7 @@ bool Resolver::Core::Handle(const ClientRef& client, std::span<const uint8_t> pa
     Reply(client, query, {.rcode = *rcode});
     return true;
   }
-  if (IsLocalhost(question.name)) {
+  if (base::IsLocalhost(question.name)) {
     AnswerLocally(client, query);
     return true;
   }

@@ -105,7 +105,17 @@ void AuditLog::Write(const palyra_event& event, const Denial& denial) {
       {"policies", denial.policies}};
   record["layer"] =
       denial.layer ? nlohmann::ordered_json(policy::LayerName(*denial.layer)) : nullptr;
+  if (!denial.names.empty()) record["names"] = denial.names;
   WriteLine(Dump(record));
+}
+
+void AuditLog::WriteRefusedName(const std::string& name) {
+  if (++denials_ > kMostDenials) return;
+  WriteLine(Dump({{"event", "denial"},
+                  {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
+                  {"verdict", "deny"},
+                  {"action", "resolve"},
+                  {"name", name}}));
 }
 
 void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status) {

@@ -24,9 +24,12 @@ class AuditLog {
   static Result<AuditLog> Open(const std::string& path);
 
   // {"event":"denial","time","cgroup","verdict","action","protocol","address","port","pid","comm",
-  //  "policies","layer"}. Each record is one write; a failure is remembered. A run that is denied
+  //  "policies","layer","names"?}. Each record is one write; a failure is remembered. A run that is
+  //  denied
   // without end does not fill the disk: denials after the first kMostDenials are only counted.
   void Write(const palyra_event& event, const Denial& denial);
+  // {"event":"denial","time","verdict","action":"resolve","name"}
+  void WriteRefusedName(const std::string& name);
   // {"event":"end","time","run","end","status","denied","lost","left_out"}
   void WriteEnd(const engine::RunOutcome& outcome, int status);
 

@@ -73,7 +73,8 @@ std::string Target(const Denial& denial) {
   if (denial.address.empty()) return denial.protocol;
   const std::string address = Bracketed(denial.address);
   if (denial.protocol.starts_with("icmp")) return fmt::format("{} {}", denial.protocol, address);
-  return fmt::format("{} {}:{}", denial.protocol, address, denial.port);
+  return fmt::format("{} {}:{}{}{}", denial.protocol, address, denial.port,
+                     denial.names.empty() ? "" : " as ", fmt::join(denial.names, ", "));
 }
 
 // What --allow-net and --allow-listen take for it.
@@ -153,7 +154,18 @@ void DenialSummary::Add(const Denial& denial) {
   }
 }
 
+void DenialSummary::AddRefusedName(const std::string& name) {
+  ++refused_names_;
+  Add({.action = "resolve",
+       .protocol = name,
+       .address = {},
+       .layer = std::nullopt,
+       .policies = {},
+       .note = "no policy could allow to reach it"});
+}
+
 std::optional<std::string> DenialSummary::Line(uint64_t total, uint64_t lost) const {
+  total += refused_names_;
   if (total == 0) return std::nullopt;
   std::vector<const Entry*> shown;
   shown.reserve(entries_.size());

@@ -18,9 +18,12 @@ namespace palyra::cli {
 
 // One denial as names instead of numbers.
 struct Denial {
-  std::string action;  // "net.connect"; "socket.create" for a kind of socket that no run may have.
-  std::string protocol;  // "tcp"; for socket.create e.g. "raw ipv4 protocol 255", "family 40".
-  std::string address;   // Empty for socket.create.
+  // "net.connect"; "socket.create" for a kind of socket that no run may have; "resolve" for a name
+  // that no policy could allow to reach.
+  std::string action;
+  // "tcp"; for socket.create e.g. "raw ipv4 protocol 255", "family 40"; for resolve the name.
+  std::string protocol;
+  std::string address;  // Empty for socket.create and resolve.
   uint16_t port = 0;
   // The outermost layer that denies, and its forbids as labels; no labels: nothing permits it.
   // Empty for what is denied without a policy: socket.create.
@@ -28,6 +31,8 @@ struct Denial {
   std::vector<std::string> policies;
   // In place of a policy: the rules had expired, or are not this process's.
   std::string note;
+  // By which the run knows the address.
+  std::vector<std::string> names = {};  // NOLINT(readability-redundant-member-init)
 
   auto Key() const { return std::tie(action, protocol, address, port); }
 };
@@ -49,6 +54,8 @@ class DenialNames {
 class DenialSummary {
  public:
   void Add(const Denial& denial);
+  // What the kernel did not count.
+  void AddRefusedName(const std::string& name);
 
   // One line, or nothing where nothing was denied: what was denied how often, by which policy, and
   // how to allow it. `total` and `lost` are the kernel's counts.
@@ -63,6 +70,7 @@ class DenialSummary {
   using Key = std::tuple<std::string, std::string, std::string, uint16_t>;
 
   std::map<Key, Entry> entries_;
+  uint64_t refused_names_ = 0;
 };
 
 }  // namespace palyra::cli

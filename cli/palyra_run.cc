@@ -21,6 +21,7 @@
 #include "cli/console.h"
 #include "cli/denials.h"
 #include "cli/policy_sources.h"
+#include "cli/resolver_process.h"
 #include "cli/run_input.h"
 #include "cli/run_options.h"
 #include "engine/environment.h"
@@ -236,11 +237,13 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   if (!environment) return std::unexpected(environment.error());
 
   DenialSummary denials;
+  const engine::RunNames* known_names = nullptr;
   const auto on_denial = [&](const palyra_event& event, const policy::RuleSet* rules,
                              size_t source) {
     Denial denial = DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers[source])
                         .Name(event);
     if (rules == nullptr) Disown(denial);
+    if (known_names != nullptr) denial.names = known_names->NamesOf(engine::AddressOf(event));
     denials.Add(denial);
     if (prepared.audit) prepared.audit->Write(event, denial);
   };
@@ -254,6 +257,17 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     return engine::SourcedRules{.rules = std::move(compiled->rules),
                                 .source = prepared.layers.size() - 1};
   };
+  std::optional<ResolverProcess> resolver;
+  std::optional<engine::NameService> names;
+  if (prepared.rules.domains) {
+    Result<ResolverProcess> started = ResolverProcess::Start();
+    if (!started) return std::unexpected(started.error());
+    resolver.emplace(*std::move(started));
+    names = resolver->Service(known_names, [&](const std::string& name) {
+      denials.AddRefusedName(name);
+      if (prepared.audit) prepared.audit->WriteRefusedName(name);
+    });
+  }
   const engine::RunRequest request = {
       .argv = options.command,
       .environment = *std::move(environment),
@@ -263,6 +277,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .on_denial = on_denial,
       .renew = renew,
       .watch = prepared.watch ? &*prepared.watch : nullptr,
+      .names = names ? &*names : nullptr,
       .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);

@@ -141,23 +141,27 @@ class NameServing {
   }
 
   [[nodiscard]] std::vector<WaitSource> Sources() {
-    return {{.fd = service_->fd,
-             .on_readable =
-                 [this] {
-                   service_->serve(*names_);
-                   Arm();
-                 }},
-            {.fd = timer_.get(), .on_readable = [this] {
-               uint64_t expirations = 0;
-               (void)!read(timer_.get(), &expirations, sizeof(expirations));
-               names_->Expire();
-               Arm();
-             }}};
+    return {{.fd = service_->fd, .on_readable = [this] { return Serve(); }},
+            {.fd = timer_.get(), .on_readable = [this] { return Expire(); }}};
   }
 
  private:
   NameServing(const NameService& service, RunNames& names, UniqueFd timer)
       : service_(&service), names_(&names), timer_(std::move(timer)) {}
+
+  bool Serve() {
+    const bool goes_on = service_->serve(*names_);
+    Arm();
+    return goes_on;
+  }
+
+  bool Expire() {
+    uint64_t expirations = 0;
+    (void)!read(timer_.get(), &expirations, sizeof(expirations));
+    names_->Expire();
+    Arm();
+    return true;
+  }
 
   void Arm() const {
     constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;

@@ -24,9 +24,10 @@ namespace palyra::engine {
 
 // Who answers the run's DNS, and is listening already.
 struct NameService {
-  RunTable::ResolverPorts ports = {};    // On 127.0.0.1 and ::1, UDP and TCP.
-  int fd = -1;                           // Readable when `serve` has something to do.
-  std::function<void(RunNames&)> serve;  // Does not wait.
+  RunTable::ResolverPorts ports = {};  // On 127.0.0.1 and ::1, UDP and TCP.
+  int fd = -1;                         // Readable when `serve` has something to do.
+  // Does not wait. False: there will be nothing to do any more.
+  std::function<bool(RunNames&)> serve;
 };
 
 struct RunRequest {

@@ -33,6 +33,13 @@ bool HasWayOut(const policy::AddressClass& address_class) {
 
 }  // namespace
 
+NetAddress AddressOf(const palyra_event& event) {
+  NetAddress address;
+  address.is_ipv6 = event.is_ipv6 != 0;
+  std::ranges::copy(event.address, address.bytes.begin());
+  return address;
+}
+
 RunNames::RunNames(const KernelObjects& objects, uint64_t run, uint32_t profile,
                    policy::RuleSet rules)
     : objects_(&objects), run_(run), profile_(profile), rules_(std::move(rules)) {}

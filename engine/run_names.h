@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "bpf/abi.h"
 #include "engine/kernel_objects.h"
 #include "policy/rule_set.h"
 
@@ -24,6 +25,9 @@ struct NetAddress {
   std::array<uint8_t, 16> bytes = {};  // Network byte order; IPv4 in the first four, the rest zero.
   auto operator<=>(const NetAddress&) const = default;
 };
+
+// The address that an event is about.
+NetAddress AddressOf(const palyra_event& event);
 
 inline constexpr size_t kMaxAddressesOfRun = 4096;
 inline constexpr size_t kMaxNamesOfAddress = 16;

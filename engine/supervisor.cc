@@ -53,6 +53,8 @@ class Poller {
     return {};
   }
 
+  void Remove(int fd) const { epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
   // As many as a run has: its end, signals, denials, the deadline, the end and changes of its
   // rules, its names and their end.
   using Ready = std::array<epoll_event, 8>;
@@ -135,7 +137,7 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
         request.events->Drain(*request.on_event, kEventsAtOnce);
       }
       for (const WaitSource& source : request.sources) {
-        if (fd == source.fd) source.on_readable();
+        if (fd == source.fd && !source.on_readable()) poller->Remove(fd);
       }
     }
   }

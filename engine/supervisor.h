@@ -49,7 +49,7 @@ enum class WaitEnd { kChildEnded, kDeadline };
 // Something else to serve meanwhile.
 struct WaitSource {
   int fd;
-  std::function<void()> on_readable;
+  std::function<bool()> on_readable;  // False: it is not waited for any more.
 };
 
 struct WaitRequest {

@@ -1,0 +1,249 @@
+#include "cli/resolver_process.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "base/trusted_file.h"
+#include "broker/special_address.h"
+#include "cli/console.h"
+#include "engine/clock.h"
+
+namespace palyra::cli {
+namespace {
+
+constexpr const char* kProgram = "palyra-resolver";
+constexpr int kFirstFd = 3;
+constexpr int kBacklog = 64;
+constexpr std::chrono::seconds kLongestTtl{3600};
+
+struct Listeners {
+  std::vector<UniqueFd> udp;
+  std::vector<UniqueFd> tcp;
+};
+
+bool IsWithoutIpv6(int failure) { return failure == EAFNOSUPPORT || failure == EADDRNOTAVAIL; }
+
+// On loopback of `family`; any port where it is 0. The error is one of bind(2).
+Result<UniqueFd> BindLoopback(int family, int type, uint16_t port) {
+  UniqueFd fd(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return FailErrno(errno, "cannot make a socket for the resolver");
+  sockaddr_in ipv4 = {};
+  ipv4.sin_family = AF_INET;
+  ipv4.sin_port = htons(port);
+  ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in6 ipv6 = {};
+  ipv6.sin6_family = AF_INET6;
+  ipv6.sin6_port = htons(port);
+  ipv6.sin6_addr = in6addr_loopback;
+  const bool is_ipv6 = family == AF_INET6;
+  const int bound = is_ipv6 ? bind(fd.get(), reinterpret_cast<sockaddr*>(&ipv6), sizeof(ipv6))
+                            : bind(fd.get(), reinterpret_cast<sockaddr*>(&ipv4), sizeof(ipv4));
+  if (bound != 0 || (type == SOCK_STREAM && listen(fd.get(), kBacklog) != 0)) {
+    return FailErrno(errno, "cannot bind a socket for the resolver");
+  }
+  return fd;
+}
+
+Result<uint16_t> PortOf(int fd) {
+  sockaddr_in address = {};
+  socklen_t size = sizeof(address);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return FailErrno(errno, "cannot tell the resolver's port");
+  }
+  return ntohs(address.sin_port);
+}
+
+// One port for UDP and TCP of both families, which somebody else may have in part: nothing then.
+Result<std::optional<uint16_t>> TryPort(Listeners& listeners) {
+  Result<UniqueFd> first = BindLoopback(AF_INET, SOCK_DGRAM, 0);
+  if (!first) return std::unexpected(first.error());
+  Result<uint16_t> port = PortOf(first->get());
+  if (!port) return std::unexpected(port.error());
+  std::vector<UniqueFd> udp;
+  std::vector<UniqueFd> tcp;
+  udp.push_back(*std::move(first));
+  constexpr std::array<std::pair<int, int>, 3> kOthers = {
+      {{AF_INET, SOCK_STREAM}, {AF_INET6, SOCK_DGRAM}, {AF_INET6, SOCK_STREAM}}};
+  for (const auto& [family, type] : kOthers) {
+    Result<UniqueFd> fd = BindLoopback(family, type, *port);
+    if (!fd && fd.error().system_errno == EADDRINUSE) return std::nullopt;
+    if (!fd && family == AF_INET6 && IsWithoutIpv6(fd.error().system_errno)) continue;
+    if (!fd) return std::unexpected(fd.error());
+    (type == SOCK_DGRAM ? udp : tcp).push_back(*std::move(fd));
+  }
+  std::ranges::move(udp, std::back_inserter(listeners.udp));
+  std::ranges::move(tcp, std::back_inserter(listeners.tcp));
+  return *port;
+}
+
+Result<Listeners> Listen(engine::RunTable::ResolverPorts& ports) {
+  constexpr int kMostTries = 256;
+  Listeners listeners;
+  size_t found = 0;
+  for (int i = 0; found < ports.size() && i < kMostTries; ++i) {
+    Result<std::optional<uint16_t>> port = TryPort(listeners);
+    if (!port) return std::unexpected(port.error());
+    if (*port) ports.at(found++) = **port;
+  }
+  if (found == ports.size()) return listeners;
+  return Fail(ErrorCode::kExhausted, "no free ports for the resolver");
+}
+
+// What loads it could be anybody's but for this check: it is started as root.
+Result<std::string> ProgramPath() {
+  std::error_code failure;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  if (failure) return FailErrno(failure.value(), "cannot tell where this program lies");
+  std::string path = (self.parent_path() / kProgram).string();
+  if (Result<void> trusted = base::RequireTrusted(path); !trusted) {
+    return std::unexpected(trusted.error());
+  }
+  return path;
+}
+
+// The descriptors at kFirstFd and up, in this order, without close-on-exec.
+Result<pid_t> Spawn(const std::string& path, const std::vector<int>& fds,
+                    std::vector<std::string> arguments) {
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  char* const environment[] = {nullptr};
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  // Above all targets first: none of them may be overwritten before it is moved.
+  const int above =
+      std::max(kFirstFd + static_cast<int>(fds.size()), *std::ranges::max_element(fds) + 1);
+  for (size_t i = 0; i < fds.size(); ++i) {
+    posix_spawn_file_actions_adddup2(&actions, fds[i], above + static_cast<int>(i));
+  }
+  for (size_t i = 0; i < fds.size(); ++i) {
+    posix_spawn_file_actions_adddup2(&actions, above + static_cast<int>(i),
+                                     kFirstFd + static_cast<int>(i));
+  }
+  posix_spawn_file_actions_addclosefrom_np(&actions, kFirstFd + static_cast<int>(fds.size()));
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  // A signal from the terminal is for the command; the resolver ends with its parent.
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  pid_t pid = -1;
+  const int failure =
+      posix_spawn(&pid, path.c_str(), &actions, &attributes, argv.data(), environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failure != 0) return FailErrno(failure, "cannot start \"" + path + '"');
+  return pid;
+}
+
+engine::NetAddress ToEngine(const broker::Address& address) {
+  engine::NetAddress result;
+  result.is_ipv6 = !address.is_v4();
+  std::ranges::copy(address.bytes(), result.bytes.begin());
+  return result;
+}
+
+broker::AddressSet Learn(engine::RunNames& names, const broker::NameQuestion& question) {
+  broker::AddressSet learned;
+  if (!names.MayBeAskedFor(question.name)) return learned;
+  const std::chrono::nanoseconds ttl = std::min(question.ttl, kLongestTtl);
+  const uint64_t end = engine::NowBootNs() + static_cast<uint64_t>(ttl.count());
+  for (size_t i = 0; i < question.addresses.size(); ++i) {
+    const engine::NetAddress address = ToEngine(question.addresses[i]);
+    // The resolver asked before; who took it over would not.
+    const bool may = !broker::IsSpecial(question.addresses[i]) || names.MayBeReached(address);
+    learned.set(i, may && names.Learn(question.name, address, end).has_value());
+  }
+  return learned;
+}
+
+broker::AddressSet AnswerTo(engine::RunNames& names, const broker::NameQuestion& question) {
+  switch (question.kind) {
+    case broker::NameQuestion::Kind::kMayAsk:
+      return names.MayBeAskedFor(question.name) ? 1 : 0;
+    case broker::NameQuestion::Kind::kMayReveal:
+      return names.MayBeReached(ToEngine(question.addresses[0])) ? 1 : 0;
+    case broker::NameQuestion::Kind::kLearn:
+      return Learn(names, question);
+  }
+  std::unreachable();
+}
+
+}  // namespace
+
+Result<ResolverProcess> ResolverProcess::Start() {
+  Result<std::string> path = ProgramPath();
+  if (!path) return std::unexpected(path.error());
+  ResolverProcess process;
+  Result<Listeners> listeners = Listen(process.ports_);
+  if (!listeners) return std::unexpected(listeners.error());
+  std::array<int, 2> channel = {-1, -1};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel.data()) != 0) {
+    return FailErrno(errno, "cannot make a channel to the resolver");
+  }
+  process.channel_ = UniqueFd(channel[0]);
+  const UniqueFd other_end(channel[1]);
+  std::vector<int> fds = {other_end.get()};
+  for (const UniqueFd& fd : listeners->udp) fds.push_back(fd.get());
+  for (const UniqueFd& fd : listeners->tcp) fds.push_back(fd.get());
+  Result<pid_t> pid = Spawn(
+      *path, fds,
+      {kProgram, std::to_string(listeners->udp.size()), std::to_string(listeners->tcp.size())});
+  if (!pid) return std::unexpected(pid.error());
+  process.pid_ = *pid;
+  std::ranges::move(listeners->udp, std::back_inserter(process.sockets_));
+  std::ranges::move(listeners->tcp, std::back_inserter(process.sockets_));
+  return process;
+}
+
+ResolverProcess::ResolverProcess(ResolverProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      channel_(std::move(other.channel_)),
+      ports_(other.ports_),
+      sockets_(std::move(other.sockets_)) {}
+
+ResolverProcess::~ResolverProcess() {
+  if (pid_ < 0) return;
+  kill(pid_, SIGKILL);
+  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+engine::NameService ResolverProcess::Service(const engine::RunNames*& known,
+                                             OnRefusal on_refusal) const {
+  const int fd = channel_.get();
+  const auto serve = [fd, pid = pid_, &known,
+                      on_refusal = std::move(on_refusal)](engine::RunNames& names) -> bool {
+    known = &names;
+    const Result<std::optional<broker::NameQuestion>> question = broker::ReceiveNameQuestion(fd);
+    if (!question) {
+      Say("palyra-run", question.error().message + ": the run cannot look up names any more");
+      kill(pid, SIGKILL);  // Not waited for yet, so it is this process.
+      return false;
+    }
+    if (!*question) return true;
+    const broker::AddressSet answer = AnswerTo(names, **question);
+    const bool is_refused =
+        (*question)->kind == broker::NameQuestion::Kind::kMayAsk && answer.none();
+    if (is_refused) on_refusal((*question)->name);
+    return broker::AnswerNameQuestion(fd, answer).has_value();
+  };
+  return {.ports = ports_, .fd = fd, .serve = serve};
+}
+
+}  // namespace palyra::cli
