@@ -115,7 +115,13 @@ void AuditLog::WriteRefusedName(const std::string& name) {
                   {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
                   {"verdict", "deny"},
                   {"action", "resolve"},
-                  {"name", name}}));
+                  {"protocol", "dns"},
+                  {"address", ""},
+                  {"port", 0},
+                  {"comm", ""},
+                  {"policies", nlohmann::ordered_json::array()},
+                  {"layer", nullptr},
+                  {"names", {name}}}));
 }
 
 void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status) {

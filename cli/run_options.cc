@@ -43,14 +43,15 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->type_name("FILE");
   app.add_option("--agent", options.agent, "who asks: Palyra::Agent::\"ID\"")->type_name("ID");
   app.add_option("--tool", options.tool, "what runs: Palyra::Tool::\"NAME\"")->type_name("NAME");
-  app.add_option_function<std::string>("--allow-net", add_rule(policy::NetShorthand::kAllow),
-                                       "permit ADDRESS, CIDR, localhost or *, and a port")
-      ->type_name("ADDRESS[:PORT]")
+  app.add_option_function<std::string>(
+         "--allow-net", add_rule(policy::NetShorthand::kAllow),
+         "permit ADDRESS, CIDR, NAME, *.NAME, localhost or *, and a port")
+      ->type_name("HOST[:PORT]")
       ->expected(1)
       ->trigger_on_parse();
   app.add_option_function<std::string>("--deny-net", add_rule(policy::NetShorthand::kDeny),
                                        "forbid it, whatever else permits it")
-      ->type_name("ADDRESS[:PORT]")
+      ->type_name("HOST[:PORT]")
       ->expected(1)
       ->trigger_on_parse();
   app.add_option_function<std::string>("--allow-listen",

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/domain_name.h"
 #include "policy/ip.h"
 #include "policy/printer.h"
 
@@ -152,7 +153,7 @@ Result<IpAddress> ParseAddress(std::string_view host) {
         "an IPv4 address is four decimal numbers from 0 to 255 without leading zeros, as "
         "in 192.0.2.1 or 192.0.2.0/24");
   }
-  return Refuse("names are not resolved here; give the address, as in 192.0.2.1:443");
+  return Refuse("this is neither an address nor a name, as in 192.0.2.1:443 or a.example:443");
 }
 
 std::string AddressCondition(const IpAddress& ip) {
@@ -171,6 +172,11 @@ Result<std::string> HostCondition(std::string_view host, bool with_port) {
     const std::string either =
         R"(resource.address == ip("127.0.0.1") || resource.address == ip("::1"))";
     return with_port ? '(' + either + ')' : either;
+  }
+  const bool is_below = host.starts_with("*.");
+  if (const auto name = base::CanonicalDomain(is_below ? host.substr(2) : host)) {
+    return is_below ? "resource has domain && resource.domain like \"*." + *name + '"'
+                    : "resource has domain && resource.domain == \"" + *name + '"';
   }
   const Result<IpAddress> ip = ParseAddress(host);
   return ip ? Result<std::string>(AddressCondition(*ip)) : std::unexpected(ip.error());

@@ -17,11 +17,12 @@ enum class NetShorthand : unsigned char {
 };
 
 // ADDRESS[/PREFIX][:PORT or :FIRST-LAST], IPv6 in brackets where a port follows; `localhost` for
-// 127.0.0.1 and ::1; `*` for every address. To listen a port must be there, and may stand alone: as
+// 127.0.0.1 and ::1; `*` for every address; a name of a host in place of the address, `*.NAME` for
+// all names below it. To listen a port must be there, and may stand alone: as
 // PORT or FIRST-LAST, on every address. One policy, ending with ";" and a newline; its @id is
 // the option as it was given. IPv4-mapped IPv6 becomes IPv4, as it does before every decision.
-// kInvalidArgument for anything else: names are not resolved, and octal, hexadecimal and one-number
-// addresses are not guessed at.
+// kInvalidArgument for anything else: octal, hexadecimal and one-number addresses are not guessed
+// at.
 Result<std::string> NetShorthandToCedar(NetShorthand kind, std::string_view argument);
 
 }  // namespace palyra::policy

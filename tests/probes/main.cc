@@ -24,9 +24,9 @@ const char* StatusName(Status status) {
   return "other";
 }
 
-std::array<std::span<const Verb>, 11> AllVerbs() {
-  return {TcpVerbs(),    ListenVerbs(), UdpVerbs(),    RouteVerbs(), RawVerbs(), RingVerbs(),
-          FamilyVerbs(), EscapeVerbs(), KernelVerbs(), ShowVerbs(),  LifeVerbs()};
+std::array<std::span<const Verb>, 12> AllVerbs() {
+  return {TcpVerbs(),    ListenVerbs(), UdpVerbs(),    RouteVerbs(), RawVerbs(),  RingVerbs(),
+          FamilyVerbs(), EscapeVerbs(), KernelVerbs(), ShowVerbs(),  LifeVerbs(), NameVerbs()};
 }
 
 int Usage() {

@@ -53,6 +53,7 @@ struct Verb {
 
 std::span<const Verb> TcpVerbs();
 std::span<const Verb> ListenVerbs();
+std::span<const Verb> NameVerbs();
 std::span<const Verb> UdpVerbs();
 std::span<const Verb> RouteVerbs();
 std::span<const Verb> RawVerbs();

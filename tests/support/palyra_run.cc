@@ -21,7 +21,8 @@ std::optional<AuditEntry> ParseAuditLine(const std::string& line) {
     entry.port = json.at("port").get<int>();
     entry.comm = json.at("comm").get<std::string>();
     entry.policies = json.at("policies").get<std::vector<std::string>>();
-    entry.layer = json.at("layer").get<std::string>();
+    if (!json.at("layer").is_null()) entry.layer = json.at("layer").get<std::string>();
+    if (json.contains("names")) entry.names = json["names"].get<std::vector<std::string>>();
     return entry;
   } catch (const nlohmann::json::exception& exception) {
     AuditEntry malformed;

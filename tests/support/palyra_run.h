@@ -26,7 +26,8 @@ struct AuditEntry {
   int port = -1;
   std::string comm;
   std::vector<std::string> policies;
-  std::string layer;
+  std::string layer;  // Empty where no layer denied it.
+  std::vector<std::string> names;
 };
 
 // The denials in that file, in order. A line that is no JSON object with these members is an

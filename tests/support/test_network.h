@@ -1,7 +1,7 @@
-// Two hosts to reach for, in a network that no other process is in.
+// Hosts to reach for, in a network that no other process is in.
 //
 // The test process moves to a network namespace of its own; a veth pair joins it to a second one,
-// "outside", which has the addresses of both hosts. Both namespaces live only through descriptors
+// "outside", which has the addresses of all hosts. Both namespaces live only through descriptors
 // of this process, so nothing is left however it ends.
 
 #ifndef PALYRA_TESTS_SUPPORT_TEST_NETWORK_H_
@@ -26,6 +26,10 @@ inline constexpr std::string_view kAllowedV6 = "fd00:a::10";
 // The host that they do not.
 inline constexpr std::string_view kDeniedV4 = "198.51.100.20";
 inline constexpr std::string_view kDeniedV6 = "fd00:b::20";
+
+// A host of the public Internet as far as the resolver can tell: nothing leaves these namespaces.
+inline constexpr std::string_view kPublicV4 = "203.0.112.5";
+inline constexpr std::string_view kPublicV6 = "2a0f:ffff::5";
 
 // Cloud metadata addresses, which somebody answers at here too.
 inline constexpr std::string_view kMetadataV4 = "169.254.169.254";

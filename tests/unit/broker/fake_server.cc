@@ -22,9 +22,9 @@ const Address kLoopback = Address::V4({127, 0, 0, 1});
 
 uint16_t PortOf(const sockaddr_in& address) { return ntohs(address.sin_port); }
 
-UniqueFd Bound(int type, uint16_t port) {
+UniqueFd Bound(int type, const Endpoint& endpoint) {
   UniqueFd fd(socket(AF_INET, type | SOCK_CLOEXEC, 0));
-  const SocketAddress address({kLoopback, port});
+  const SocketAddress address(endpoint);
   if (bind(fd.get(), address.get(), address.size()) != 0) return {};
   if (type == SOCK_STREAM && listen(fd.get(), 64) != 0) return {};
   return fd;
@@ -60,9 +60,9 @@ bool ReadFull(int fd, Bytes& bytes) {
 SocketPair OpenSocketPair() {
   for (int i = 0; i < 100; ++i) {
     SocketPair pair;
-    pair.udp = Bound(SOCK_DGRAM, 0);
+    pair.udp = Bound(SOCK_DGRAM, {kLoopback, 0});
     pair.port = BoundPort(pair.udp.get());
-    pair.tcp = Bound(SOCK_STREAM, pair.port);
+    pair.tcp = Bound(SOCK_STREAM, {kLoopback, pair.port});
     if (pair.tcp.valid()) return pair;
   }
   throw std::runtime_error("no port is free for both UDP and TCP");
@@ -74,11 +74,22 @@ Message ResponseTo(const Asked& asked, uint16_t flags) {
   return message;
 }
 
-FakeServer::FakeServer(Script script) : script_(std::move(script)), stop_(eventfd(0, EFD_CLOEXEC)) {
+FakeServer::FakeServer(Script script)
+    : script_(std::move(script)), stop_(eventfd(0, EFD_CLOEXEC)), endpoint_{kLoopback, 0} {
   SocketPair pair = OpenSocketPair();
   udp_ = std::move(pair.udp);
   tcp_ = std::move(pair.tcp);
-  port_ = pair.port;
+  endpoint_.port = pair.port;
+  thread_ = std::thread([this] { Serve(); });
+}
+
+FakeServer::FakeServer(Script script, const Address& address)
+    : script_(std::move(script)),
+      udp_(Bound(SOCK_DGRAM, {address, kDnsPort})),
+      tcp_(Bound(SOCK_STREAM, {address, kDnsPort})),
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      endpoint_{address, kDnsPort} {
+  if (!udp_.valid() || !tcp_.valid()) throw std::runtime_error("cannot listen at port 53");
   thread_ = std::thread([this] { Serve(); });
 }
 
@@ -87,7 +98,7 @@ FakeServer::~FakeServer() {
   thread_.join();
 }
 
-Endpoint FakeServer::endpoint() const { return {kLoopback, port_}; }
+Endpoint FakeServer::endpoint() const { return endpoint_; }
 
 std::vector<Asked> FakeServer::asked() const {
   const std::lock_guard lock(mutex_);

@@ -1,4 +1,4 @@
-// A DNS server of the test, on 127.0.0.1, that says what it is told to say.
+// A DNS server of the test, on loopback, that says what it is told to say.
 
 #ifndef PALYRA_TESTS_UNIT_BROKER_FAKE_SERVER_H_
 #define PALYRA_TESTS_UNIT_BROKER_FAKE_SERVER_H_
@@ -38,6 +38,8 @@ class FakeServer {
   using Script = std::function<Messages(const Asked&)>;
 
   explicit FakeServer(Script script);
+  // At port 53 of an address in 127.0.0.0/8, where nothing else is.
+  FakeServer(Script script, const Address& address);
   FakeServer(const FakeServer&) = delete;
   FakeServer& operator=(const FakeServer&) = delete;
   ~FakeServer();
@@ -61,7 +63,7 @@ class FakeServer {
   UniqueFd udp_;
   UniqueFd tcp_;
   UniqueFd stop_;
-  uint16_t port_ = 0;
+  Endpoint endpoint_;
   mutable std::mutex mutex_;  // Guards asked_.
   std::vector<Asked> asked_;
   std::thread thread_;

@@ -106,12 +106,31 @@ TEST(NetShorthand, ListensAtAPort) {
   }
 }
 
-TEST(NetShorthand, RefusesNamesAndSaysWhy) {
-  for (const char* argument : {"example.com", "example.com:443", "LOCALHOST", "host", "a b", "-1",
-                               "*.example.com", "localhost.", "1.2.3.4a", "10.0.0.*"}) {
-    EXPECT_EQ(ConditionText(argument),
-              "error: --allow-net \"" + std::string(argument) +
-                  "\": names are not resolved here; give the address, as in 192.0.2.1:443");
+TEST(NetShorthand, NamesAreExactAndStarsAreWhatIsBelow) {
+  const struct {
+    const char* argument;
+    const char* condition;
+  } cases[] = {
+      {"example.com", "resource has domain && resource.domain == \"example.com\""},
+      {"Example.COM.:443",
+       "resource has domain && resource.domain == \"example.com\" && resource.port == 443"},
+      {"*.example.com:1-2",
+       "resource has domain && resource.domain like \"*.example.com\" && resource.port >= 1 && "
+       "resource.port <= 2"},
+      {"LOCALHOST", "resource has domain && resource.domain == \"localhost\""},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(ConditionText(c.argument), c.condition) << c.argument;
+  }
+}
+
+TEST(NetShorthand, RefusesWhatIsNoNameAndSaysWhy) {
+  for (const char* argument : {"a b", "a..b", "**.example.com", "*.*.example.com",
+                               "a.*.example.com", "user@example.com", "1.2.3.4a", "10.0.0.*",
+                               "b\xC3\xBC"
+                               "cher.example"}) {
+    const std::string text = ConditionText(argument);
+    EXPECT_TRUE(text.starts_with("error: --allow-net ")) << text;
   }
 }
 

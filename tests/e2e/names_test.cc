@@ -1,0 +1,331 @@
+// Names of hosts in policies: what a run can look up, and what it can reach by what it found.
+//
+// The upstream DNS server is the test's own, at port 53 of a loopback address; /etc/resolv.conf of
+// the test's mount namespace names it.
+
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/egress_fixture.h"
+#include "tests/e2e/policies.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/broker/fake_server.h"
+
+namespace palyra::tests {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+const std::string kPort = std::to_string(PortOf(Transport::kTcp));
+const std::string kUdpPort = std::to_string(PortOf(Transport::kUdp));
+constexpr const char* kServer = "127.0.0.201";
+constexpr uint32_t kLongTtl = 300;
+
+struct Zone {
+  std::string v4;
+  std::string v6;
+  uint32_t ttl = kLongTtl;
+};
+
+// What the upstream server knows.
+const std::map<std::string, Zone>& Zones() {
+  static const std::map<std::string, Zone> kZones = {
+      {"a.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+      {"six.a.test", {.v4 = "", .v6 = std::string(kPublicV6)}},
+      {"short.a.test", {.v4 = std::string(kPublicV4), .v6 = "", .ttl = 1}},
+      {"rebind.a.test", {.v4 = std::string(kMetadataV4), .v6 = ""}},
+      {"private.a.test", {.v4 = std::string(kAllowedV4), .v6 = ""}},
+      {"evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+  };
+  return kZones;
+}
+
+broker::Messages Respond(const broker::Asked& asked) {
+  const auto zone = Zones().find(asked.name);
+  constexpr uint16_t kNameError = 3;
+  broker::Message message = broker::ResponseTo(asked, zone == Zones().end() ? kNameError : 0);
+  if (zone != Zones().end()) {
+    const broker::Bytes owner = broker::WirePointer(broker::kToQuestion);
+    if (asked.type == broker::kTypeA && !zone->second.v4.empty()) {
+      message.Answer(owner, asked.type, zone->second.ttl, broker::WireV4(zone->second.v4));
+    }
+    if (asked.type == broker::kTypeAaaa && !zone->second.v6.empty()) {
+      message.Answer(owner, asked.type, zone->second.ttl, broker::WireV6(zone->second.v6));
+    }
+  }
+  return {message.bytes()};
+}
+
+// In a mount namespace of this process's own from then on.
+void UseServer() {
+  static const TempDir directory;
+  if (unshare(CLONE_NEWNS) != 0 ||
+      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    throw std::runtime_error("no mount namespace");
+  }
+  const std::string file = directory.Write(
+      "resolv.conf", std::string("nameserver ") + kServer + "\noptions timeout:2 attempts:2\n");
+  std::ofstream("/etc/resolv.conf", std::ios::app).flush();
+  const std::string target = std::filesystem::canonical("/etc/resolv.conf");
+  if (mount(file.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+    throw std::runtime_error("cannot replace /etc/resolv.conf");
+  }
+}
+
+std::string PermitDomain(std::string_view condition = "true") {
+  return std::string("permit (principal, action, resource in Palyra::Domain::\"a.test\") when { ")
+      .append(condition)
+      .append(" };\n");
+}
+
+class Names : public EgressTest {
+ protected:
+  static void SetUpTestSuite() {
+    TestNetwork::Get();
+    UseServer();
+  }
+
+  void SetUp() override {
+    EgressTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    const auto address = broker::Address::Parse(kServer);
+    server_ = std::make_unique<broker::FakeServer>(Respond, *address);
+  }
+
+  [[nodiscard]] std::vector<std::string> Asked() const {
+    std::vector<std::string> names;
+    for (const broker::Asked& asked : server_->asked()) names.push_back(asked.name);
+    return names;
+  }
+
+  static ProbeResult Connect(const std::string& policy, const std::string& name) {
+    return PalyraRun().Policy(policy).Probe({"name-connect", name, kPort});
+  }
+
+  std::unique_ptr<broker::FakeServer> server_;
+};
+
+TEST_F(Names, AreReachedWhereAPolicyPermitsThem) {
+  const uint64_t before = Servers().At(kPublicV4, Transport::kTcp).bytes;
+  const ProbeResult v4 = Connect(PermitDomain(), "a.test");
+  EXPECT_EQ(v4.Summary(), "allowed none") << v4;
+  EXPECT_TRUE(Servers().WaitForMore(kPublicV4, Transport::kTcp, before));
+  const ProbeResult v6 = Connect(PermitDomain(), "six.a.test");
+  EXPECT_EQ(v6.Summary(), "allowed none") << v6;
+  EXPECT_THAT(v4.audit, IsEmpty()) << "libc sorts addresses with sockets that it does not use";
+}
+
+TEST_F(Names, TheirAddressesAloneAreNot) {
+  EXPECT_EQ(ProbeBare({"tcp-connect", std::string(kPublicV4), kPort}).Summary(), "allowed none");
+  Observer().Start();
+  const ProbeResult probe =
+      PalyraRun().Policy(PermitDomain()).Probe({"tcp-connect", std::string(kPublicV4), kPort});
+  EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
+  ExpectUntouched(kPublicV4);
+}
+
+TEST_F(Names, OthersAreNotFoundAndNobodyIsAsked) {
+  Observer().Start();
+  const ProbeResult probe = Connect(PermitDomain(), "evil.test");
+  EXPECT_EQ(probe.Summary(), "denied ENOENT") << probe;
+  EXPECT_THAT(Asked(), Not(Contains("evil.test")));
+  ExpectUntouched(kPublicV4);
+  ASSERT_FALSE(probe.audit.empty());
+  EXPECT_EQ(probe.audit[0].action, "resolve");
+  EXPECT_THAT(probe.audit[0].names, ElementsAre("evil.test"));
+  EXPECT_THAT(probe.raw, HasSubstr("denied: resolve evil.test"));
+}
+
+TEST_F(Names, ConditionsOnThePortHoldToo) {
+  Observer().Start();
+  const ProbeResult probe = Connect(PermitDomain("resource.port == 1"), "a.test");
+  EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
+  ExpectUntouched(kPublicV4);
+  ASSERT_FALSE(probe.audit.empty());
+  EXPECT_THAT(probe.audit[0].names, ElementsAre("a.test"));
+  EXPECT_THAT(probe.raw, HasSubstr(" as a.test"));
+}
+
+TEST_F(Names, AForbidOnOneLeavesTheOthersAlone) {
+  const std::string policy = std::string(kPermitAll) +
+                             "forbid (principal, action, resource in "
+                             "Palyra::Domain::\"six.a.test\");\n";
+  EXPECT_EQ(Connect(policy, "a.test").Summary(), "allowed none");
+  EXPECT_EQ(Connect(policy, "six.a.test").Summary(), "denied ENOENT");
+}
+
+TEST_F(Names, DoNotLeadToPrivateAddresses) {
+  Observer().Start();
+  EXPECT_EQ(Connect(PermitDomain(), "rebind.a.test").Summary(), "denied ENOENT");
+  EXPECT_EQ(Connect(PermitDomain(), "private.a.test").Summary(), "denied ENOENT");
+  ExpectUntouched(kMetadataV4);
+  ExpectUntouched(kAllowedV4);
+  EXPECT_THAT(Asked(), Contains("rebind.a.test"));
+  // Where a policy permits the address itself, the name leads there; to the metadata service none.
+  const std::string both = PermitDomain() + PermitWhen(AddressIsOneOf({kAllowedV4, kMetadataV4}));
+  EXPECT_EQ(Connect(both, "private.a.test").Summary(), "allowed none");
+  EXPECT_EQ(Connect(both, "rebind.a.test").Summary(), "denied ENOENT");
+  ExpectUntouched(kMetadataV4);
+}
+
+TEST_F(Names, EndWithTheirTime) {
+  const std::string probe = BinaryPath("palyra_probe");
+  const Ended ended =
+      PalyraRun()
+          .Policy(PermitDomain())
+          .Run({"sh", "-c",
+                probe + " name-connect short.a.test " + kPort + "; " + probe + " tcp-connect " +
+                    std::string(kPublicV4) + " " + kPort + "; sleep 2; " + probe + " tcp-connect " +
+                    std::string(kPublicV4) + " " + kPort});
+  EXPECT_THAT(ended.output, HasSubstr("name-connect allowed none"));
+  EXPECT_THAT(ended.output, HasSubstr("tcp-connect allowed none"));
+  EXPECT_THAT(ended.output, testing::EndsWith("tcp-connect denied EPERM\n")) << Describe(ended);
+}
+
+TEST_F(Names, DnsReachesTheResolverWhomeverItIsFor) {
+  Observer().Start();
+  // Servers that are not there, from one socket each: an answer comes from whom it was asked of.
+  const ProbeResult v4 = PalyraRun()
+                             .Policy(PermitDomain())
+                             .Probe({"dns-ask", "1", "a.test", std::string(kPublicV4),
+                                     std::string(kDeniedV4), "127.0.0.53", std::string(kPublicV4)});
+  EXPECT_EQ(v4.detail, std::string(kPublicV4) + ":53=0," + std::string(kDeniedV4) +
+                           ":53=0,127.0.0.53:53=0," + std::string(kPublicV4) + ":53=0")
+      << v4;
+  const ProbeResult v6 =
+      PalyraRun()
+          .Policy(PermitDomain())
+          .Probe({"dns-ask", "1", "a.test", std::string(kPublicV6), "::1", "::ffff:198.51.100.20"});
+  EXPECT_EQ(v6.detail, std::string(kPublicV6) + ":53=0,::1:53=0,::ffff:198.51.100.20:53=0") << v6;
+  ExpectUntouched(kPublicV4);
+  ExpectUntouched(kPublicV6);
+  ExpectUntouched(kDeniedV4);
+}
+
+TEST_F(Names, ASocketKnowsAsManyServersAsItCanTellApart) {
+  const ProbeResult probe = PalyraRun()
+                                .Policy(PermitDomain())
+                                .Probe({"dns-ask", "1", "a.test", "127.0.0.51", "127.0.0.52",
+                                        "127.0.0.53", "127.0.0.54", "127.0.0.55"});
+  EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
+}
+
+TEST_F(Names, SocketsSeeThePeerThatTheyAskedFor) {
+  for (const char* protocol : {"tcp", "udp"}) {
+    for (const std::string_view server : {kPublicV4, kPublicV6}) {
+      const ProbeResult probe =
+          PalyraRun().Policy(PermitDomain()).Probe({"dns-peer", protocol, std::string(server)});
+      EXPECT_EQ(probe.detail, std::string(server) + ":53") << probe;
+    }
+  }
+}
+
+TEST_F(Names, NoOtherKindOfRecordLeaves) {
+  constexpr const char* kTxt = "16";
+  constexpr const char* kNull = "10";
+  for (const char* type : {kTxt, kNull}) {
+    const ProbeResult probe =
+        PalyraRun().Policy(PermitDomain()).Probe({"dns-ask", type, "a.test", "127.0.0.53"});
+    EXPECT_EQ(probe.detail, "127.0.0.53:53=5") << probe;  // REFUSED
+  }
+  EXPECT_THAT(Asked(), IsEmpty());
+}
+
+TEST_F(Names, ShorthandsTakeThem) {
+  const auto connect = [](const char* rule, const char* name) {
+    return PalyraRun().Option("--allow-net", rule).Probe({"name-connect", name, kPort});
+  };
+  EXPECT_EQ(connect("a.test", "a.test").Summary(), "allowed none");
+  EXPECT_EQ(connect("a.test", "six.a.test").Summary(), "denied ENOENT");
+  EXPECT_EQ(connect("*.a.test", "six.a.test").Summary(), "allowed none");
+  EXPECT_EQ(connect("*.a.test", "a.test").Summary(), "denied ENOENT");
+}
+
+TEST_F(Names, UdpToADeniedPortIsSilentUntilItSends) {
+  const std::string probe = BinaryPath("palyra_probe");
+  Observer().Start();
+  const PalyraRun run = std::move(PalyraRun().Policy(PermitDomain("resource.protocol == \"tcp\"")));
+  const Ended ended = run.Run({"sh", "-c",
+                               probe + " name-connect a.test " + kPort + "; " + probe +
+                                   " udp-connect-send " + std::string(kPublicV4) + " " + kUdpPort});
+  EXPECT_THAT(ended.output, HasSubstr("udp-connect-send denied EPERM")) << Describe(ended);
+  EXPECT_EQ(Servers().At(kPublicV4, Transport::kUdp).bytes, 0U);
+}
+
+// The resolver of a run that is a child of `parent`; 0 where there is none.
+pid_t ResolverOf(pid_t parent) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string status = ReadText(entry.path() / "status");
+    if (status.find("Name:\tpalyra-resolver\n") != std::string::npos &&
+        status.find("PPid:\t" + std::to_string(parent) + "\n") != std::string::npos) {
+      return std::stoi(entry.path().filename());
+    }
+  }
+  return 0;
+}
+
+TEST_F(Names, TheResolverHasNoPrivileges) {
+  const PalyraRun run = std::move(PalyraRun().Policy(PermitDomain()));
+  // An answer shows that the resolver is where it wants to be.
+  Subprocess process(run.CommandLine(
+      {"sh", "-c", BinaryPath("palyra_probe") + " name-connect a.test " + kPort + "; sleep 60"}));
+  ASSERT_TRUE(process.WaitForOutput("name-connect allowed none"));
+  const pid_t resolver = ResolverOf(process.pid());
+  ASSERT_NE(resolver, 0);
+  const std::string status = ReadText("/proc/" + std::to_string(resolver) + "/status");
+  EXPECT_THAT(status, HasSubstr("Uid:\t65534\t65534\t65534\t65534\n"));
+  EXPECT_THAT(status, HasSubstr("Gid:\t65534\t65534\t65534\t65534\n"));
+  EXPECT_THAT(status, HasSubstr("CapPrm:\t0000000000000000\n"));
+  EXPECT_THAT(status, HasSubstr("CapEff:\t0000000000000000\n"));
+  EXPECT_THAT(status, HasSubstr("NoNewPrivs:\t1\n"));
+  EXPECT_THAT(status, HasSubstr("Seccomp:\t2\n"));
+  process.Signal(SIGKILL);
+  process.Wait();
+  const auto lives = [resolver] {
+    const std::string now = ReadText("/proc/" + std::to_string(resolver) + "/status");
+    return !now.empty() && now.find("State:\tZ") == std::string::npos;
+  };
+  for (int i = 0; i < 5000 && lives(); ++i) usleep(1000);
+  EXPECT_FALSE(lives()) << "it dies with its run";
+}
+
+TEST_F(Names, WithoutItsResolverARunFindsNothing) {
+  const PalyraRun run = std::move(PalyraRun().Policy(PermitDomain()));
+  const std::string connect = BinaryPath("palyra_probe") + " name-connect a.test " + kPort;
+  SpawnOptions options;
+  options.terminal = true;
+  Subprocess process(run.CommandLine({"sh", "-c",
+                                      connect + "; read gone; " + BinaryPath("palyra_probe") +
+                                          " dns-ask 1 a.test 127.0.0.53; echo over"}),
+                     options);
+  ASSERT_TRUE(process.WaitForOutput("name-connect allowed none"));
+  const pid_t resolver = ResolverOf(process.pid());
+  ASSERT_NE(resolver, 0);
+  kill(resolver, SIGKILL);
+  ASSERT_TRUE(process.WaitForOutput("cannot look up names any more"));
+  process.Type("\n");
+  const Ended ended = process.Wait();
+  EXPECT_THAT(ended.output, HasSubstr("dns-ask other"));
+  EXPECT_THAT(ended.output, HasSubstr("over"));
+}
+
+}  // namespace
+}  // namespace palyra::tests
