@@ -57,7 +57,8 @@ broker::Question QuestionOf(size_t index) {
 UniqueFd BoundUdp() {
   UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const broker::SocketAddress address({kLoopback, 0});
-  if (bind(fd.get(), address.get(), address.size()) != 0) Die("cannot bind a socket");
+  if (!fd.valid() || bind(fd.get(), address.get(), address.size()) != 0)
+    Die("cannot bind a socket");
   return fd;
 }
 
@@ -159,6 +160,7 @@ bool Receive(int fd) {
 
 std::vector<std::vector<uint8_t>> Queries() {
   std::vector<std::vector<uint8_t>> queries;
+  queries.reserve(kNames);
   for (size_t i = 0; i < kNames; ++i) {
     queries.push_back(broker::EncodeQuery(static_cast<uint16_t>(i), QuestionOf(i), true));
   }

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "broker/dns_reply.h"
@@ -26,12 +27,13 @@ void CheckReply(const broker::Query& query, broker::Rcode rcode) {
   Require(again.fault == broker::QueryFault::kIsResponse && again.id == query.id);
 }
 
-// What is asked of a server has the question and nothing else of the client.
-void CheckForwarded(const broker::Query& query) {
-  const std::vector<uint8_t> sent = broker::EncodeQuery(7, query.question, true);
+// What is asked of a server has the name and nothing else of the client.
+void CheckForwarded(const std::string& name) {
+  const broker::Question question{.name = name, .type = broker::RecordType::kHttps};
+  const std::vector<uint8_t> sent = broker::EncodeQuery(7, question, true);
   const broker::Query again = broker::ParseQuery(sent);
-  Require(again.fault == broker::QueryFault::kNone && again.question == query.question);
-  Require(sent.size() == query.question.name.size() + 2 + 12 + 4 + 11);
+  Require(again.fault == broker::QueryFault::kNone && again.question == question);
+  Require(sent.size() == name.size() + 2 + 12 + 4 + 11);
 }
 
 void CheckAnswered(const broker::Query& query) {
@@ -51,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto rcode = broker::RcodeOf(query.fault)) CheckReply(query, *rcode);
   if (query.fault != broker::QueryFault::kNone) return 0;
   Require(broker::CanonicalDomain(query.question.name) == query.question.name);
-  CheckForwarded(query);
+  CheckForwarded(query.question.name);
   CheckAnswered(query);
   return 0;
 }
