@@ -32,7 +32,7 @@ std::chrono::seconds KnownAnswer::Remaining(TimePoint now) const {
 size_t KnownAnswer::Bytes() const {
   size_t bytes = sizeof(KnownAnswer) + records.size();
   bytes += answer.addresses.size() * sizeof(Address);
-  for (const std::string& name : answer.chain) bytes += sizeof(name) + name.size();
+  for (const std::string& name : answer.chain) bytes += sizeof(std::string) + name.size();
   for (const ServerRecord& one : answer.servers) bytes += sizeof(one) + one.target.size();
   for (const ServiceRecord& one : answer.services) {
     bytes += sizeof(one) + one.target.size() + one.params.size();
@@ -43,7 +43,7 @@ size_t KnownAnswer::Bytes() const {
 const KnownAnswer* AnswerCache::Find(const Question& question, TimePoint now) {
   const auto found = index_.find(question);
   if (found == index_.end()) return nullptr;
-  const Position position = *found;
+  const auto position = *found;
   if (position->known.expires <= now) {
     Erase(position);
     return nullptr;

@@ -55,16 +55,22 @@ class AnswerCache {
   };
   using Position = std::list<Entry>::iterator;
 
-  static const Question& Key(const Question& question) { return question; }
-  static const Question& Key(const Position& position) { return position->question; }
-
   struct Hash {
     using is_transparent = void;  // NOLINT(readability-identifier-naming): the library's name.
-    size_t operator()(const auto& key) const { return QuestionHash()(Key(key)); }
+    size_t operator()(const Question& key) const { return QuestionHash()(key); }
+    size_t operator()(const Position& key) const { return QuestionHash()(key->question); }
   };
   struct Equal {
     using is_transparent = void;  // NOLINT(readability-identifier-naming): the library's name.
-    bool operator()(const auto& left, const auto& right) const { return Key(left) == Key(right); }
+    bool operator()(const Position& left, const Position& right) const {
+      return left->question == right->question;
+    }
+    bool operator()(const Question& left, const Position& right) const {
+      return left == right->question;
+    }
+    bool operator()(const Position& left, const Question& right) const {
+      return left->question == right;
+    }
   };
 
   void Erase(Position position);

@@ -41,8 +41,9 @@ struct Query {
 // Reads what a client sent, of any content.
 Query ParseQuery(std::span<const uint8_t> packet);
 
-// A query to a server. Only `id` and `question` are in it: there is no other way for bytes of the
-// client to leave. `edns` asks for answers of kOwnUdpSize.
+// A query to a server, of a type that RecordType has a name for. Only `id` and `question` are in
+// it: there is no other way for bytes of the client to leave. `edns` asks for answers of
+// kOwnUdpSize.
 std::vector<uint8_t> EncodeQuery(uint16_t id, const Question& question, bool edns);
 
 }  // namespace palyra::broker

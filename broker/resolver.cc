@@ -63,7 +63,7 @@ int PollTimeout(TimePoint now, TimePoint deadline) {
 
 class Resolver::Core {
  public:
-  Core(ResolverSockets sockets, std::vector<Endpoint> servers, const ResolverOptions& options,
+  Core(ResolverSockets sockets, std::vector<Endpoint> servers, ResolverOptions options,
        NameAuthority& authority, Poller poller);
 
   Result<void> Run(int stop);
@@ -104,8 +104,8 @@ class Resolver::Core {
 };
 
 Resolver::Core::Core(ResolverSockets sockets, std::vector<Endpoint> servers,
-                     const ResolverOptions& options, NameAuthority& authority, Poller poller)
-    : options_(options),
+                     ResolverOptions options, NameAuthority& authority, Poller poller)
+    : options_(std::move(options)),
       authority_(authority),
       poller_(std::move(poller)),
       now_(options_.now()),
@@ -302,7 +302,7 @@ void Resolver::Core::Reply(const ClientRef& client, const Query& query, const Re
 }
 
 Result<Resolver> Resolver::Create(ResolverSockets sockets, std::vector<Endpoint> servers,
-                                  const ResolverOptions& options, NameAuthority& authority) {
+                                  ResolverOptions options, NameAuthority& authority) {
   if (servers.empty()) {
     return Fail(ErrorCode::kInvalidArgument, "the resolver needs a server that it can ask");
   }
@@ -311,8 +311,8 @@ Result<Resolver> Resolver::Create(ResolverSockets sockets, std::vector<Endpoint>
   }
   Result<Poller> poller = Poller::Create();
   if (!poller) return std::unexpected(poller.error());
-  return Resolver(std::make_unique<Core>(std::move(sockets), std::move(servers), options, authority,
-                                         *std::move(poller)));
+  return Resolver(std::make_unique<Core>(std::move(sockets), std::move(servers), std::move(options),
+                                         authority, *std::move(poller)));
 }
 
 Resolver::Resolver(std::unique_ptr<Core> core) : core_(std::move(core)) {}

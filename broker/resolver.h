@@ -42,7 +42,7 @@ class Resolver {
  public:
   // `authority` must outlive it. kInvalidArgument without a server or without a socket.
   static Result<Resolver> Create(ResolverSockets sockets, std::vector<Endpoint> servers,
-                                 const ResolverOptions& options, NameAuthority& authority);
+                                 ResolverOptions options, NameAuthority& authority);
   Resolver(Resolver&&) noexcept;
   Resolver& operator=(Resolver&&) noexcept;
   Resolver(const Resolver&) = delete;

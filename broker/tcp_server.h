@@ -59,10 +59,10 @@ class TcpServer {
   };
 
   void Accept(int listener, TimePoint now);
-  void Read(Client& client);
+  static void Read(Client& client);
   // The queries that are whole, as long as the client takes the replies.
   void HandleInput(uint64_t number, Client& client, TimePoint now);
-  void Write(Client& client, TimePoint now);
+  static void Write(Client& client, TimePoint now);
   void WatchWhatMatters(uint64_t number, Client& client);
   void PauseListeners(TimePoint until);
   void ResumeListeners();

@@ -161,7 +161,7 @@ void Upstream::ReadTcp(uint64_t number, Exchange& exchange, TimePoint now) {
 }
 
 bool Upstream::TakeResponse(uint64_t number, std::span<const uint8_t> packet, TimePoint now) {
-  Exchange& exchange = exchanges_.find(number)->second;
+  const Exchange& exchange = exchanges_.find(number)->second;
   auto answer = ParseResponse(packet, exchange.id, exchange.question);
   if (answer) {
     ++counters_.answers;

@@ -121,7 +121,7 @@ void FakeServer::Serve() {
   }
 }
 
-Messages FakeServer::Respond(Asked asked) {
+Messages FakeServer::Respond(const Asked& asked) {
   {
     const std::lock_guard lock(mutex_);
     asked_.push_back(asked);
@@ -139,7 +139,7 @@ void FakeServer::ServeUdp() {
   packet.resize(static_cast<size_t>(count));
   Asked asked = Read(packet);
   asked.port = PortOf(peer);
-  for (const Bytes& response : Respond(std::move(asked))) {
+  for (const Bytes& response : Respond(asked)) {
     sendto(udp_.get(), response.data(), response.size(), 0, reinterpret_cast<sockaddr*>(&peer),
            size);
   }
@@ -154,7 +154,7 @@ void FakeServer::ServeTcp() {
   if (!ReadFull(fd.get(), packet)) return;
   Asked asked = Read(packet);
   asked.over_tcp = true;
-  for (const Bytes& response : Respond(std::move(asked))) {
+  for (const Bytes& response : Respond(asked)) {
     const Bytes framed = WirePointer(static_cast<uint16_t>(response.size())) + response;
     // In pieces, as a network may deliver it.
     for (size_t i = 0; i < framed.size(); i += 7) {

@@ -57,7 +57,7 @@ class FakeServer {
   void Serve();
   void ServeUdp();
   void ServeTcp();
-  Messages Respond(Asked asked);
+  Messages Respond(const Asked& asked);
 
   Script script_;
   UniqueFd udp_;

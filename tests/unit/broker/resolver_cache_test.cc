@@ -49,7 +49,7 @@ TEST(ResolverCache, AsksAgainWhenItIsOver) {
 
 TEST(ResolverCache, DoesNotMixTypesAndNames) {
   const FakeServer server(Always({"8.8.8.8", "2606:4700::1"}));
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const UdpClient client(resolver);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(AddressesIn(client.Ask("a.example", kTypeA), "a.example", kTypeA), Texts{"8.8.8.8"});
@@ -92,7 +92,7 @@ TEST(ResolverCache, KeepsThatANameDoesNotExist) {
 TEST(ResolverCache, DoesNotKeepANegativeAnswerWithoutAnSoa) {
   const FakeServer server(
       [](const Asked& asked) { return Messages{ResponseTo(asked, 3).bytes()}; });
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const UdpClient client(resolver);
   EXPECT_EQ(RcodeOf(client.Ask("www.example", kTypeA)), 3);
   EXPECT_EQ(RcodeOf(client.Ask("www.example", kTypeA)), 3);
@@ -113,7 +113,7 @@ TEST(ResolverCache, ForgetsTheOldestUnderAFloodOfNames) {
   const FakeServer server(Always({"8.8.8.8"}));
   ResolverOptions options = PatientOptions();
   options.cache_entries = 8;
-  RunningResolver resolver({server.endpoint()}, options);
+  RunningResolver const resolver({server.endpoint()}, options);
   const UdpClient client(resolver);
   for (int i = 0; i < 200; ++i) {
     const std::string name = "n" + std::to_string(i) + ".example";

@@ -21,7 +21,7 @@ Bytes Query(uint16_t id, std::string_view name = "www.example") {
 
 TEST(TcpServer, ReadsQueriesByteByByte) {
   const FakeServer server(Always({"8.8.8.8"}));
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const TcpClient client(resolver);
   for (const uint8_t byte : Framed(Query(7))) {
     client.Send({byte});
@@ -58,7 +58,7 @@ TEST(TcpServer, IsNotTruncated) {
   Texts many;
   for (int i = 0; i < 64; ++i) many.push_back("8.8.8." + std::to_string(i));
   const FakeServer server(Always(many));
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const TcpClient client(resolver);
   client.Send(Framed(Query(1)));
   EXPECT_EQ(AddressesIn(client.Receive(), "www.example", kTypeA), many);
@@ -68,7 +68,7 @@ TEST(TcpServer, ServesMoreThanAClientTakesAtOnce) {
   Texts many;
   for (int i = 0; i < 64; ++i) many.push_back("8.8.8." + std::to_string(i));
   const FakeServer server(Always(many));
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const TcpClient client(resolver);
   client.Send(Framed(Query(0)));
   const size_t reply_size = client.Receive().size();
@@ -100,7 +100,7 @@ TEST(TcpServer, ClosesClientsThatSendNoQueries) {
 
 TEST(TcpServer, AnswersWhatIsMalformed) {
   const FakeServer server(Always({"8.8.8.8"}));
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const TcpClient client(resolver);
   client.Send(Framed(Message(5, kRd).bytes()));
   EXPECT_EQ(RcodeOf(client.Receive()), 1);
@@ -148,7 +148,7 @@ TEST(TcpServer, DoesNotMissAClientThatWentAway) {
     while (!open) std::this_thread::sleep_for(1ms);
     return Always({"8.8.8.8"})(asked);
   });
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   {
     const TcpClient client(resolver);
     client.Send(Framed(Query(1)));

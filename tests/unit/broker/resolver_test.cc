@@ -57,7 +57,7 @@ TEST(Resolver, DoesNotLetADeniedNameLeave) {
 
 TEST(Resolver, SendsNothingOfTheClientsPacketButNameAndType) {
   const FakeServer server(Always({"8.8.8.8"}));
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const Bytes secret = {0xfd, 0xe9, 0, 4, 's', 'e', 'c', 'r'};
   const Bytes packet = Message(0x5ec4, kRd | kCd)
                            .Question("WwW.eXaMpLe", kTypeA)
@@ -211,7 +211,7 @@ TEST(Resolver, LeavesOutServicesThatLeadElsewhereAndAllHints) {
                         .Answer(kOwner, kTypeHttps, 60, WireService(0, "denied.example", {}))
                         .bytes()};
   });
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const Bytes reply = UdpClient(resolver).Ask("www.example", kTypeHttps);
   // One record, of the priority and the root.
   EXPECT_EQ(reply,
@@ -227,7 +227,7 @@ TEST(Resolver, LeavesOutAServiceAtTheEndOfADeniedChain) {
                         .Answer(WireName("denied.cdn"), kTypeHttps, 60, WireService(1, "", {}))
                         .bytes()};
   });
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const Bytes reply = UdpClient(resolver).Ask("www.example", kTypeHttps);
   EXPECT_EQ(RcodeOf(reply), 0);
   EXPECT_EQ(AnswersOf(reply), 0);
@@ -237,7 +237,7 @@ TEST(Resolver, TruncatesToWhatAClientTakes) {
   Texts many;
   for (int i = 0; i < 64; ++i) many.push_back("8.8.8." + std::to_string(i));
   const FakeServer server(Always(many));
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const UdpClient client(resolver);
   const Bytes small = client.Ask("www.example", kTypeA);
   EXPECT_TRUE(HasFlag(small, kTc));

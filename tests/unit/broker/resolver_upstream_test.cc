@@ -49,7 +49,7 @@ TEST(Upstream, AsksTheNextServerAfterAFailure) {
 TEST(Upstream, AsksTheServerThatAnsweredLastFirst) {
   const FakeServer failing(Failing(2));
   const FakeServer working(Always({"8.8.8.8"}));
-  RunningResolver resolver({failing.endpoint(), working.endpoint()}, PatientOptions());
+  RunningResolver const resolver({failing.endpoint(), working.endpoint()}, PatientOptions());
   const UdpClient client(resolver);
   for (int i = 0; i < 5; ++i) (void)client.Ask("n" + std::to_string(i), kTypeA);
   EXPECT_EQ(failing.count(), 1U);
@@ -99,7 +99,7 @@ TEST(Upstream, DoesWithoutEdnsInTheSecondRound) {
     const bool has_edns = U16At(asked.packet, 10) != 0;
     return Messages{has_edns ? Message(asked.id, kQr | 1).bytes() : RightAnswer(asked)};
   });
-  RunningResolver resolver({old.endpoint()}, PatientOptions());
+  RunningResolver const resolver({old.endpoint()}, PatientOptions());
   EXPECT_EQ(Ask(resolver), Texts{"8.8.8.8"});
   EXPECT_EQ(old.count(), 2U);
 }
@@ -178,13 +178,13 @@ TEST(Upstream, DoesNotHearOthersThanTheServer) {
         std::ssize(forged));
     return Messages{RightAnswer(asked)};
   });
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   EXPECT_EQ(Ask(resolver), Texts{"8.8.8.8"});
 }
 
 TEST(Upstream, AsksFromManyPortsWithManyIds) {
   const FakeServer server(Always({"8.8.8.8"}));
-  RunningResolver resolver({server.endpoint()}, PatientOptions());
+  RunningResolver const resolver({server.endpoint()}, PatientOptions());
   const UdpClient client(resolver);
   for (int i = 0; i < 50; ++i) (void)client.Ask("n" + std::to_string(i), kTypeA);
   std::set<uint16_t> ports;

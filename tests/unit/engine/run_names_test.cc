@@ -1,0 +1,256 @@
+// Addresses that a run's resolver gave out, as the programs judge them.
+
+#include "engine/run_names.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/clock.h"
+#include "engine/live_run.h"
+#include "policy/compile/compiler.h"
+#include "policy/policy_set.h"
+#include "tests/support/require_feature.h"
+#include "tests/unit/engine/net_caller.h"
+#include "tests/unit/engine/own_kernel.h"
+#include "tests/unit/engine/peer.h"
+
+namespace palyra::engine {
+namespace {
+
+using policy::NetAction;
+using policy::NetEvent;
+using policy::Protocol;
+using policy::RuleSet;
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr uint64_t kNanosecondsPerMillisecond = 1'000'000;
+constexpr const char* kAddress = "203.0.112.5";
+constexpr const char* kAddress6 = "2a0f:ffff::5";
+
+RuleSet Compile(const std::string& text) {
+  const auto source = std::make_shared<const policy::SourceFile>("test.cedar", text);
+  const auto policies = policy::PolicySet::Parse({source});
+  const policy::EntityStore entities;
+  return policy::CompileRules({.principal = policy::EntityUid("Palyra::Agent", "any"),
+                               .context = policy::Value::Record({}),
+                               .layers = {{policy::Layer::kCaller, &policies.value(), &entities}}})
+      .value()
+      .rules;
+}
+
+std::string Permit(const std::string& domain, const std::string& condition = "true") {
+  return "permit (principal, action, resource in Palyra::Domain::\"" + domain + "\") when { " +
+         condition + " };\n";
+}
+
+NetAddress AddressFrom(const std::string& text) {
+  NetAddress address;
+  address.is_ipv6 = text.find(':') != std::string::npos;
+  inet_pton(address.is_ipv6 ? AF_INET6 : AF_INET, text.c_str(), address.bytes.data());
+  return address;
+}
+
+NetEvent Udp(uint16_t port, const std::string& address = kAddress) {
+  return EventFor(
+      NetAction::kConnect, Protocol::kUdp,
+      {.is_ipv6 = address.find(':') != std::string::npos, .address = address, .port = port});
+}
+
+NetEvent Send(uint16_t port) {
+  NetEvent event = Udp(port);
+  event.action = NetAction::kSend;
+  return event;
+}
+
+class RunNamesTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (tests::JudgeHere(tests::Root()) == tests::Requirement::kMet) EnterNetworkWhereAllIsLocal();
+  }
+
+  void SetUp() override {
+    PALYRA_REQUIRE_FEATURE(tests::Root());
+    before_ = OwnKernel::Get().Entries();
+  }
+
+  void TearDown() override {
+    if (IsSkipped()) return;
+    EXPECT_EQ(OwnKernel::Get().Entries(), before_) << "a name outlived its run";
+  }
+
+  static LiveRun Start(const RuleSet& rules) {
+    Result<LiveRun> run =
+        LiveRun::Create(OwnKernel::Get().host(), OwnKernel::Get().objects(), rules);
+    EXPECT_TRUE(run) << run.error().message;
+    return *std::move(run);
+  }
+
+  // With a resolver that nobody asks.
+  static RunNames& NamesOf(LiveRun& run, const RuleSet& rules) {
+    return run.UseResolver({1, 2, 3, 4}, rules);
+  }
+
+  static void Learn(RunNames& names, const std::string& name, uint64_t end = In(kLong),
+                    const std::string& address = kAddress) {
+    const Result<void> learned = names.Learn(name, AddressFrom(address), end);
+    ASSERT_TRUE(learned) << learned.error().message;
+  }
+
+  static uint64_t In(milliseconds time) {
+    return NowBootNs() + static_cast<uint64_t>(time.count()) * kNanosecondsPerMillisecond;
+  }
+
+  static constexpr milliseconds kLong{600'000};
+
+  std::map<std::string, size_t> before_;
+};
+
+TEST_F(RunNamesTest, AnAddressIsJudgedByItsName) {
+  const RuleSet rules = Compile(Permit("a.test", "resource.port == 9"));
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  EXPECT_EQ(caller.Try(Udp(9)), EPERM) << "nobody looked it up";
+  Learn(names, "b.a.test");
+  Learn(names, "a.test", In(kLong), kAddress6);
+  EXPECT_EQ(caller.Try(Udp(9)), 0);
+  EXPECT_EQ(caller.Try(Udp(9, kAddress6)), 0);
+  EXPECT_EQ(caller.Try(Udp(10)), kAllowedThenDenied) << "the first packet is the denial";
+  EXPECT_EQ(caller.Try(Send(9)), 0);
+  EXPECT_EQ(caller.Try(Send(10)), EPERM);
+  EXPECT_EQ(caller.Try(Udp(9, "203.0.112.6")), EPERM) << "another address";
+  EXPECT_THAT(names.NamesOf(AddressFrom(kAddress)), ElementsAre("b.a.test"));
+  EXPECT_THAT(names.NamesOf(AddressFrom("203.0.112.6")), IsEmpty());
+}
+
+TEST_F(RunNamesTest, OneRunsNamesAreNotAnothers) {
+  const RuleSet rules = Compile(Permit("a.test"));
+  LiveRun run = Start(rules);
+  LiveRun other = Start(rules);
+  Learn(NamesOf(run, rules), "a.test");
+  (void)NamesOf(other, rules);
+  EXPECT_EQ(NetCaller(run.cgroup().path()).Try(Udp(9)), 0);
+  EXPECT_EQ(NetCaller(other.cgroup().path()).Try(Udp(9)), EPERM);
+}
+
+TEST_F(RunNamesTest, AForbidUnderOneOfItsNamesHolds) {
+  const RuleSet rules = Compile(Permit("a.test") +
+                                "forbid (principal, action, resource in "
+                                "Palyra::Domain::\"b.test\") "
+                                "when { resource.port == 9 };");
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  Learn(names, "a.test");
+  EXPECT_EQ(caller.Try(Send(9)), 0);
+  Learn(names, "b.test");
+  EXPECT_EQ(caller.Try(Send(9)), EPERM);
+  EXPECT_EQ(caller.Try(Send(10)), 0);
+}
+
+TEST_F(RunNamesTest, ItsNamesEndOneByOne) {
+  const RuleSet rules =
+      Compile(Permit("a.test", "resource.port == 9") + Permit("b.test", "resource.port == 10"));
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  const uint64_t soon = In(milliseconds(200));
+  Learn(names, "a.test", soon);
+  EXPECT_FALSE(names.next_expiry()) << "the programs see to it";
+  Learn(names, "b.test");
+  ASSERT_EQ(names.next_expiry(), soon);
+  EXPECT_EQ(caller.Try(Send(9)), 0);
+  ASSERT_TRUE(Eventually([&] { return NowBootNs() >= soon; }));
+  names.Expire();
+  EXPECT_EQ(caller.Try(Send(9)), EPERM);
+  EXPECT_EQ(caller.Try(Send(10)), 0);
+  EXPECT_FALSE(names.next_expiry());
+}
+
+TEST_F(RunNamesTest, WithoutATimeLeftThereIsNoName) {
+  const RuleSet rules = Compile(Permit("a.test"));
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  Learn(names, "a.test", NowBootNs());
+  EXPECT_EQ(caller.Try(Udp(9)), EPERM);
+  Learn(names, "a.test");
+  EXPECT_EQ(caller.Try(Udp(9)), 0) << "it was looked up again";
+}
+
+TEST_F(RunNamesTest, NewRulesFindTheNamesThere) {
+  const RuleSet rules = Compile(Permit("a.test", "resource.port == 9"));
+  const RuleSet others = Compile(Permit("a.test", "resource.port == 10"));
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  Learn(names, "a.test");
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(run.Replace(others));
+    EXPECT_EQ(caller.Try(Send(9)), EPERM);
+    EXPECT_EQ(caller.Try(Send(10)), 0);
+    ASSERT_TRUE(run.Replace(rules));
+    EXPECT_EQ(caller.Try(Send(9)), 0);
+    EXPECT_EQ(caller.Try(Send(10)), EPERM);
+  }
+}
+
+TEST_F(RunNamesTest, RulesOfNamesNeedAResolver) {
+  LiveRun run = Start(Compile(""));
+  const Result<Replacement> replaced = run.Replace(Compile(Permit("a.test")));
+  ASSERT_FALSE(replaced);
+  EXPECT_EQ(replaced.error().code, ErrorCode::kUnsupported);
+  // Another process does not know the names of a run that has one.
+  const RuleSet rules = Compile(Permit("a.test"));
+  LiveRun named = Start(rules);
+  (void)NamesOf(named, rules);
+  const Result<Replacement> by_others =
+      ReplaceRulesOfRun(OwnKernel::Get().objects(), named.id(), Compile(""));
+  ASSERT_FALSE(by_others);
+  EXPECT_EQ(by_others.error().code, ErrorCode::kUnsupported);
+}
+
+TEST_F(RunNamesTest, TheyAreBounded) {
+  const RuleSet rules = Compile(Permit("a.test"));
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  for (size_t i = 0; i < kMaxNamesOfAddress; ++i) {
+    Learn(names, std::to_string(i) + ".a.test");
+  }
+  EXPECT_FALSE(names.Learn("more.a.test", AddressFrom(kAddress), In(kLong)));
+  NetAddress address = AddressFrom("11.0.0.0");
+  for (size_t i = 1; i < kMaxAddressesOfRun; ++i) {
+    address.bytes[2] = static_cast<uint8_t>(i >> 8U);
+    address.bytes[3] = static_cast<uint8_t>(i);
+    // Those of the first half end at once, and make room for others.
+    const bool ends = i < kMaxAddressesOfRun / 2;
+    ASSERT_TRUE(names.Learn("a.test", address, ends ? NowBootNs() : In(kLong)));
+  }
+  address.bytes[1] = 1;
+  EXPECT_TRUE(names.Learn("a.test", address, In(kLong)));
+}
+
+TEST_F(RunNamesTest, OnlyWhatRulesCouldAllowMayBeAskedFor) {
+  const RuleSet rules = Compile(Permit("a.test") +
+                                "permit (principal, action, resource) "
+                                "when { resource.address.isInRange(ip(\"10.0.0.0/8\")) };");
+  LiveRun run = Start(rules);
+  const RunNames& names = NamesOf(run, rules);
+  EXPECT_TRUE(names.MayBeReached(AddressFrom("10.1.2.3")));
+  EXPECT_FALSE(names.MayBeReached(AddressFrom("192.168.1.1")));
+}
+
+}  // namespace
+}  // namespace palyra::engine
