@@ -18,9 +18,10 @@ COPY tools/setup tools/setup
 RUN tools/setup && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN cmake --preset release -DPALYRA_BENCHMARKS=OFF \
-    && cmake --build --preset release --target palyra-run palyra \
+    && cmake --build --preset release --target palyra-run palyra palyra-resolver \
     && mkdir /out \
     && strip -o /out/palyra-run build/release/bin/palyra-run \
+    && strip -o /out/palyra-resolver build/release/bin/palyra-resolver \
     && strip -o /out/palyra build/release/bin/palyra
 
 # The programs carry their libraries, apart from libc.

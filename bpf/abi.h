@@ -262,7 +262,6 @@ struct palyra_name_key {
 struct palyra_name {
 	__u64 expires_ns; /* CLOCK_BOOTTIME from which on calls find no name; packets still do */
 	__u32 span_count; /* as in a row: what no span holds is denied with reason 0 */
-	__u32 padding;
 	struct palyra_span spans[PALYRA_ROW_SPANS];
 };
 
@@ -274,7 +273,7 @@ struct palyra_origin {
 	__u8 address[16];
 	__u8 is_ipv6;
 	__u8 is_used;
-	__u8 padding[2];
+	__u8 padding[6];
 };
 
 struct palyra_redirect {

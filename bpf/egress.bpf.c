@@ -112,12 +112,12 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 						      const struct question *q, struct bpf_sock *sk,
 						      struct cause *cause, enum asker asker)
 {
-	__u64 expires = READ_ONCE(run->expires_ns);
+	int expired = has_expired(run); /* before the profile: RunTable::Replace stores in that order */
 	enum palyra_verdict verdict;
 
 	cause->profile = READ_ONCE(run->profile);
 	cause->by_name = 0;
-	if (expires && bpf_ktime_get_boot_ns() >= expires) {
+	if (expired) {
 		cause->reason = PALYRA_REASON_EXPIRED;
 		return PALYRA_DENY;
 	}
@@ -297,7 +297,6 @@ int palyra_connect6(struct bpf_sock_addr *ctx)
 {
 	struct question q = question_of_call(ctx, PALYRA_NET_CONNECT, PALYRA_HOOK_CONNECT6);
 	__u32 words[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
-
 	struct palyra_run *run = asks_resolver(&q);
 
 	set_ipv6(&q, words, ctx->sk);
@@ -323,7 +322,6 @@ int palyra_sendmsg6(struct bpf_sock_addr *ctx)
 {
 	struct question q = question_of_call(ctx, PALYRA_NET_SEND, PALYRA_HOOK_SENDMSG6);
 	__u32 words[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
-
 	struct palyra_run *run = asks_resolver(&q);
 
 	set_ipv6(&q, words, ctx->sk);

@@ -118,4 +118,12 @@ static __always_inline struct palyra_run *find_run(__u64 cgroup)
 	return run && cgroup && run->cgroup == cgroup ? run : NULL;
 }
 
+/* The time of its rules is over, or everything is denied for another reason: names too. */
+static __always_inline int has_expired(const struct palyra_run *run)
+{
+	__u64 expires = READ_ONCE(run->expires_ns);
+
+	return expires && bpf_ktime_get_boot_ns() >= expires;
+}
+
 #endif /* PALYRA_BPF_EGRESS_TABLES_H_ */

@@ -20,7 +20,7 @@ struct {
 static __always_inline int is_dns(const struct palyra_run *run, const struct question *q)
 {
 	return q->port == DNS_PORT && run && run->resolver_ports[0] &&
-	       (q->protocol == PALYRA_TCP || q->protocol == PALYRA_UDP);
+	       (q->protocol == PALYRA_TCP || q->protocol == PALYRA_UDP) && !has_expired(run);
 }
 
 static __always_inline int is_loopback(const struct question *q)
@@ -49,7 +49,8 @@ static __always_inline __u32 resolver_index(const struct palyra_run *run, __u16 
 /* Whether `q`, of a packet, is about the run's resolver. */
 static __always_inline int is_resolver(const struct palyra_run *run, const struct question *q)
 {
-	return is_loopback(q) && resolver_index(run, q->port) < PALYRA_RESOLVER_PORTS;
+	return is_loopback(q) && resolver_index(run, q->port) < PALYRA_RESOLVER_PORTS &&
+	       !has_expired(run);
 }
 
 static __always_inline int is_origin(const struct palyra_origin *origin, const struct question *q)

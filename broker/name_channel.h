@@ -6,8 +6,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -16,7 +19,8 @@
 namespace palyra::broker {
 
 // The resolver's side: whoever it asks is at the other end of the socket. Once that does not answer
-// as it should, everything is denied.
+// as it should, everything is denied. Addresses that were learned for as long already are not told
+// again.
 class NameChannel final : public NameAuthority {
  public:
   // Borrows the descriptor.
@@ -28,8 +32,15 @@ class NameChannel final : public NameAuthority {
                    std::chrono::seconds ttl) override;
 
  private:
+  struct Told {
+    std::vector<Address> addresses;
+    std::chrono::nanoseconds end;  // CLOCK_BOOTTIME, as the supervisor counts.
+  };
+
   int fd_;
   bool is_broken_ = false;
+  // By name, and whether it was IPv4.
+  std::map<std::pair<std::string, bool>, Told, std::less<>> told_;
 
   AddressSet Ask(uint8_t kind, std::string_view name, std::span<const Address> addresses,
                  std::chrono::seconds ttl);

@@ -59,6 +59,8 @@ std::string SocketKind(const palyra_event& event) {
                      event.socket_family == AF_INET6 ? "ipv6" : "ipv4", event.ip_protocol);
 }
 
+constexpr const char* kResolve = "resolve";
+
 std::string AddressText(const palyra_event& event) {
   std::array<char, INET6_ADDRSTRLEN> text = {};
   inet_ntop(event.is_ipv6 != 0 ? AF_INET6 : AF_INET, event.address, text.data(), text.size());
@@ -79,8 +81,9 @@ std::string Target(const Denial& denial) {
 
 // What --allow-net and --allow-listen take for it.
 std::string Shorthand(const Denial& denial) {
-  if (denial.port == 0) return denial.address;
-  return fmt::format("{}:{}", Bracketed(denial.address), denial.port);
+  const std::string& host = denial.names.empty() ? denial.address : denial.names.front();
+  if (denial.port == 0) return host;
+  return fmt::format("{}:{}", Bracketed(host), denial.port);
 }
 
 std::string By(const Denial& denial) {
@@ -94,6 +97,7 @@ std::string By(const Denial& denial) {
 }
 
 std::optional<std::string> HowToAllow(const Denial& denial) {
+  if (denial.action == kResolve) return "allow it with --allow-net " + denial.protocol;
   if (!denial.layer || *denial.layer == policy::Layer::kMandatory) return std::nullopt;
   if (*denial.layer == policy::Layer::kOperator) {
     return fmt::format("the operator allows it in {}", kOperatorPolicies);
@@ -156,7 +160,7 @@ void DenialSummary::Add(const Denial& denial) {
 
 void DenialSummary::AddRefusedName(const std::string& name) {
   ++refused_names_;
-  Add({.action = "resolve",
+  Add({.action = kResolve,
        .protocol = name,
        .address = {},
        .layer = std::nullopt,

@@ -145,7 +145,7 @@ struct NameRules {
 struct RuleSet {
   std::vector<AddressPrefix> prefixes;  // Sorted: IPv4 first, then by bytes, then by length.
   std::vector<AddressClass> classes;    // classes[0] is for addresses without a prefix.
-  // Nothing where a name makes no difference.
+  // Nothing where no policy asks for a name.
   std::optional<DomainRules> domains = std::nullopt;
   // Sorted by action, each at most once. With `= {}` because g++ warns where it is left out.
   std::vector<NameRules> names = {};  // NOLINT(readability-redundant-member-init)

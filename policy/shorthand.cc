@@ -164,7 +164,7 @@ std::string AddressCondition(const IpAddress& ip) {
 }
 
 // What must hold of the address; empty for any address.
-Result<std::string> HostCondition(std::string_view host, bool with_port) {
+Result<std::string> HostCondition(NetShorthand kind, std::string_view host, bool with_port) {
   if (host == "*") {
     return std::string();
   }
@@ -175,6 +175,9 @@ Result<std::string> HostCondition(std::string_view host, bool with_port) {
   }
   const bool is_below = host.starts_with("*.");
   if (const auto name = base::CanonicalDomain(is_below ? host.substr(2) : host)) {
+    if (kind == NetShorthand::kAllowListen) {
+      return Refuse("a run listens at an address of its own, as in 127.0.0.1:3000");
+    }
     return is_below ? "resource has domain && resource.domain like \"*." + *name + '"'
                     : "resource has domain && resource.domain == \"" + *name + '"';
   }
@@ -201,7 +204,7 @@ Result<std::string> ConditionOf(NetShorthand kind, std::string_view argument) {
     }
     *parts = {.host = "*", .ports = argument};
   }
-  Result<std::string> condition = HostCondition(parts->host, parts->ports.has_value());
+  Result<std::string> condition = HostCondition(kind, parts->host, parts->ports.has_value());
   if (!condition || !parts->ports) {
     return condition;
   }

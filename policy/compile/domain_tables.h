@@ -33,7 +33,7 @@ using TerritoryOfName =
     std::function<std::optional<Territory>(uint32_t claim, const std::string& domain)>;
 
 struct DomainTables {
-  std::optional<DomainRules> rules;  // Nothing where all names decide alike.
+  std::optional<DomainRules> rules;  // Nothing where no policy asks for a name.
   Automaton partition;               // Partitions::domains.
 };
 

@@ -73,6 +73,22 @@ TEST_F(NameChannelTest, TellsWhatItGivesOut) {
   EXPECT_THAT(question_.addresses, ElementsAre(kV6));
 }
 
+TEST_F(NameChannelTest, TellsNothingTwiceThatIsKnownForAsLong) {
+  const std::vector<Address> addresses = {kV4};
+  NameChannel channel(resolver_.get());
+  const auto learn = [&](seconds ttl) { return channel.Learn("a.test", addresses, ttl).any(); };
+  ASSERT_TRUE(AnswerNameQuestion(supervisor_.get(), 1));
+  EXPECT_TRUE(learn(seconds(60)));
+  EXPECT_TRUE(learn(seconds(30))) << "nobody answers, and nobody is asked";
+  ASSERT_TRUE(*ReceiveNameQuestion(supervisor_.get()));
+  EXPECT_FALSE(*ReceiveNameQuestion(supervisor_.get()));
+  ASSERT_TRUE(AnswerNameQuestion(supervisor_.get(), 0));
+  EXPECT_FALSE(learn(seconds(90))) << "longer than is known";
+  const std::vector<Address> others = {kV4, Address::V4({192, 0, 2, 2})};
+  ASSERT_TRUE(AnswerNameQuestion(supervisor_.get(), 1));
+  EXPECT_EQ(channel.Learn("a.test", others, seconds(1)), AddressSet(1)) << "another address";
+}
+
 TEST_F(NameChannelTest, DeniesEverythingWhenTheSupervisorIsGone) {
   supervisor_.Reset();
   NameChannel channel(resolver_.get());

@@ -97,7 +97,7 @@ TEST_F(PolicySourcesTest, OfTheCallerAreFilesFirstAndThenShorthandsInTheirOrder)
 
 TEST_F(PolicySourcesTest, RefuseAShorthandThatIsNone) {
   RunOptions options;
-  options.net_rules = {{policy::NetShorthand::kAllow, "example.com"}};
+  options.net_rules = {{policy::NetShorthand::kAllow, "user@example.com"}};
   const Result<std::vector<SourcePtr>> sources = CallerSources(options);
   ASSERT_FALSE(sources);
   EXPECT_EQ(sources.error().code, ErrorCode::kInvalidArgument);

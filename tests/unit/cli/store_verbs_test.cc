@@ -94,7 +94,7 @@ TEST_F(StoreVerbsTest, WhatCannotBeLoweredForOneKnownAgentIsRefused) {
     const std::string lowered =
         "permit (principal, action == Palyra::Action::\"net.connect\", "
         "resource) when { principal == Palyra::Agent::\"bot\"";
-    Write(kFile, lowered + " && resource in Palyra::Domain::\"a.example\" };");
+    Write(kFile, lowered + " && resource.address.isIpv4() == (resource.port == 53) };");
     EXPECT_EQ(WhyNot(LoadOperatorPolicies({})), "") << "nobody knows that agent";
     Write(kOperatorEntities,
           R"([{"uid": {"type": "Palyra::Agent", "id": "bot"}, "attrs": {}, "parents": []}])");

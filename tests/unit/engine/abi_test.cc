@@ -82,7 +82,7 @@ const std::vector<Struct>& StructsInCpp() {
       {"palyra_name",
        sizeof(palyra_name),
        {MEMBER(palyra_name, expires_ns), MEMBER(palyra_name, span_count),
-        MEMBER(palyra_name, padding), MEMBER(palyra_name, spans)}},
+        MEMBER(palyra_name, spans)}},
       {"palyra_origin",
        sizeof(palyra_origin),
        {MEMBER(palyra_origin, address), MEMBER(palyra_origin, is_ipv6),
@@ -363,6 +363,8 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"ring_owners", {sizeof(__u32), sizeof(palyra_ring_owner)}},
       {"rings", {sizeof(__u32), sizeof(__u32)}},
       {"flows", {sizeof(int), sizeof(palyra_flow)}},
+      {"names", {sizeof(palyra_name_key), sizeof(palyra_name)}},
+      {"redirects", {sizeof(int), sizeof(palyra_redirect)}},
   };
   ExpectMaps(skeleton_->obj, expected);
   ExpectMaps(judge_skeleton_->obj,

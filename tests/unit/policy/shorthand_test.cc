@@ -126,7 +126,7 @@ TEST(NetShorthand, NamesAreExactAndStarsAreWhatIsBelow) {
 
 TEST(NetShorthand, RefusesWhatIsNoNameAndSaysWhy) {
   for (const char* argument : {"a b", "a..b", "**.example.com", "*.*.example.com",
-                               "a.*.example.com", "user@example.com", "1.2.3.4a", "10.0.0.*",
+                               "a.*.example.com", "user@example.com", "10.0.0.*",
                                "b\xC3\xBC"
                                "cher.example"}) {
     const std::string text = ConditionText(argument);
