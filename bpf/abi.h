@@ -105,8 +105,8 @@ struct palyra_run {
 	__u32 ring; /* index into `rings` for events of this run */
 	__u32 has_grants; /* 1 since the first entry of this run in `grants` */
 	__u32 has_names; /* 1 since the first entry of this run in `names` */
-	/* Of the run's resolver, on 127.0.0.1 and ::1, UDP and TCP; all 0: it has none. What the run
-	 * sends to port 53 anywhere goes there, without a look at its rules. */
+	/* Of the run's resolver, on 127.0.0.1 and ::1, UDP and TCP; all 0: it has none. What the
+	 * run sends to port 53 anywhere goes there, without a look at its rules. */
 	__u16 resolver_ports[PALYRA_RESOLVER_PORTS];
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */

@@ -112,7 +112,8 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 						      const struct question *q, struct bpf_sock *sk,
 						      struct cause *cause, enum asker asker)
 {
-	int expired = has_expired(run); /* before the profile: RunTable::Replace stores in that order */
+	/* Before the profile: RunTable::Replace() stores in that order. */
+	int expired = has_expired(run);
 	enum palyra_verdict verdict;
 
 	cause->profile = READ_ONCE(run->profile);

@@ -138,22 +138,16 @@ std::vector<std::string> RunNames::NamesOf(const NetAddress& address) const {
 Result<void> RunNames::Write(uint32_t profile, const policy::RuleSet& rules,
                              const NetAddress& address, const Names& names) const {
   std::vector<std::string> texts;
-  palyra_name value = {};
+  uint64_t last_end = 0;
   for (const auto& [name, end] : names) {
     texts.push_back(name);
-    value.expires_ns = std::max<uint64_t>(value.expires_ns, end);
+    last_end = std::max(last_end, end);
   }
-  const policy::AddressClass decides =
-      policy::NamedClass(rules, address.is_ipv6, address.bytes, texts);
-  if (decides.spans.size() > PALYRA_ROW_SPANS) {
-    return Fail(ErrorCode::kExhausted, "the policies tell more ports of one name apart than " +
-                                           std::to_string(PALYRA_ROW_SPANS) + " spans can hold");
-  }
-  for (const policy::PortSpan& span : decides.spans) {
-    value.spans[value.span_count++] = SpanOf(span, span.first, span.last);
-  }
+  const Result<palyra_name> value =
+      BuildName(policy::NamedClass(rules, address.is_ipv6, address.bytes, texts), last_end);
+  if (!value) return std::unexpected(value.error());
   const palyra_name_key key = KeyOf(run_, profile, address);
-  if (bpf_map_update_elem(objects_->fd(Table::kNames), &key, &value, BPF_ANY) != 0) {
+  if (bpf_map_update_elem(objects_->fd(Table::kNames), &key, &*value, BPF_ANY) != 0) {
     return FailErrno(errno, "cannot write the kernel table \"names\"");
   }
   return {};

@@ -13,9 +13,10 @@
 #include <vector>
 
 #include "base/result.h"
-#include "bpf/abi.h"
 #include "engine/kernel_objects.h"
 #include "policy/rule_set.h"
+
+struct palyra_event;
 
 namespace palyra::engine {
 

@@ -33,6 +33,16 @@ static_assert(PALYRA_DENY == static_cast<int>(Verdict::kDeny));
 static_assert(PALYRA_ASK == static_cast<int>(Verdict::kAsk));
 static_assert(PALYRA_ALLOW == static_cast<int>(Verdict::kAllow));
 
+palyra_span SpanOf(const PortSpan& span, uint32_t first, uint32_t last) {
+  return {.port_first = static_cast<uint16_t>(first),
+          .port_last = static_cast<uint16_t>(last),
+          .actions = span.actions,
+          .protocols = span.protocols,
+          .verdict = static_cast<palyra_verdict>(span.verdict),
+          .padding = 0,
+          .reason = span.reason};
+}
+
 // How many spans touch the fullest part when ports are cut into parts of 2^shift.
 size_t FullestPart(const AddressClass& address_class, uint32_t shift) {
   std::vector<int> difference((size_t{1} << (kPortBits - shift)) + 1, 0);
@@ -160,16 +170,6 @@ Result<void> CheckSizes(const TableImage& image) {
 
 }  // namespace
 
-palyra_span SpanOf(const PortSpan& span, uint32_t first, uint32_t last) {
-  return {.port_first = static_cast<uint16_t>(first),
-          .port_last = static_cast<uint16_t>(last),
-          .actions = span.actions,
-          .protocols = span.protocols,
-          .verdict = static_cast<palyra_verdict>(span.verdict),
-          .padding = 0,
-          .reason = span.reason};
-}
-
 bool HasManyHosts(const policy::RuleSet& rules) {
   // From about here on a hash table is faster than the trie.
   constexpr ptrdiff_t kMany = 16;
@@ -204,6 +204,19 @@ Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profil
   }
   if (Result<void> fits = CheckSizes(image); !fits) return std::unexpected(fits.error());
   return image;
+}
+
+Result<palyra_name> BuildName(const AddressClass& decides, uint64_t expires_ns) {
+  palyra_name name = {};
+  name.expires_ns = expires_ns;
+  if (decides.spans.size() > PALYRA_ROW_SPANS) {
+    return Fail(ErrorCode::kExhausted, "the policies tell more ports of one name apart than " +
+                                           std::to_string(PALYRA_ROW_SPANS) + " spans can hold");
+  }
+  for (const PortSpan& span : decides.spans) {
+    name.spans[name.span_count++] = SpanOf(span, span.first, span.last);
+  }
+  return name;
 }
 
 }  // namespace palyra::engine

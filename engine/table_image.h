@@ -35,9 +35,6 @@ struct TableImage {
   Entries<palyra_reason_key, palyra_reason> reasons;
 };
 
-// The part of a span from port `first` to `last`.
-palyra_span SpanOf(const policy::PortSpan& span, uint32_t first, uint32_t last);
-
 // `rules` name so many single addresses that finding them in one step pays, and no more than the
 // tables of bpf/abi.h can hold: their profile should have PALYRA_HAS_HOSTS.
 bool HasManyHosts(const policy::RuleSet& rules);
@@ -46,6 +43,9 @@ bool HasManyHosts(const policy::RuleSet& rules);
 // cut into equal port ranges, as few as possible; a range without spans has no row, which means
 // deny. kExhausted if a table of bpf/abi.h cannot hold the entries even when empty.
 Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profile);
+
+// An entry of `names`. kExhausted: it has room for PALYRA_ROW_SPANS spans.
+Result<palyra_name> BuildName(const policy::AddressClass& decides, uint64_t expires_ns);
 
 }  // namespace palyra::engine
 

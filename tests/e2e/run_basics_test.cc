@@ -182,9 +182,9 @@ TEST_F(RunRefusal, AnUnknownOptionIsNamed) {
                 "--no-such-option");
 }
 
-TEST_F(RunRefusal, AHostNameInAShorthandIsNotResolved) {
-  ExpectRefused(PalyraRun().User("0").Option("--allow-net", "example.com:443").Run(Command()),
-                "example.com");
+TEST_F(RunRefusal, AShorthandThatNamesNoHostIsShown) {
+  ExpectRefused(PalyraRun().User("0").Option("--allow-net", "user@example.com").Run(Command()),
+                "user@example.com");
 }
 
 TEST_F(RunRefusal, AnUnknownUserIsNamed) {
