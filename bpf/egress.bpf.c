@@ -475,11 +475,18 @@ static __always_inline enum palyra_action action_of_packet(struct bpf_sock *sk,
 	return bpf_sk_storage_get(&flows, sk, NULL, 0) ? PALYRA_NET_CONNECT : PALYRA_NET_ACCEPT;
 }
 
-static __always_inline int is_for_resolver(__u64 run_id, const struct question *q)
+/* The run, where this is about its resolver. */
+static __always_inline struct palyra_run *resolver_run(__u64 run_id, const struct question *q)
 {
 	struct palyra_run *run = is_loopback(q) ? find_run(run_id) : NULL;
 
-	return run && is_resolver(run, q);
+	return run && is_resolver(run, q) ? run : NULL;
+}
+
+/* A packet to or from somebody new is of no flow, whatever the socket did before. */
+static __always_inline int has_begun(const struct bpf_sock *sk, const struct question *q)
+{
+	return sk->state != BPF_TCP_LISTEN && q->action != PALYRA_NET_SEND;
 }
 
 SEC("cgroup_skb/egress")
@@ -487,6 +494,7 @@ int palyra_egress(struct __sk_buff *skb)
 {
 	struct question q = { .hook = PALYRA_HOOK_EGRESS };
 	struct bpf_sock *sk = skb->sk;
+	struct palyra_run *run;
 
 	if (!sk)
 		return SOCK_PROGRAM_DENY;
@@ -496,9 +504,13 @@ int palyra_egress(struct __sk_buff *skb)
 	__u64 run_id = bpf_skb_ancestor_cgroup_id(skb, run_level);
 
 	parse_packet(skb, PEER_DESTINATION, &q);
-	if (is_for_resolver(run_id, &q))
+	run = resolver_run(run_id, &q);
+	if (run) {
+		skb->mark = run->resolver_mark;
 		return SOCK_PROGRAM_ALLOW;
+	}
 	q.action = action_of_packet(sk, &q);
+	q.has_begun = has_begun(sk, &q);
 	return judge(run_id, &q, sk, BY_PACKET);
 }
 
@@ -563,9 +575,10 @@ int palyra_ingress(struct __sk_buff *skb)
 	__u64 run_id = bpf_skb_ancestor_cgroup_id(skb, run_level);
 
 	parse_packet(skb, PEER_SOURCE, &q);
-	if (is_for_resolver(run_id, &q))
+	if (resolver_run(run_id, &q))
 		return SOCK_PROGRAM_ALLOW;
 	q.action = action_of_packet(sk, &q);
+	q.has_begun = has_begun(sk, &q);
 	if (q.action == PALYRA_NET_SEND)
 		return judge_datagram(run_id, &q, sk);
 	if (judge(run_id, &q, sk, BY_PACKET) == SOCK_PROGRAM_DENY)

@@ -17,12 +17,6 @@ struct {
 /* Set in what palyra_decide_by_name returns where the address has a name. */
 #define DECIDED_BY_NAME (1ULL << 8)
 
-/* A connection outlives the answer that it was opened by, a new one does not begin. */
-static __always_inline int is_packet(enum palyra_hook hook)
-{
-	return hook == PALYRA_HOOK_EGRESS || hook == PALYRA_HOOK_INGRESS;
-}
-
 /* As palyra_decide; without DECIDED_BY_NAME where the address has no name. */
 __noinline __u64 palyra_decide_by_name(__u64 run_id, __u32 profile, const struct question *q)
 {
@@ -36,7 +30,8 @@ __noinline __u64 palyra_decide_by_name(__u64 run_id, __u32 profile, const struct
 	name = bpf_map_lookup_elem(&names, &key);
 	if (!name)
 		return 0;
-	if (!is_packet(q->hook) && bpf_ktime_get_boot_ns() >= name->expires_ns)
+	/* A connection outlives the answer that it was opened by, a new one does not begin. */
+	if (!q->has_begun && bpf_ktime_get_boot_ns() >= name->expires_ns)
 		return 0;
 	for (__u32 i = 0; i < PALYRA_ROW_SPANS && i < name->span_count; i++) {
 		if (holds(&name->spans[i], q))

@@ -1,5 +1,6 @@
 #include "broker/resolver_sandbox.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -11,6 +12,8 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+
+#include "base/unique_fd.h"
 
 namespace palyra::broker {
 namespace {
@@ -39,6 +42,15 @@ Result<void> LeaveRoot() {
   if (setgroups(0, nullptr) != 0 || setresgid(kNobody, kNobody, kNobody) != 0 ||
       setresuid(kNobody, kNobody, kNobody) != 0) {
     return FailErrno(errno, "cannot give up root");
+  }
+  return {};
+}
+
+// Whom it was started by would take what it writes for the tool's.
+Result<void> LeaveStreams() {
+  const UniqueFd nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!nothing.valid() || dup2(nothing.get(), STDERR_FILENO) < 0 || chdir("/") != 0) {
+    return FailErrno(errno, "cannot leave the caller's streams and directory");
   }
   return {};
 }
@@ -79,6 +91,7 @@ Result<void> EnterSeccomp() {
 
 Result<void> EnterResolverSandbox() {
   const pid_t parent = getppid();
+  if (Result<void> left = LeaveStreams(); !left) return left;
   if (Result<void> left = LeaveRoot(); !left) return left;
   // After the change of user, which clears both.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 ||

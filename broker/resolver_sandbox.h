@@ -8,8 +8,8 @@
 namespace palyra::broker {
 
 // For good: root (it becomes uid and gid 65534, without groups and capabilities), new programs,
-// files, core dumps, and every system call that serving DNS over sockets does not need (seccomp(2):
-// EPERM). It dies with its parent. Single-threaded callers only.
+// files, standard error, core dumps, and every system call that serving DNS over sockets does not
+// need (seccomp(2): EPERM). It dies with its parent. Single-threaded callers only.
 Result<void> EnterResolverSandbox();
 
 }  // namespace palyra::broker

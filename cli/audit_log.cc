@@ -110,7 +110,7 @@ void AuditLog::Write(const palyra_event& event, const Denial& denial) {
 }
 
 void AuditLog::WriteRefusedName(const std::string& name) {
-  if (++denials_ > kMostDenials) return;
+  if (++refused_names_ > kMostRefusedNames) return;
   WriteLine(Dump({{"event", "denial"},
                   {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
                   {"verdict", "deny"},
@@ -132,7 +132,8 @@ void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status) {
                   {"status", status},
                   {"denied", outcome.counters.denied},
                   {"lost", outcome.counters.lost},
-                  {"left_out", denials_ - std::min(denials_, kMostDenials)}}));
+                  {"left_out", denials_ - std::min(denials_, kMostDenials) + refused_names_ -
+                                   std::min(refused_names_, kMostRefusedNames)}}));
 }
 
 }  // namespace palyra::cli

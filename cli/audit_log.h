@@ -17,6 +17,7 @@ namespace palyra::cli {
 class AuditLog {
  public:
   static constexpr uint64_t kMostDenials = 100'000;
+  static constexpr uint64_t kMostRefusedNames = 10'000;
 
   // Appends to `path`, made with mode 0600 where it is missing. Not through a symbolic
   // link in any part of the path, nor into a pipe or a file with a second name: the tool may have
@@ -43,6 +44,7 @@ class AuditLog {
   UniqueFd fd_;
   Result<void> state_;
   uint64_t denials_ = 0;
+  uint64_t refused_names_ = 0;
 };
 
 }  // namespace palyra::cli

@@ -1,6 +1,7 @@
 // palyra-run: one command in a sandbox.
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -247,12 +248,16 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     denials.Add(denial);
     if (prepared.audit) prepared.audit->Write(event, denial);
   };
+  size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
     Result<std::vector<LayerPolicies>> layers = FollowOperator(prepared.layers.back());
     if (!layers) return std::unexpected(layers.error());
     Result<policy::CompileOutput> compiled = Compile(options, prepared.workspace, *layers);
     if (!compiled) return std::unexpected(compiled.error());
+    // What was compiled and then not put in force decides nothing.
+    prepared.layers.erase(prepared.layers.begin() + static_cast<ptrdiff_t>(in_force) + 1,
+                          prepared.layers.end());
     prepared.layers.push_back(*std::move(layers));
     return engine::SourcedRules{.rules = std::move(compiled->rules),
                                 .source = prepared.layers.size() - 1};
@@ -276,6 +281,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .timeout = options.timeout,
       .on_denial = on_denial,
       .renew = renew,
+      .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,
       .names = names ? &*names : nullptr,
       .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
@@ -323,5 +329,7 @@ int Main(std::vector<std::string> arguments) {
 }  // namespace palyra::cli
 
 int main(int argc, char** argv) {
+  // Whoever ignores it has the kernel throw away how the command ended.
+  signal(SIGCHLD, SIG_DFL);
   return palyra::cli::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

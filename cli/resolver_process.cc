@@ -1,9 +1,14 @@
 #include "cli/resolver_process.h"
 
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +31,7 @@ namespace {
 constexpr const char* kProgram = "palyra-resolver";
 constexpr int kFirstFd = 3;
 constexpr int kBacklog = 64;
+constexpr int kOn = 1;
 constexpr std::chrono::seconds kLongestTtl{3600};
 
 struct Listeners {
@@ -35,10 +41,28 @@ struct Listeners {
 
 bool IsWithoutIpv6(int failure) { return failure == EAFNOSUPPORT || failure == EADDRNOTAVAIL; }
 
+// From then on the socket, and what it accepts, take only packets with that mark: those of the run.
+// Packets of others cannot have it, for it takes CAP_NET_ADMIN to set one (socket(7), SO_MARK).
+Result<void> TakeOnlyMarked(int fd, uint32_t mark) {
+  std::array<sock_filter, 4> program = {
+      {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_MARK)),
+       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, mark, 0, 1), BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+       BPF_STMT(BPF_RET | BPF_K, 0)}};
+  const sock_fprog filter = {.len = program.size(), .filter = program.data()};
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &kOn, sizeof(kOn)) != 0) {
+    return FailErrno(errno, "cannot filter what comes to the resolver");
+  }
+  return {};
+}
+
 // On loopback of `family`; any port where it is 0. The error is one of bind(2).
-Result<UniqueFd> BindLoopback(int family, int type, uint16_t port) {
+Result<UniqueFd> BindLoopback(int family, int type, uint16_t port, uint32_t mark) {
   UniqueFd fd(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return FailErrno(errno, "cannot make a socket for the resolver");
+  if (Result<void> filtered = TakeOnlyMarked(fd.get(), mark); !filtered) {
+    return std::unexpected(filtered.error());
+  }
   sockaddr_in ipv4 = {};
   ipv4.sin_family = AF_INET;
   ipv4.sin_port = htons(port);
@@ -66,8 +90,8 @@ Result<uint16_t> PortOf(int fd) {
 }
 
 // One port for UDP and TCP of both families, which somebody else may have in part: nothing then.
-Result<std::optional<uint16_t>> TryPort(Listeners& listeners) {
-  Result<UniqueFd> first = BindLoopback(AF_INET, SOCK_DGRAM, 0);
+Result<std::optional<uint16_t>> TryPort(Listeners& listeners, uint32_t mark) {
+  Result<UniqueFd> first = BindLoopback(AF_INET, SOCK_DGRAM, 0, mark);
   if (!first) return std::unexpected(first.error());
   Result<uint16_t> port = PortOf(first->get());
   if (!port) return std::unexpected(port.error());
@@ -77,7 +101,7 @@ Result<std::optional<uint16_t>> TryPort(Listeners& listeners) {
   constexpr std::array<std::pair<int, int>, 3> kOthers = {
       {{AF_INET, SOCK_STREAM}, {AF_INET6, SOCK_DGRAM}, {AF_INET6, SOCK_STREAM}}};
   for (const auto& [family, type] : kOthers) {
-    Result<UniqueFd> fd = BindLoopback(family, type, *port);
+    Result<UniqueFd> fd = BindLoopback(family, type, *port, mark);
     if (!fd && fd.error().system_errno == EADDRINUSE) return std::nullopt;
     if (!fd && family == AF_INET6 && IsWithoutIpv6(fd.error().system_errno)) continue;
     if (!fd) return std::unexpected(fd.error());
@@ -88,12 +112,12 @@ Result<std::optional<uint16_t>> TryPort(Listeners& listeners) {
   return *port;
 }
 
-Result<Listeners> Listen(engine::RunTable::ResolverPorts& ports) {
+Result<Listeners> Listen(engine::RunTable::ResolverPorts& ports, uint32_t mark) {
   constexpr int kMostTries = 256;
   Listeners listeners;
   size_t found = 0;
   for (int i = 0; found < ports.size() && i < kMostTries; ++i) {
-    Result<std::optional<uint16_t>> port = TryPort(listeners);
+    Result<std::optional<uint16_t>> port = TryPort(listeners, mark);
     if (!port) return std::unexpected(port.error());
     if (*port) ports.at(found++) = **port;
   }
@@ -123,6 +147,9 @@ Result<pid_t> Spawn(const std::string& path, const std::vector<int>& fds,
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
+  // It says what hinders it from starting, and nothing of the caller's is its to read or write.
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   // Above all targets first: none of them may be overwritten before it is moved.
   const int above =
       std::max(kFirstFd + static_cast<int>(fds.size()), *std::ranges::max_element(fds) + 1);
@@ -151,6 +178,31 @@ Result<pid_t> Spawn(const std::string& path, const std::vector<int>& fds,
   return pid;
 }
 
+// By a descriptor: the number may be another process's by now.
+void Kill(int pidfd) { syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0); }
+
+// Of this machine: to connect there is to connect to whatever listens here.
+bool IsOwn(const broker::Address& address) {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return true;
+  bool is_own = false;
+  for (const ifaddrs* at = list; at != nullptr && !is_own; at = at->ifa_next) {
+    if (at->ifa_addr == nullptr) continue;
+    std::optional<broker::Address> own;
+    if (at->ifa_addr->sa_family == AF_INET) {
+      const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(at->ifa_addr);
+      own = broker::Address::FromBytes(
+          {reinterpret_cast<const uint8_t*>(&ipv4->sin_addr), sizeof(ipv4->sin_addr)});
+    } else if (at->ifa_addr->sa_family == AF_INET6) {
+      const auto* ipv6 = reinterpret_cast<const sockaddr_in6*>(at->ifa_addr);
+      own = broker::Address::FromBytes(ipv6->sin6_addr.s6_addr);
+    }
+    is_own = own == address;
+  }
+  freeifaddrs(list);
+  return is_own;
+}
+
 engine::NetAddress ToEngine(const broker::Address& address) {
   engine::NetAddress result;
   result.is_ipv6 = !address.is_v4();
@@ -166,8 +218,10 @@ broker::AddressSet Learn(engine::RunNames& names, const broker::NameQuestion& qu
   for (size_t i = 0; i < question.addresses.size(); ++i) {
     const engine::NetAddress address = ToEngine(question.addresses[i]);
     // The resolver asked before; who took it over would not.
-    const bool may = !broker::IsSpecial(question.addresses[i]) || names.MayBeReached(address);
-    learned.set(i, may && names.Learn(question.name, address, end).has_value());
+    const bool is_special =
+        broker::IsSpecial(question.addresses[i]) || IsOwn(question.addresses[i]);
+    const bool may = !is_special || names.MayLeadTo(question.name, address);
+    learned.set(i, may && names.Learn(question.name, address, is_special, end).has_value());
   }
   return learned;
 }
@@ -177,7 +231,7 @@ broker::AddressSet AnswerTo(engine::RunNames& names, const broker::NameQuestion&
     case broker::NameQuestion::Kind::kMayAsk:
       return names.MayBeAskedFor(question.name) ? 1 : 0;
     case broker::NameQuestion::Kind::kMayReveal:
-      return names.MayBeReached(ToEngine(question.addresses[0])) ? 1 : 0;
+      return names.MayLeadTo(question.name, ToEngine(question.addresses[0])) ? 1 : 0;
     case broker::NameQuestion::Kind::kLearn:
       return Learn(names, question);
   }
@@ -190,7 +244,12 @@ Result<ResolverProcess> ResolverProcess::Start() {
   Result<std::string> path = ProgramPath();
   if (!path) return std::unexpected(path.error());
   ResolverProcess process;
-  Result<Listeners> listeners = Listen(process.ports_);
+  do {
+    if (getrandom(&process.mark_, sizeof(process.mark_), 0) != sizeof(process.mark_)) {
+      return FailErrno(errno, "no random number for the resolver");
+    }
+  } while (process.mark_ == 0);
+  Result<Listeners> listeners = Listen(process.ports_, process.mark_);
   if (!listeners) return std::unexpected(listeners.error());
   std::array<int, 2> channel = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel.data()) != 0) {
@@ -206,6 +265,7 @@ Result<ResolverProcess> ResolverProcess::Start() {
       {kProgram, std::to_string(listeners->udp.size()), std::to_string(listeners->tcp.size())});
   if (!pid) return std::unexpected(pid.error());
   process.pid_ = *pid;
+  process.pidfd_ = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
   std::ranges::move(listeners->udp, std::back_inserter(process.sockets_));
   std::ranges::move(listeners->tcp, std::back_inserter(process.sockets_));
   return process;
@@ -213,13 +273,15 @@ Result<ResolverProcess> ResolverProcess::Start() {
 
 ResolverProcess::ResolverProcess(ResolverProcess&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
+      pidfd_(std::move(other.pidfd_)),
       channel_(std::move(other.channel_)),
       ports_(other.ports_),
+      mark_(other.mark_),
       sockets_(std::move(other.sockets_)) {}
 
 ResolverProcess::~ResolverProcess() {
   if (pid_ < 0) return;
-  kill(pid_, SIGKILL);
+  Kill(pidfd_.get());
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
@@ -227,23 +289,25 @@ ResolverProcess::~ResolverProcess() {
 engine::NameService ResolverProcess::Service(const engine::RunNames*& known,
                                              OnRefusal on_refusal) const {
   const int fd = channel_.get();
-  const auto serve = [fd, pid = pid_, &known,
+  const auto give_up = [pidfd = pidfd_.get()](const Error& error) {
+    Say("palyra-run", error.message + ": the run cannot look up names any more");
+    Kill(pidfd);
+    return false;
+  };
+  const auto serve = [fd, give_up, &known,
                       on_refusal = std::move(on_refusal)](engine::RunNames& names) -> bool {
     known = &names;
     const Result<std::optional<broker::NameQuestion>> question = broker::ReceiveNameQuestion(fd);
-    if (!question) {
-      Say("palyra-run", question.error().message + ": the run cannot look up names any more");
-      kill(pid, SIGKILL);  // Not waited for yet, so it is this process.
-      return false;
-    }
+    if (!question) return give_up(question.error());
     if (!*question) return true;
     const broker::AddressSet answer = AnswerTo(names, **question);
     const bool is_refused =
         (*question)->kind == broker::NameQuestion::Kind::kMayAsk && answer.none();
     if (is_refused) on_refusal((*question)->name);
-    return broker::AnswerNameQuestion(fd, answer).has_value();
+    const Result<void> answered = broker::AnswerNameQuestion(fd, answer);
+    return answered || give_up(answered.error());
   };
-  return {.ports = ports_, .fd = fd, .serve = serve};
+  return {.ports = ports_, .mark = mark_, .fd = fd, .serve = serve};
 }
 
 }  // namespace palyra::cli

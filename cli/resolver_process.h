@@ -40,8 +40,10 @@ class ResolverProcess {
   ResolverProcess() = default;
 
   pid_t pid_ = -1;
+  UniqueFd pidfd_;
   UniqueFd channel_;
   engine::RunTable::ResolverPorts ports_ = {};
+  uint32_t mark_ = 0;
   std::vector<UniqueFd> sockets_;
 };
 

@@ -63,8 +63,9 @@ Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
   return {};
 }
 
-RunNames& LiveRun::UseResolver(const RunTable::ResolverPorts& ports, const policy::RuleSet& rules) {
-  objects_->runs().SetResolver(cgroup_.id(), ports);
+RunNames& LiveRun::UseResolver(const RunTable::ResolverPorts& ports, uint32_t mark,
+                               const policy::RuleSet& rules) {
+  objects_->runs().SetResolver(cgroup_.id(), ports, mark);
   return names_.emplace(*objects_, cgroup_.id(), first_profile_, rules);
 }
 
@@ -97,7 +98,7 @@ void LiveRun::FreeEntry() {
     objects_->runs().Free(cgroup_.id());
   }
   if (had_grants) RemoveGrantsOf(*objects_, cgroup_.id());
-  if (names_) RemoveNamesOf(*objects_, cgroup_.id());
+  if (names_) names_->RemoveAll();
 }
 
 Result<void> LiveRun::Remove() {

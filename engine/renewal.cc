@@ -65,18 +65,24 @@ Result<SourcedRules> RuleRenewal::NextRules() const {
   return next;
 }
 
+// What the operator wants cannot be done, and what was wanted before does not hold any more.
+void RuleRenewal::DenyIfOutdated() {
+  if (!is_outdated_ || is_denying_) return;
+  is_denying_ = true;
+  run_->DenyEverything();
+}
+
 Result<void> RuleRenewal::Renew() {
   Result<SourcedRules> next = NextRules();
   if (!next) {
-    // What the operator wants is not known, and what was wanted before does not hold any more.
-    if (is_outdated_ && !is_denying_) {
-      is_denying_ = true;
-      run_->DenyEverything();
-    }
+    DenyIfOutdated();
     return std::unexpected(next.error());
   }
   Result<Replacement> replaced = run_->Replace(next->rules);
-  if (!replaced) return std::unexpected(replaced.error());
+  if (!replaced) {
+    if (replaced.error().code != ErrorCode::kExhausted) DenyIfOutdated();
+    return std::unexpected(replaced.error());
+  }
   profile_ = replaced->profile;
   valid_until_ms_ = next->rules.valid_until_ms;
   is_outdated_ = false;

@@ -34,8 +34,8 @@ struct RenewalCallbacks {
   // They are in force, under that profile.
   std::function<void(uint32_t profile, SourcedRules rules)> on_renewed;
   // They are not; it is tried again each second. Everything is denied meanwhile, but where the
-  // operator's change could be compiled and the kernel has no room for it: then the rules before it
-  // are in force, whole.
+  // operator's change could be compiled and the kernel has no room for it (kExhausted): then the
+  // rules before it are in force, whole.
   std::function<void(const Error&)> on_failure;
 };
 
@@ -73,6 +73,7 @@ class RuleRenewal {
   void Serve();
   void LeaveToOthers();
   [[nodiscard]] Result<SourcedRules> NextRules() const;
+  void DenyIfOutdated();
   Result<void> Renew();
   void Tell(const Error& error) const;
   bool MoveDeadline();

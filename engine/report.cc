@@ -25,6 +25,8 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
       Held("net.listen: tcp", objects.lsm_attached()
                                   ? "BPF lsm/socket_listen, cgroup_skb/ingress"
                                   : "BPF cgroup_skb/ingress: nobody reaches the listener"));
+  promises.push_back(Held("names of hosts: no DNS but to the run's resolver",
+                          "BPF connect, sendmsg, recvmsg; where policies name hosts"));
   promises.push_back(Held("no raw or unusual inet sockets", "BPF cgroup/sock_create"));
   if (objects.lsm_attached()) {
     promises.push_back(Held("no other socket families", "seccomp, BPF lsm/socket_create"));

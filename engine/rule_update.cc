@@ -22,22 +22,20 @@ Result<Replacement> Swap(const KernelObjects& objects, const Cgroup& cgroup,
     if (!prepared) return std::unexpected(prepared.error());
   }
   const Result<UniqueFd> lock = objects.LockRuns();
-  if (!lock) return std::unexpected(lock.error());
   const std::optional<uint32_t> previous =
-      objects.runs().Replace(cgroup.id(), profile->id(), BootDeadlineOf(rules.valid_until_ms));
+      lock
+          ? objects.runs().Replace(cgroup.id(), profile->id(), BootDeadlineOf(rules.valid_until_ms))
+          : std::nullopt;
+  if (!previous && names != nullptr) names->Withdraw(profile->id());
+  if (!lock) return std::unexpected(lock.error());
   if (!previous) return NoSuchRun();
   if (names != nullptr) names->Settle(profile->id(), rules);
   return Replacement{.profile = profile->id(), .previous = *previous, .cut = std::nullopt};
 }
 
-// Only the supervisor of a run knows its names, and only a run with a resolver has some.
-Result<void> RefuseWithoutNames(const KernelObjects& objects, const Cgroup& cgroup,
-                                const policy::RuleSet& rules) {
-  if (rules.domains) {
-    return Fail(ErrorCode::kUnsupported,
-                "the policies speak of names of hosts, and the run began without a resolver or is "
-                "another process's; write addresses, or start it again");
-  }
+// Only the supervisor of a run knows its names. Where there is no resolver no address has one, and
+// the rules of nameless addresses say all.
+Result<void> RefuseWithoutNames(const KernelObjects& objects, const Cgroup& cgroup) {
   if (objects.runs().ResolverOf(cgroup.id()) == RunTable::ResolverPorts()) return {};
   return Fail(ErrorCode::kUnsupported,
               "the run knows hosts by name, which another process cannot take over; change the "
@@ -56,7 +54,7 @@ bool IsRunId(const std::string& text) {
 Result<Replacement> ReplaceRules(const KernelObjects& objects, const Cgroup& cgroup,
                                  const policy::RuleSet& rules, RunNames* names) {
   if (names == nullptr) {
-    Result<void> accepted = RefuseWithoutNames(objects, cgroup, rules);
+    Result<void> accepted = RefuseWithoutNames(objects, cgroup);
     if (!accepted) return std::unexpected(accepted.error());
   }
   Result<Replacement> replaced = Swap(objects, cgroup, rules, names);

@@ -30,7 +30,7 @@ struct Replacement {
 // death of the caller at any moment before that store. kNotFound: the run has ended.
 //
 // `names` are those of the run, where it has some: they are written for the new rules before that
-// store. Where they are null and the rules speak of names, or the run has a resolver: kUnsupported.
+// store. Where they are null and the run has a resolver: kUnsupported.
 Result<Replacement> ReplaceRules(const KernelObjects& objects, const Cgroup& cgroup,
                                  const policy::RuleSet& rules, RunNames* names = nullptr);
 

@@ -119,13 +119,16 @@ class RulesByProfile {
 Result<std::optional<RuleRenewal>> StartRenewal(LiveRun& run, const RunRequest& request,
                                                 RulesByProfile& rules) {
   if (!request.rules.valid_until_ms && request.watch == nullptr) return std::nullopt;
-  Result<RuleRenewal> renewal = RuleRenewal::Start(
-      run, request.rules.valid_until_ms,
-      {.renew = request.renew,
-       .on_renewed = [&rules](uint32_t profile,
-                              SourcedRules renewed) { rules.Add(profile, std::move(renewed)); },
-       .on_failure = request.on_renewal_failure},
-      request.watch);
+  Result<RuleRenewal> renewal =
+      RuleRenewal::Start(run, request.rules.valid_until_ms,
+                         {.renew = request.renew,
+                          .on_renewed =
+                              [&rules, &request](uint32_t profile, SourcedRules renewed) {
+                                if (request.on_renewed) request.on_renewed(renewed.source);
+                                rules.Add(profile, std::move(renewed));
+                              },
+                          .on_failure = request.on_renewal_failure},
+                         request.watch);
   if (!renewal) return std::unexpected(renewal.error());
   return *std::move(renewal);
 }
@@ -180,7 +183,7 @@ class NameServing {
 
 Result<std::optional<NameServing>> ServeNames(LiveRun& run, const RunRequest& request) {
   if (request.names == nullptr) return std::nullopt;
-  RunNames& names = run.UseResolver(request.names->ports, request.rules);
+  RunNames& names = run.UseResolver(request.names->ports, request.names->mark, request.rules);
   Result<NameServing> serving = NameServing::Start(*request.names, names);
   if (!serving) return std::unexpected(serving.error());
   return *std::move(serving);

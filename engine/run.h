@@ -25,6 +25,7 @@ namespace palyra::engine {
 // Who answers the run's DNS, and is listening already.
 struct NameService {
   RunTable::ResolverPorts ports = {};  // On 127.0.0.1 and ::1, UDP and TCP.
+  uint32_t mark = 0;                   // Of the packets that it takes.
   int fd = -1;                         // Readable when `serve` has something to do.
   // Does not wait. False: there will be nothing to do any more.
   std::function<bool(RunNames&)> serve;
@@ -44,6 +45,8 @@ struct RunRequest {
   // has seen a change: the ones that hold from now on. renewal.h says what holds until they are in
   // force, and after an error. Null: nobody has any.
   std::function<Result<SourcedRules>()> renew;
+  // The rules that `renew` gave with that source are in force.
+  std::function<void(size_t source)> on_renewed;
   // Of the operator's policies, begun before `rules` were made from them; borrowed. Null: they do
   // not change.
   const PolicyWatch* watch = nullptr;

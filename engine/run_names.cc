@@ -24,11 +24,8 @@ palyra_name_key KeyOf(uint64_t run, uint32_t profile, const NetAddress& address)
   return key;
 }
 
-bool HasWayOut(const policy::AddressClass& address_class) {
-  constexpr unsigned kOutward = PALYRA_NET_CONNECT | PALYRA_NET_SEND;
-  return std::ranges::any_of(address_class.spans, [](const policy::PortSpan& span) {
-    return span.verdict != policy::Verdict::kDeny && (span.actions & kOutward) != 0;
-  });
+policy::NamedAddress Named(const NetAddress& address, bool is_special) {
+  return {.is_ipv6 = address.is_ipv6, .bytes = address.bytes, .is_special = is_special};
 }
 
 }  // namespace
@@ -44,30 +41,39 @@ RunNames::RunNames(const KernelObjects& objects, uint64_t run, uint32_t profile,
                    policy::RuleSet rules)
     : objects_(&objects), run_(run), profile_(profile), rules_(std::move(rules)) {}
 
-bool RunNames::MayBeAskedFor(const std::string& name) const {
-  return policy::MayBeReached(rules_, name);
+bool RunNames::MayBeAskedFor(const std::string& name) {
+  const uint32_t names = rules_.domains ? rules_.domains->automaton.ClassOf(name) : 0;
+  const auto [entry, is_new] = askable_.try_emplace(names, false);
+  if (is_new) entry->second = policy::MayBeAskedFor(rules_, name);
+  return entry->second;
 }
 
-bool RunNames::MayBeReached(const NetAddress& address) const {
-  const policy::NetTablesView tables = policy::TablesFor(rules_, std::nullopt);
-  return HasWayOut(tables.classes[policy::ClassOf(tables, address.is_ipv6, address.bytes)]);
+bool RunNames::MayLeadTo(const std::string& name, const NetAddress& address) const {
+  return policy::HasWayOut(
+      policy::NamedClass(rules_, Named(address, /*is_special=*/true), {&name, 1}));
 }
 
-Result<void> RunNames::Learn(const std::string& name, const NetAddress& address,
+Result<void> RunNames::Learn(const std::string& name, const NetAddress& address, bool is_special,
                              uint64_t expires_ns) {
-  const auto known = addresses_.find(address);
-  if (known == addresses_.end() && addresses_.size() >= kMaxAddressesOfRun && !MakeRoom()) {
+  const auto place = addresses_.find(address);
+  if (place == addresses_.end() && addresses_.size() >= kMaxAddressesOfRun && !MakeRoom()) {
     return Fail(ErrorCode::kExhausted, "the run knows as many addresses by name as it can");
   }
-  Names names = known == addresses_.end() ? Names() : known->second;
-  std::erase_if(names, [now = NowBootNs()](const auto& entry) { return entry.second <= now; });
-  uint64_t& end = names[name];
+  Known known = place == addresses_.end() ? Known() : place->second;
+  std::erase_if(known.names,
+                [now = NowBootNs()](const auto& entry) { return entry.second <= now; });
+  uint64_t& end = known.names[name];
   end = std::max(end, expires_ns);
-  if (names.size() > kMaxNamesOfAddress) {
+  known.is_special = known.is_special || is_special;
+  if (known.names.size() > kMaxNamesOfAddress) {
     return Fail(ErrorCode::kExhausted, "an address has more names than can be held");
   }
-  if (Result<void> written = Write(profile_, rules_, address, names); !written) return written;
-  addresses_[address] = std::move(names);
+  if (!FitsName(ClassOf(rules_, address, known))) {
+    return Fail(ErrorCode::kExhausted, "the policies tell more ports of one name apart than " +
+                                           std::to_string(PALYRA_ROW_SPANS) + " spans can hold");
+  }
+  if (Result<void> written = Write(profile_, rules_, address, known); !written) return written;
+  addresses_[address] = std::move(known);
   objects_->runs().MarkNames(run_);
   return {};
 }
@@ -76,8 +82,8 @@ Result<void> RunNames::Learn(const std::string& name, const NetAddress& address,
 bool RunNames::MakeRoom() {
   const uint64_t now = NowBootNs();
   std::erase_if(addresses_, [&](const auto& entry) {
-    const bool has_ended =
-        std::ranges::all_of(entry.second, [now](const auto& name) { return name.second <= now; });
+    const bool has_ended = std::ranges::all_of(
+        entry.second.names, [now](const auto& name) { return name.second <= now; });
     if (has_ended) Erase(profile_, entry.first);
     return has_ended;
   });
@@ -86,68 +92,82 @@ bool RunNames::MakeRoom() {
 
 std::optional<uint64_t> RunNames::next_expiry() const {
   std::optional<uint64_t> next;
-  for (const auto& [address, names] : addresses_) {
-    if (names.size() < 2) continue;
-    for (const auto& [name, end] : names) next = std::min(next.value_or(end), end);
+  for (const auto& [address, known] : addresses_) {
+    if (known.names.size() < 2) continue;
+    for (const auto& [name, end] : known.names) next = std::min(next.value_or(end), end);
   }
   return next;
 }
 
 void RunNames::Expire() {
   const uint64_t now = NowBootNs();
-  for (auto& [address, names] : addresses_) {
-    if (names.size() < 2) continue;
-    Names left = names;
+  for (auto& [address, known] : addresses_) {
+    if (known.names.size() < 2) continue;
+    Ends left = known.names;
     std::erase_if(left, [now](const auto& entry) { return entry.second <= now; });
-    if (left.size() == names.size()) continue;
+    if (left.size() == known.names.size()) continue;
     // Where all have ended, one stays for what is open.
     if (left.empty()) {
       left.insert(
-          *std::ranges::max_element(names, {}, [](const auto& name) { return name.second; }));
+          *std::ranges::max_element(known.names, {}, [](const auto& name) { return name.second; }));
     }
-    if (Write(profile_, rules_, address, left)) names = std::move(left);
+    known.names = std::move(left);
+    // Without an entry the address has no name, which is no more than it had.
+    if (!Write(profile_, rules_, address, known)) Erase(profile_, address);
   }
 }
 
 Result<void> RunNames::Prepare(uint32_t profile, const policy::RuleSet& rules) const {
   if (profile == profile_) return {};
-  for (const auto& [address, names] : addresses_) {
-    Result<void> written = Write(profile, rules, address, names);
-    if (written) continue;
-    for (const auto& [other, unused] : addresses_) Erase(profile, other);
-    return written;
+  for (const auto& [address, known] : addresses_) {
+    if (Write(profile, rules, address, known)) continue;
+    Withdraw(profile);
+    return Fail(ErrorCode::kUnavailable,
+                "the kernel has no room for what the rules say of the names that the run knows");
   }
   return {};
+}
+
+void RunNames::Withdraw(uint32_t profile) const {
+  if (profile == profile_) return;
+  for (const auto& [address, known] : addresses_) Erase(profile, address);
 }
 
 void RunNames::Settle(uint32_t profile, const policy::RuleSet& rules) {
   if (profile == profile_) return;
   const uint32_t before = std::exchange(profile_, profile);
   rules_ = rules;
-  for (const auto& [address, names] : addresses_) Erase(before, address);
+  askable_.clear();
+  for (const auto& [address, known] : addresses_) Erase(before, address);
+}
+
+void RunNames::RemoveAll() {
+  for (const auto& [address, known] : addresses_) Erase(profile_, address);
+  addresses_.clear();
 }
 
 std::vector<std::string> RunNames::NamesOf(const NetAddress& address) const {
   std::vector<std::string> names;
   if (const auto found = addresses_.find(address); found != addresses_.end()) {
-    for (const auto& [name, end] : found->second) names.push_back(name);
+    for (const auto& [name, end] : found->second.names) names.push_back(name);
   }
   return names;
 }
 
+policy::AddressClass RunNames::ClassOf(const policy::RuleSet& rules, const NetAddress& address,
+                                       const Known& known) {
+  std::vector<std::string> names;
+  for (const auto& [name, end] : known.names) names.push_back(name);
+  return policy::NamedClass(rules, Named(address, known.is_special), names);
+}
+
 Result<void> RunNames::Write(uint32_t profile, const policy::RuleSet& rules,
-                             const NetAddress& address, const Names& names) const {
-  std::vector<std::string> texts;
+                             const NetAddress& address, const Known& known) const {
   uint64_t last_end = 0;
-  for (const auto& [name, end] : names) {
-    texts.push_back(name);
-    last_end = std::max(last_end, end);
-  }
-  const Result<palyra_name> value =
-      BuildName(policy::NamedClass(rules, address.is_ipv6, address.bytes, texts), last_end);
-  if (!value) return std::unexpected(value.error());
+  for (const auto& [name, end] : known.names) last_end = std::max(last_end, end);
+  const palyra_name value = BuildName(ClassOf(rules, address, known), last_end);
   const palyra_name_key key = KeyOf(run_, profile, address);
-  if (bpf_map_update_elem(objects_->fd(Table::kNames), &key, &*value, BPF_ANY) != 0) {
+  if (bpf_map_update_elem(objects_->fd(Table::kNames), &key, &value, BPF_ANY) != 0) {
     return FailErrno(errno, "cannot write the kernel table \"names\"");
   }
   return {};

@@ -38,40 +38,54 @@ class RunNames {
   // For the run with cgroup id `run`, which is under `profile`, made of `rules`.
   RunNames(const KernelObjects& objects, uint64_t run, uint32_t profile, policy::RuleSet rules);
 
-  // Whether some rule could allow reaching an endpoint of this name, in canonical form.
-  [[nodiscard]] bool MayBeAskedFor(const std::string& name) const;
-  // Whether some rule could allow reaching the address itself, whatever its name.
-  [[nodiscard]] bool MayBeReached(const NetAddress& address) const;
+  // Whether some rule could allow reaching an endpoint because of this name, in canonical form.
+  [[nodiscard]] bool MayBeAskedFor(const std::string& name);
+  // Whether rules let the name lead to this special address (policy/named_class.h).
+  [[nodiscard]] bool MayLeadTo(const std::string& name, const NetAddress& address) const;
 
   // From now on the address is known by this name too, until CLOCK_BOOTTIME has reached
   // `expires_ns`: it is judged under all the names that it has. A connection that is open then
-  // goes on. kExhausted: too many addresses, or names of one, or rules for it.
-  Result<void> Learn(const std::string& name, const NetAddress& address, uint64_t expires_ns);
+  // goes on. `is_special`: as in NamedAddress. kExhausted: too many addresses, or names of one, or
+  // rules for it.
+  Result<void> Learn(const std::string& name, const NetAddress& address, bool is_special,
+                     uint64_t expires_ns);
 
   // When the next name ends of an address that has others, in CLOCK_BOOTTIME; Expire() then takes
   // it away from what the address is judged under.
   [[nodiscard]] std::optional<uint64_t> next_expiry() const;
   void Expire();
 
-  // Writes all of it for `rules`, which are `profile` and about to be put in force.
+  // Writes all of it for `rules`, which are `profile` and about to be put in force. An address for
+  // which they have too many spans is denied.
   Result<void> Prepare(uint32_t profile, const policy::RuleSet& rules) const;
-  // They are in force: forgets those before.
+  // They are in force: forgets those before. Or they are not: forgets what was prepared.
   void Settle(uint32_t profile, const policy::RuleSet& rules);
+  void Withdraw(uint32_t profile) const;
+
+  // The run has ended.
+  void RemoveAll();
 
   // Names that the address has or had, for people; empty where nobody looked it up.
   [[nodiscard]] std::vector<std::string> NamesOf(const NetAddress& address) const;
 
  private:
-  using Names = std::map<std::string, uint64_t>;  // Name to its end.
+  using Ends = std::map<std::string, uint64_t>;  // By name.
+  struct Known {
+    Ends names;  // Not empty.
+    bool is_special = false;
+  };
 
   const KernelObjects* objects_;
   uint64_t run_;
   uint32_t profile_;
   policy::RuleSet rules_;
-  std::map<NetAddress, Names> addresses_;
+  std::map<uint32_t, bool> askable_;  // By class of names.
+  std::map<NetAddress, Known> addresses_;
 
+  static policy::AddressClass ClassOf(const policy::RuleSet& rules, const NetAddress& address,
+                                      const Known& known);
   Result<void> Write(uint32_t profile, const policy::RuleSet& rules, const NetAddress& address,
-                     const Names& names) const;
+                     const Known& known) const;
   void Erase(uint32_t profile, const NetAddress& address) const;
   bool MakeRoom();
 };

@@ -74,9 +74,10 @@ std::optional<uint32_t> RunTable::ProfileOf(uint64_t cgroup) const {
   return Shared(run.profile).load();
 }
 
-void RunTable::SetResolver(uint64_t cgroup, const ResolverPorts& ports) const {
+void RunTable::SetResolver(uint64_t cgroup, const ResolverPorts& ports, uint32_t mark) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   if (Shared(run.cgroup).load() != cgroup) return;
+  Shared(run.resolver_mark).store(mark);
   for (size_t i = 0; i < ports.size(); ++i) Shared(run.resolver_ports[i]).store(ports[i]);
 }
 

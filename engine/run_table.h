@@ -50,10 +50,10 @@ class RunTable {
   // The profile that `cgroup` is under; nothing where it has no entry.
   [[nodiscard]] std::optional<uint32_t> ProfileOf(uint64_t cgroup) const;
 
-  // What `cgroup` sends to port 53 goes to these ports of 127.0.0.1 and ::1. Before anything runs
-  // in it.
+  // What `cgroup` sends to port 53 goes to these ports of 127.0.0.1 and ::1, with that mark
+  // (SO_MARK of socket(7)). Before anything runs in it.
   using ResolverPorts = std::array<uint16_t, PALYRA_RESOLVER_PORTS>;
-  void SetResolver(uint64_t cgroup, const ResolverPorts& ports) const;
+  void SetResolver(uint64_t cgroup, const ResolverPorts& ports, uint32_t mark) const;
   // All 0 where it has no resolver, or no entry.
   [[nodiscard]] ResolverPorts ResolverOf(uint64_t cgroup) const;
 

@@ -206,13 +206,12 @@ Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profil
   return image;
 }
 
-Result<palyra_name> BuildName(const AddressClass& decides, uint64_t expires_ns) {
+bool FitsName(const AddressClass& decides) { return decides.spans.size() <= PALYRA_ROW_SPANS; }
+
+palyra_name BuildName(const AddressClass& decides, uint64_t expires_ns) {
   palyra_name name = {};
   name.expires_ns = expires_ns;
-  if (decides.spans.size() > PALYRA_ROW_SPANS) {
-    return Fail(ErrorCode::kExhausted, "the policies tell more ports of one name apart than " +
-                                           std::to_string(PALYRA_ROW_SPANS) + " spans can hold");
-  }
+  if (!FitsName(decides)) return name;
   for (const PortSpan& span : decides.spans) {
     name.spans[name.span_count++] = SpanOf(span, span.first, span.last);
   }

@@ -44,8 +44,10 @@ bool HasManyHosts(const policy::RuleSet& rules);
 // deny. kExhausted if a table of bpf/abi.h cannot hold the entries even when empty.
 Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profile);
 
-// An entry of `names`. kExhausted: it has room for PALYRA_ROW_SPANS spans.
-Result<palyra_name> BuildName(const policy::AddressClass& decides, uint64_t expires_ns);
+// An entry of `names`, which has room for PALYRA_ROW_SPANS spans: a class with more becomes one
+// that denies everything.
+bool FitsName(const policy::AddressClass& decides);
+palyra_name BuildName(const policy::AddressClass& decides, uint64_t expires_ns);
 
 }  // namespace palyra::engine
 

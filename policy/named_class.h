@@ -12,15 +12,26 @@
 
 namespace palyra::policy {
 
+struct NamedAddress {
+  bool is_ipv6;
+  std::array<uint8_t, 16> bytes;  // As in NetEvent.
+  // Not a host of the public Internet. Who owns a name says where it leads: into a private network
+  // it leads only where rules speak of that address, by itself or together with the name.
+  bool is_special;
+};
+
 // The address is judged under each of `names`, at least one, in canonical form: what a policy
 // forbids under any of them is denied; else what is allowed under one is allowed; else what is
 // asked under one is asked. The reason is that of the first name with the strongest verdict.
-AddressClass NamedClass(const RuleSet& rules, bool is_ipv6, const std::array<uint8_t, 16>& address,
+AddressClass NamedClass(const RuleSet& rules, const NamedAddress& address,
                         std::span<const std::string> names);
 
-// Whether an endpoint of this name can be connected or sent to under some address and port, be it
-// after a person was asked.
-bool MayBeReached(const RuleSet& rules, const std::string& name);
+// Whether something can be connected or sent to, be it after a person was asked.
+bool HasWayOut(const AddressClass& address_class);
+
+// Whether an endpoint of this name can be reached that could not without the name, or be it any
+// endpoint of the public Internet: else to look it up can only carry data out.
+bool MayBeAskedFor(const RuleSet& rules, const std::string& name);
 
 }  // namespace palyra::policy
 

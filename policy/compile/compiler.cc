@@ -162,6 +162,11 @@ class Compilation {
       log_.Error(*placed_[number], *footprint.obstacle);
       return;
     }
+    // A forbid that is held in part would be taken for one that is held.
+    if (facts_[number].is_forbid && !footprint.oddities.empty()) {
+      log_.Error(*placed_[number], footprint.oddities.front());
+      return;
+    }
     log_.Warn(*placed_[number], footprint.oddities);
     if (std::optional<Territory> territory =
             SatisfiedAs(number, residual, /*domain=*/std::nullopt)) {

@@ -83,20 +83,23 @@ class AtomCollector {
   }
 
   void WarnOfName(const std::string& name, Span span) {
-    if (base::CanonicalDomain(name) == name) {
-      return;
+    if (base::CanonicalDomain(name) != name) {
+      WarnOf("no domain is ever " + QuoteString(name), span);
     }
+  }
+
+  void WarnOf(std::string message, Span span) {
     footprint_.oddities.push_back(
         {.code = "LOW-CASE",
          .span = span,
-         .message = "no domain is ever " + QuoteString(name),
+         .message = std::move(message),
          .hint = "write letters in lower case, without a trailing dot, and other alphabets as the "
                  "DNS does (\"xn--…\")"});
   }
 
   void Walk(const Expr& expr) {
     if (const Value* value = ConstantOf(expr)) {
-      NoteTexts(*value);
+      NoteTexts(*value, expr.span);
       return;
     }
     if (const Value* ancestors = AncestorsAsked(expr); ancestors && AsksDomainItself(expr)) {
@@ -117,7 +120,16 @@ class AtomCollector {
 
   void Note(const Expr& /*expr*/, const GetAttr& node) { asks_other_ |= IsResource(*node.object); }
 
-  void Note(const Expr& /*expr*/, const Like& node) { conditions_.push_back({node.pattern}); }
+  void Note(const Expr& expr, const Like& node) {
+    conditions_.push_back({node.pattern});
+    const bool can_match = std::ranges::all_of(node.pattern.pieces, [](const std::string& piece) {
+      return piece.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_.") ==
+             std::string::npos;
+    });
+    if (!can_match) {
+      WarnOf("no domain ever matches this pattern", expr.span);
+    }
+  }
 
   void Note(const Expr& expr, const Call& node) {
     if (SignatureOf(node.function).first == ValueKind::kString) {
@@ -132,25 +144,16 @@ class AtomCollector {
       Refuse("LOW-DEREF", expr, Quoted(expr) + " asks for a tag that depends on the endpoint",
              "name the tag");
     }
-    WarnOfComparison(*node.left, *node.right);
-    WarnOfComparison(*node.right, *node.left);
   }
 
-  void WarnOfComparison(const Expr& asked, const Expr& other) {
-    const Value* value = ConstantOf(other);
-    const std::string* text = value == nullptr ? nullptr : value->AsString();
-    if (text != nullptr && std::holds_alternative<GetAttr>(asked.node) && AsksDomainItself(asked)) {
-      WarnOfName(*text, other.span);
-    }
-  }
-
-  void NoteTexts(const Value& value) {
+  void NoteTexts(const Value& value, Span span) {
     if (const std::string* text = value.AsString()) {
       texts_.push_back(*text);
+      WarnOfName(*text, span);
     } else if (const SetValue* set = value.AsSet()) {
-      std::ranges::for_each(set->elements(), [&](const Value& v) { NoteTexts(v); });
+      std::ranges::for_each(set->elements(), [&](const Value& v) { NoteTexts(v, span); });
     } else if (const RecordValue* record = value.AsRecord()) {
-      std::ranges::for_each(record->fields(), [&](const auto& field) { NoteTexts(field.second); });
+      std::ranges::for_each(record->fields(), [&](const auto& f) { NoteTexts(f.second, span); });
     }
   }
 
@@ -167,9 +170,12 @@ class AtomCollector {
         AddNamesIn(element, span, condition);
       }
     } else if (const EntityUid* uid = ancestors.AsEntity()) {
-      std::ranges::move(DomainsIn(*uid, entities_), std::back_inserter(condition));
-      if (uid->type() == kDomainType && entities_.Find(*uid) == nullptr) {
-        WarnOfName(uid->id(), span);
+      for (const EntityUid& domain : DomainsBelow(*uid, entities_)) {
+        std::ranges::move(NamesOf(domain), std::back_inserter(condition));
+        // A group may have any name, but for one that somebody would take for a domain.
+        if (entities_.Find(domain) == nullptr || base::CanonicalDomain(domain.id())) {
+          WarnOfName(domain.id(), span);
+        }
       }
     }
   }

@@ -92,12 +92,11 @@ std::unordered_set<EntityUid> DomainsAbove(std::string_view domain, const Entity
   }
 }
 
-std::vector<Pattern> DomainsIn(const EntityUid& ancestor, const EntityStore& entities) {
-  std::vector<Pattern> names;
+std::vector<EntityUid> DomainsBelow(const EntityUid& ancestor, const EntityStore& entities) {
+  std::vector<EntityUid> domains;
   const auto add = [&](const EntityUid& uid) {
     if (uid.type() == kDomainType) {
-      names.push_back({.pieces = {uid.id()}});
-      names.push_back({.pieces = {"", '.' + uid.id()}});
+      domains.push_back(uid);
     }
   };
   add(ancestor);
@@ -106,7 +105,11 @@ std::vector<Pattern> DomainsIn(const EntityUid& ancestor, const EntityStore& ent
       add(uid);
     }
   }
-  return names;
+  return domains;
+}
+
+std::vector<Pattern> NamesOf(const EntityUid& domain) {
+  return {{.pieces = {domain.id()}}, {.pieces = {"", '.' + domain.id()}}};
 }
 
 bool IsNamedEndpoint(const Expr& expr) {

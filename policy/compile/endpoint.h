@@ -43,8 +43,11 @@ PartialEntity OpenEndpoint(const EntityStore& entities);
 // all those lie in by `entities`.
 std::unordered_set<EntityUid> DomainsAbove(std::string_view domain, const EntityStore& entities);
 
-// The names for which `resource in ancestor` holds.
-std::vector<Pattern> DomainsIn(const EntityUid& ancestor, const EntityStore& entities);
+// The domains that lie in `ancestor`, itself among them where it is one.
+std::vector<EntityUid> DomainsBelow(const EntityUid& ancestor, const EntityStore& entities);
+
+// A domain's own name and every name below it.
+std::vector<Pattern> NamesOf(const EntityUid& domain);
 
 // Whether this is an entity of type Palyra::Endpoint that is named as a constant.
 bool IsNamedEndpoint(const Expr& expr);

@@ -4,9 +4,11 @@
 // the test's mount namespace names it.
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -35,6 +38,7 @@ using testing::IsEmpty;
 using testing::Not;
 
 const std::string kPort = std::to_string(PortOf(Transport::kTcp));
+const std::string kMptcpPort = std::to_string(PortOf(Transport::kMptcp));
 const std::string kUdpPort = std::to_string(PortOf(Transport::kUdp));
 constexpr const char* kServer = "127.0.0.201";
 constexpr uint32_t kLongTtl = 300;
@@ -152,6 +156,16 @@ TEST_F(Names, OthersAreNotFoundAndNobodyIsAsked) {
   EXPECT_EQ(probe.audit[0].action, "resolve");
   EXPECT_THAT(probe.audit[0].names, ElementsAre("evil.test"));
   EXPECT_THAT(probe.raw, HasSubstr("denied: resolve evil.test"));
+}
+
+// A name is a way out of its own: what may be reached by address gives none.
+TEST_F(Names, AnAddressThatIsPermittedOpensNone) {
+  const ProbeResult probe = PalyraRun()
+                                .Policy(PermitDomain())
+                                .Option("--allow-net", "127.0.0.1:8080")
+                                .Probe({"name-connect", "evil.test", kPort});
+  EXPECT_EQ(probe.Summary(), "denied ENOENT") << probe;
+  EXPECT_THAT(Asked(), Not(Contains("evil.test")));
 }
 
 TEST_F(Names, ConditionsOnThePortHoldToo) {
@@ -305,6 +319,51 @@ TEST_F(Names, TheResolverHasNoPrivileges) {
   };
   for (int i = 0; i < 5000 && lives(); ++i) usleep(1000);
   EXPECT_FALSE(lives()) << "it dies with its run";
+}
+
+// The ports of 127.0.0.1 at which somebody takes datagrams in this network namespace.
+std::vector<uint16_t> LoopbackPorts() {
+  std::vector<uint16_t> ports;
+  std::istringstream lines(ReadText("/proc/thread-self/net/udp"));
+  for (std::string line; std::getline(lines, line);) {
+    const size_t at = line.find(": 0100007F:");
+    if (at != std::string::npos) {
+      ports.push_back(static_cast<uint16_t>(std::stoul(line.substr(at + 11, 4), nullptr, 16)));
+    }
+  }
+  return ports;
+}
+
+TEST_F(Names, TheResolverAnswersItsRunAlone) {
+  const PalyraRun run = std::move(PalyraRun().Policy(PermitDomain()));
+  const std::string probe = BinaryPath("palyra_probe");
+  SpawnOptions options;
+  options.terminal = true;
+  Subprocess process(run.CommandLine({"sh", "-c",
+                                      probe + " dns-ask 1 a.test 127.0.0.53; read on; " + probe +
+                                          " dns-ask 28 six.a.test 127.0.0.53"}),
+                     options);
+  ASSERT_TRUE(process.WaitForOutput("127.0.0.53:53=0"));
+  const size_t asked = Asked().size();
+  const std::vector<uint16_t> ports = LoopbackPorts();
+  ASSERT_GE(ports.size(), 4U);
+  for (const uint16_t port : ports) {
+    const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in resolver = {};
+    resolver.sin_family = AF_INET;
+    resolver.sin_port = htons(port);
+    resolver.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const broker::Bytes query =
+        broker::Message(1, broker::kRd).Question("other.a.test", broker::kTypeA).bytes();
+    EXPECT_EQ(sendto(fd.get(), query.data(), query.size(), 0,
+                     reinterpret_cast<sockaddr*>(&resolver), sizeof(resolver)),
+              static_cast<ssize_t>(query.size()));
+  }
+  process.Type("\n");
+  EXPECT_TRUE(process.WaitForOutput("dns-ask allowed none 127.0.0.53:53=0\r\n"));
+  process.Wait();
+  EXPECT_THAT(Asked(), Not(Contains("other.a.test")));
+  EXPECT_GT(Asked().size(), asked) << "the run was answered after that";
 }
 
 TEST_F(Names, WithoutItsResolverARunFindsNothing) {

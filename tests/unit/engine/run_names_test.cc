@@ -99,12 +99,12 @@ class RunNamesTest : public testing::Test {
 
   // With a resolver that nobody asks.
   static RunNames& NamesOf(LiveRun& run, const RuleSet& rules) {
-    return run.UseResolver({1, 2, 3, 4}, rules);
+    return run.UseResolver({1, 2, 3, 4}, 5, rules);
   }
 
   static void Learn(RunNames& names, const std::string& name, uint64_t end = In(kLong),
                     const std::string& address = kAddress) {
-    const Result<void> learned = names.Learn(name, AddressFrom(address), end);
+    const Result<void> learned = names.Learn(name, AddressFrom(address), false, end);
     ASSERT_TRUE(learned) << learned.error().message;
   }
 
@@ -207,19 +207,45 @@ TEST_F(RunNamesTest, NewRulesFindTheNamesThere) {
   }
 }
 
-TEST_F(RunNamesTest, RulesOfNamesNeedAResolver) {
+TEST_F(RunNamesTest, WithoutAResolverNoAddressHasOne) {
   LiveRun run = Start(Compile(""));
-  const Result<Replacement> replaced = run.Replace(Compile(Permit("a.test")));
+  const NetCaller caller(run.cgroup().path());
+  ASSERT_TRUE(run.Replace(Compile(Permit("a.test") +
+                                  "permit (principal, action, resource) "
+                                  "when { resource.port == 9 && !(resource has domain) };")));
+  EXPECT_EQ(caller.Try(Udp(9)), 0);
+  EXPECT_EQ(caller.Try(Udp(10)), EPERM);
+}
+
+TEST_F(RunNamesTest, OtherProcessesDoNotKnowThem) {
+  const RuleSet rules = Compile(Permit("a.test"));
+  LiveRun run = Start(rules);
+  (void)NamesOf(run, rules);
+  const Result<Replacement> replaced =
+      ReplaceRulesOfRun(OwnKernel::Get().objects(), run.id(), Compile(""));
   ASSERT_FALSE(replaced);
   EXPECT_EQ(replaced.error().code, ErrorCode::kUnsupported);
-  // Another process does not know the names of a run that has one.
-  const RuleSet rules = Compile(Permit("a.test"));
-  LiveRun named = Start(rules);
-  (void)NamesOf(named, rules);
-  const Result<Replacement> by_others =
-      ReplaceRulesOfRun(OwnKernel::Get().objects(), named.id(), Compile(""));
-  ASSERT_FALSE(by_others);
-  EXPECT_EQ(by_others.error().code, ErrorCode::kUnsupported);
+}
+
+// 30 names of one address, each with a port of its own, make more spans than an entry holds.
+TEST_F(RunNamesTest, NewRulesThatDoNotFitDenyTheAddress) {
+  std::string permits;
+  std::string few;
+  for (int i = 0; i < 16; ++i) {
+    const std::string name = std::to_string(i) + ".a.test";
+    few += Permit(name, "resource.port == 9");
+    permits += Permit(name, "resource.port == " + std::to_string(100 + 4 * i) +
+                                " || resource.port == " + std::to_string(102 + 4 * i));
+  }
+  const RuleSet rules = Compile(few);
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  for (int i = 0; i < 16; ++i) Learn(names, std::to_string(i) + ".a.test");
+  EXPECT_EQ(caller.Try(Send(9)), 0);
+  ASSERT_TRUE(run.Replace(Compile(permits)));
+  EXPECT_EQ(caller.Try(Send(9)), EPERM);
+  EXPECT_EQ(caller.Try(Send(100)), EPERM);
 }
 
 TEST_F(RunNamesTest, TheyAreBounded) {
@@ -229,27 +255,40 @@ TEST_F(RunNamesTest, TheyAreBounded) {
   for (size_t i = 0; i < kMaxNamesOfAddress; ++i) {
     Learn(names, std::to_string(i) + ".a.test");
   }
-  EXPECT_FALSE(names.Learn("more.a.test", AddressFrom(kAddress), In(kLong)));
+  EXPECT_FALSE(names.Learn("more.a.test", AddressFrom(kAddress), false, In(kLong)));
   NetAddress address = AddressFrom("11.0.0.0");
   for (size_t i = 1; i < kMaxAddressesOfRun; ++i) {
     address.bytes[2] = static_cast<uint8_t>(i >> 8U);
     address.bytes[3] = static_cast<uint8_t>(i);
     // Those of the first half end at once, and make room for others.
     const bool ends = i < kMaxAddressesOfRun / 2;
-    ASSERT_TRUE(names.Learn("a.test", address, ends ? NowBootNs() : In(kLong)));
+    ASSERT_TRUE(names.Learn("a.test", address, false, ends ? NowBootNs() : In(kLong)));
   }
   address.bytes[1] = 1;
-  EXPECT_TRUE(names.Learn("a.test", address, In(kLong)));
+  EXPECT_TRUE(names.Learn("a.test", address, false, In(kLong)));
 }
 
-TEST_F(RunNamesTest, OnlyWhatRulesCouldAllowMayBeAskedFor) {
+// A name leads to a special address where rules speak of the address, and only so far.
+TEST_F(RunNamesTest, SpecialAddressesNeedRulesOfTheirOwn) {
   const RuleSet rules = Compile(Permit("a.test") +
-                                "permit (principal, action, resource) "
-                                "when { resource.address.isInRange(ip(\"10.0.0.0/8\")) };");
+                                Permit("b.test",
+                                       "resource.address == "
+                                       "ip(\"10.0.0.7\")") +
+                                "permit (principal, action, resource) when { "
+                                "resource.address == ip(\"10.0.0.8\") && resource.port == 9 };");
   LiveRun run = Start(rules);
-  const RunNames& names = NamesOf(run, rules);
-  EXPECT_TRUE(names.MayBeReached(AddressFrom("10.1.2.3")));
-  EXPECT_FALSE(names.MayBeReached(AddressFrom("192.168.1.1")));
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  const NetAddress seven = AddressFrom("10.0.0.7");
+  const NetAddress eight = AddressFrom("10.0.0.8");
+  EXPECT_FALSE(names.MayLeadTo("a.test", seven));
+  EXPECT_TRUE(names.MayLeadTo("b.test", seven));
+  EXPECT_TRUE(names.MayLeadTo("a.test", eight));
+  ASSERT_TRUE(names.Learn("a.test", eight, true, In(kLong)));
+  ASSERT_TRUE(names.Learn("b.test", seven, true, In(kLong)));
+  EXPECT_EQ(caller.Try(Udp(9, "10.0.0.8")), 0);
+  EXPECT_EQ(caller.Try(Udp(10, "10.0.0.8")), kAllowedThenDenied) << "the name opens no port there";
+  EXPECT_EQ(caller.Try(Udp(10, "10.0.0.7")), 0);
 }
 
 }  // namespace

@@ -152,9 +152,11 @@ TEST_F(DomainRulesTest, DigestAndTextTellRulesOfNamesApart) {
 
 Verdict Merged(const RuleSet& rules, const std::vector<std::string>& names, uint16_t port) {
   const NetEvent event = Event("192.0.2.1", port);
-  RuleSet merged = {.prefixes = {},
-                    .classes = {NamedClass(rules, false, event.address, names)},
-                    .reasons = rules.reasons};
+  RuleSet merged = {
+      .prefixes = {},
+      .classes = {NamedClass(rules, {.is_ipv6 = false, .bytes = event.address, .is_special = false},
+                             names)},
+      .reasons = rules.reasons};
   return Decide(merged, event).verdict;
 }
 
@@ -175,12 +177,42 @@ TEST_F(DomainRulesTest, AnAddressOfSeveralNamesIsJudgedUnderEach) {
   EXPECT_EQ(Merged(rules, {"a.test"}, 443), Verdict::kAllow);
 }
 
-TEST_F(DomainRulesTest, OnlyNamesThatSomeRuleCouldAllowMayBeAskedFor) {
+TEST_F(DomainRulesTest, NamesMayBeAskedForWhereTheyOpenSomething) {
   const RuleSet rules = Compiled(kExample);
-  EXPECT_TRUE(MayBeReached(rules, "b.a.test"));
-  EXPECT_FALSE(MayBeReached(rules, "evil.example"));
-  EXPECT_FALSE(MayBeReached(
+  EXPECT_TRUE(MayBeAskedFor(rules, "b.a.test"));
+  EXPECT_FALSE(MayBeAskedFor(rules, "evil.example"));
+  EXPECT_FALSE(MayBeAskedFor(
       Compiled("permit (principal, action == Palyra::Action::\"net.listen\", resource);"), "a"));
+  // What may be reached by its address needs no name, and names can carry data out.
+  const RuleSet both =
+      Compiled(std::string(kExample) +
+               "permit (principal, action, resource) when { "
+               "resource.address == ip(\"127.0.0.1\") && resource.port == 8080 };");
+  EXPECT_TRUE(MayBeAskedFor(both, "a.test"));
+  EXPECT_FALSE(MayBeAskedFor(both, "secret.evil.example"));
+  // Where all of the Internet may be reached, a name carries nothing that could not leave
+  // otherwise.
+  const RuleSet all = Compiled(
+      "permit (principal, action, resource);"
+      "forbid (principal, action, resource in Palyra::Domain::\"a.test\");");
+  EXPECT_TRUE(MayBeAskedFor(all, "evil.example"));
+  EXPECT_FALSE(MayBeAskedFor(all, "b.a.test"));
+}
+
+TEST_F(DomainRulesTest, AForbidOfWhatIsNeverANameIsRefused) {
+  for (const char* condition :
+       {"resource in Palyra::Domain::\"Evil.com\"",
+        "resource has domain && resource.domain like \"*.Evil.COM\"",
+        "resource has domain && [\"Evil.com\", \"a.test\"].contains(resource.domain)",
+        "resource has domain && resource.domain == \"evil.com.\""}) {
+    const std::string when =
+        std::string(" (principal, action, resource) when { ") + condition + " };";
+    EXPECT_FALSE(CompileFixture("forbid" + when).Compile()) << condition;
+    const auto permit = CompileFixture("permit" + when).Compile();
+    ASSERT_TRUE(permit) << condition;
+    ASSERT_FALSE(permit->warnings.empty()) << condition;
+    EXPECT_EQ(permit->warnings[0].code, "LOW-CASE") << condition;
+  }
 }
 
 }  // namespace
