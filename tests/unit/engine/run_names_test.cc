@@ -179,6 +179,26 @@ TEST_F(RunNamesTest, ItsNamesEndOneByOne) {
   EXPECT_FALSE(names.next_expiry());
 }
 
+// No call shows where an unconnected ping socket sends to, so each packet begins a flow.
+TEST_F(RunNamesTest, PacketsThatNoCallBeganEndWithTheName) {
+  const RuleSet rules = Compile(Permit("a.test"));
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  const NetEvent ping = EventFor(NetAction::kSend, Protocol::kIcmp,
+                                 {.is_ipv6 = false, .address = kAddress, .port = 0});
+  Learn(names, "a.test");
+  ASSERT_EQ(caller.Try(ping), 0);
+  const uint64_t soon = In(milliseconds(100));
+  Learn(names, "a.test", soon, "203.0.112.9");
+  NetEvent other = ping;
+  other.address[3] = 9;
+  ASSERT_EQ(caller.Try(other), 0);
+  ASSERT_TRUE(Eventually([&] { return NowBootNs() >= soon; }));
+  EXPECT_EQ(caller.Try(other), EPERM);
+  EXPECT_EQ(caller.Try(ping), 0);
+}
+
 TEST_F(RunNamesTest, WithoutATimeLeftThereIsNoName) {
   const RuleSet rules = Compile(Permit("a.test"));
   LiveRun run = Start(rules);
