@@ -141,6 +141,7 @@ Result<std::string> ProgramPath() {
 Result<pid_t> Spawn(const std::string& path, const std::vector<int>& fds,
                     std::vector<std::string> arguments) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   char* const environment[] = {nullptr};

@@ -59,7 +59,7 @@ struct WaitRequest {
   const EventRing::Handler* on_event;
   std::optional<std::chrono::milliseconds> timeout;
   RuleRenewal* renewal = nullptr;  // Null: rules that stay as they are.
-  std::span<const WaitSource> sources = {};
+  std::span<const WaitSource> sources = {};  // NOLINT(readability-redundant-member-init)
 };
 
 // Returns when the child has ended (it is not reaped) or the deadline has passed.

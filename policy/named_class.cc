@@ -59,7 +59,8 @@ std::vector<PortSpan> SpansOf(const std::vector<uint32_t>& cuts, const RulingOf&
   SpanCollector spans;
   for (int action = 0; action < kNetActionCount; ++action) {
     for (int protocol = 0; protocol < kProtocolCount; ++protocol) {
-      const auto pair = static_cast<size_t>(action * kProtocolCount + protocol);
+      const auto pair =
+          static_cast<size_t>(action) * kProtocolCount + static_cast<size_t>(protocol);
       uint32_t first = 0;
       Ruling before = ruling_at(action, protocol, 0);
       for (size_t i = 1; i < cuts.size(); ++i) {

@@ -300,6 +300,7 @@ void ForEachNetCell(const CompileInput& input, const RuleSet& rules,
                     std::span<const std::optional<std::string>> domains,
                     const std::function<void(const NetEvent&, const Candidates&)>& visit) {
   std::vector<ActionCells> actions;
+  actions.reserve(kNetActionCount);
   for (int i = 0; i < kNetActionCount; ++i) {
     actions.emplace_back(input, static_cast<NetAction>(i));
   }

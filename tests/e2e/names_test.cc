@@ -80,12 +80,12 @@ broker::Messages Respond(const broker::Asked& asked) {
 
 // In a mount namespace of this process's own from then on.
 void UseServer() {
-  static const TempDir directory;
+  static const TempDir kDirectory;
   if (unshare(CLONE_NEWNS) != 0 ||
       mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     throw std::runtime_error("no mount namespace");
   }
-  const std::string file = directory.Write(
+  const std::string file = kDirectory.Write(
       "resolv.conf", std::string("nameserver ") + kServer + "\noptions timeout:2 attempts:2\n");
   std::ofstream("/etc/resolv.conf", std::ios::app).flush();
   const std::string target = std::filesystem::canonical("/etc/resolv.conf");

@@ -106,7 +106,6 @@ TEST_F(DomainRulesTest, NamesThatMakeNoDifferenceCostNothing) {
 }
 
 TEST_F(DomainRulesTest, ManyDomainsShareWhatTheyDecideAlike) {
-  std::string policies;
   std::string list;
   for (int i = 0; i < 1000; ++i) {
     list += (i == 0 ? "" : ", ") + std::string("Palyra::Domain::\"d") + std::to_string(i) +
@@ -152,7 +151,7 @@ TEST_F(DomainRulesTest, DigestAndTextTellRulesOfNamesApart) {
 
 Verdict Merged(const RuleSet& rules, const std::vector<std::string>& names, uint16_t port) {
   const NetEvent event = Event("192.0.2.1", port);
-  RuleSet merged = {
+  const RuleSet merged = {
       .prefixes = {},
       .classes = {NamedClass(rules, {.is_ipv6 = false, .bytes = event.address, .is_special = false},
                              names)},
