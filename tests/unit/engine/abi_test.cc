@@ -53,8 +53,11 @@ std::vector<Struct> Joined(std::vector<Struct> a, const std::vector<Struct>& b) 
   return a;
 }
 
-std::vector<Struct> StructsOfNames() {
-  return {{"palyra_name_key",
+std::vector<Struct> StructsOfNamesAndFlows() {
+  return {{"palyra_flow",
+           sizeof(palyra_flow),
+           {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted)}},
+          {"palyra_name_key",
            sizeof(palyra_name_key),
            {MEMBER(palyra_name_key, run), MEMBER(palyra_name_key, profile),
             MEMBER(palyra_name_key, is_ipv6), MEMBER(palyra_name_key, padding),
@@ -73,7 +76,7 @@ std::vector<Struct> StructsOfNames() {
 // Every struct of the header, with every member: those of the egress programs.
 const std::vector<Struct>& StructsInCpp() {
   static const std::vector<Struct> kStructs = Joined(
-      StructsOfNames(),
+      StructsOfNamesAndFlows(),
       {
           {"palyra_run",
            sizeof(palyra_run),
@@ -100,9 +103,6 @@ const std::vector<Struct>& StructsInCpp() {
            sizeof(palyra_grant),
            {MEMBER(palyra_grant, expires_ns), MEMBER(palyra_grant, uses),
             MEMBER(palyra_grant, used)}},
-          {"palyra_flow",
-           sizeof(palyra_flow),
-           {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted)}},
           {"palyra_address4_key",
            sizeof(palyra_address4_key),
            {MEMBER(palyra_address4_key, prefix_length), MEMBER(palyra_address4_key, profile),
