@@ -184,6 +184,7 @@ AddressClass NamedClass(const RuleSet& rules, const NamedAddress& address,
     }
   }
   std::vector<const AddressClass*> pointers;
+  pointers.reserve(classes.size());
   for (const AddressClass& address_class : classes) {
     pointers.push_back(&address_class);
   }
