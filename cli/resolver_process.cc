@@ -267,6 +267,11 @@ Result<ResolverProcess> ResolverProcess::Start() {
   if (!pid) return std::unexpected(pid.error());
   process.pid_ = *pid;
   process.pidfd_ = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
+  if (!process.pidfd_.valid()) {
+    const int failure = errno;
+    kill(*pid, SIGKILL);  // Not waited for yet, so it is this process.
+    return FailErrno(failure, "cannot watch the resolver");
+  }
   std::ranges::move(listeners->udp, std::back_inserter(process.sockets_));
   std::ranges::move(listeners->tcp, std::back_inserter(process.sockets_));
   return process;
