@@ -18,7 +18,7 @@ COPY tools/setup tools/setup
 RUN tools/setup && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN cmake --preset release -DPALYRA_BENCHMARKS=OFF \
-    && cmake --build --preset release --target palyra-run palyra palyra-resolver \
+    && cmake --build --preset release --target palyra-run palyra \
     && mkdir /out \
     && strip -o /out/palyra-run build/release/bin/palyra-run \
     && strip -o /out/palyra-resolver build/release/bin/palyra-resolver \
