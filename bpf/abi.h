@@ -108,8 +108,8 @@ struct palyra_run {
 	/* Of the run's resolver, on 127.0.0.1 and ::1, UDP and TCP; all 0: it has none. What the
 	 * run sends to port 53 anywhere goes there, without a look at its rules. */
 	__u16 resolver_ports[PALYRA_RESOLVER_PORTS];
-	/* On every packet of the run to its resolver, whose sockets take no others: nobody else on the
-	 * machine asks in the run's name. Not 0 where it has one. */
+	/* On every packet of the run to its resolver, whose sockets take no others: nobody else on
+	 * the machine asks in the run's name. Not 0 where it has one. */
 	__u32 resolver_mark;
 	__u32 padding;
 	__u64 denied; /* decisions that were deny */
@@ -264,7 +264,7 @@ struct palyra_name_key {
 };
 
 struct palyra_name {
-	__u64 expires_ns; /* CLOCK_BOOTTIME from which on only flows that have begun find the name */
+	__u64 expires_ns; /* CLOCK_BOOTTIME; then only flows that have begun find the name */
 	__u32 span_count; /* as in a row: what no span holds is denied with reason 0 */
 	struct palyra_span spans[PALYRA_ROW_SPANS];
 };

@@ -58,7 +58,7 @@ struct WaitRequest {
   EventRing* events;
   const EventRing::Handler* on_event;
   std::optional<std::chrono::milliseconds> timeout;
-  RuleRenewal* renewal = nullptr;  // Null: rules that stay as they are.
+  RuleRenewal* renewal = nullptr;            // Null: rules that stay as they are.
   std::span<const WaitSource> sources = {};  // NOLINT(readability-redundant-member-init)
 };
 
