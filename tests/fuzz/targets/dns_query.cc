@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const broker::Query query = broker::ParseQuery({data, size});
   if (const auto rcode = broker::RcodeOf(query.fault)) CheckReply(query, *rcode);
   if (query.fault != broker::QueryFault::kNone) return 0;
-  Require(base::CanonicalDomain(query.question.name) == query.question.name);
+  Require(palyra::base::CanonicalDomain(query.question.name) == query.question.name);
   CheckForwarded(query.question.name);
   CheckAnswered(query);
   return 0;

@@ -31,7 +31,7 @@ void CheckBounds(const broker::Answer& answer) {
   Require(answer.chain.size() <= broker::kMaxChain);
   Require(answer.ttl.count() >= 0);
   Require(answer.rcode == broker::Rcode::kNoError || answer.rcode == broker::Rcode::kNameError);
-  for (const std::string& name : answer.chain) Require(base::CanonicalDomain(name) == name);
+  for (const std::string& name : answer.chain) Require(palyra::base::CanonicalDomain(name) == name);
 }
 
 void CheckTold(const broker::Question& question, const broker::Answer& answer) {
