@@ -67,8 +67,10 @@ Result<void> SetLimits() {
 // Sockets of the Internet alone.
 int AllowSockets(scmp_filter_ctx filter) {
   for (const int family : {AF_INET, AF_INET6}) {
-    const int failure = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                         SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family)));
+    const scmp_arg_cmp is_family = {
+        .arg = 0, .op = SCMP_CMP_EQ, .datum_a = static_cast<scmp_datum_t>(family), .datum_b = 0};
+    const int failure =
+        seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is_family);
     if (failure != 0) return failure;
   }
   return 0;
