@@ -12,11 +12,12 @@
 namespace palyra::policy {
 namespace {
 
-constexpr int kPolicySets = 1500;
 #ifdef __SANITIZE_ADDRESS__
-constexpr int kEventsPerSet = 120;
+constexpr int kPolicySets = 500;
+constexpr int kEventsPerSet = 360;
 constexpr int kEvents = 100'000;
 #else
+constexpr int kPolicySets = 1500;
 constexpr int kEventsPerSet = 1'000;
 constexpr int kEvents = 1'000'000;
 #endif
