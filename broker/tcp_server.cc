@@ -79,9 +79,9 @@ void TcpServer::PauseListeners(TimePoint until) {
   paused_until_ = until;
 }
 
-void TcpServer::ResumeListeners() {
+void TcpServer::ResumeListeners(TimePoint now) {
   paused_until_ = TimePoint::max();
-  (void)Start();
+  if (!Start()) PauseListeners(now + kPause);
 }
 
 void TcpServer::OnClient(uint64_t number, uint32_t events, TimePoint now) {
@@ -180,7 +180,7 @@ void TcpServer::Sweep(TimePoint now) {
     const bool done = client.at_end && client.outstanding == 0 && client.unsent() == 0;
     return client.broken || idle || done;
   });
-  if (paused_until_ <= now) ResumeListeners();
+  if (paused_until_ <= now) ResumeListeners(now);
 }
 
 TimePoint TcpServer::NextDeadline() const {

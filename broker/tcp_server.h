@@ -65,7 +65,7 @@ class TcpServer {
   static void Write(Client& client, TimePoint now);
   void WatchWhatMatters(uint64_t number, Client& client);
   void PauseListeners(TimePoint until);
-  void ResumeListeners();
+  void ResumeListeners(TimePoint now);
   [[nodiscard]] TimePoint IdleAt(const Client& client) const;
 
   std::vector<UniqueFd> listeners_;

@@ -19,6 +19,7 @@ constexpr const char* kDig = "/usr/bin/dig";
 constexpr const char* kDnsmasq = "/usr/sbin/dnsmasq";
 
 tests::Feature Program(const char* path, const char* package) {
+  // No kernel brings it, so that its absence is nowhere a failure.
   tests::Feature feature{.name = path, .since = {.major = 1 << 20}, .state = {}};
   if (access(path, X_OK) != 0) {
     feature.state = Fail(ErrorCode::kNotFound, std::string("install the package ") + package);
