@@ -31,17 +31,14 @@
  *
  * An ask is a deny without a grant (bpf/grants.h): whoever may answer it changes the tables first.
  */
-#include "bpf/egress_tables.h"
-#include "bpf/grants.h"
-#include "bpf/names.h"
+#include "bpf/decision.h"
+#include "bpf/endpoint.h"
+#include "bpf/packet.h"
 #include "bpf/resolver.h"
 
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define SOCK_PROGRAM_ALLOW 1
-#define SOCK_PROGRAM_DENY 0
 
 /* Level of a run's cgroup, counted from the root of the whole hierarchy. Set before loading. */
 const volatile __u32 run_level = 0;
@@ -51,171 +48,6 @@ const volatile __u64 palyra_cgroup = 0;
 
 /* Points nowhere: it only brings the layout of events into the BTF of the object. */
 const struct palyra_event *const volatile event_layout = 0;
-
-struct socket_kind {
-	__u16 family;
-	__u32 type;
-};
-
-/* What asks; a constant wherever it is passed. */
-enum asker {
-	BY_CONNECT, /* a call, and the one whose time counts most */
-	BY_CALL,
-	BY_PACKET,
-};
-
-/* By which rules, and why: together, because the run may be under other rules by now. */
-struct cause {
-	__u32 profile;
-	__u32 reason;
-	__u32 by_name; /* 1: by the names that the address is known by */
-};
-
-static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
-					  const struct question *q, struct cause cause,
-					  struct socket_kind kind, enum asker asker)
-{
-	__u32 ring_index = run->ring;
-	void *ring = bpf_map_lookup_elem(&rings, &ring_index);
-
-	__sync_fetch_and_add(&run->denied, 1);
-	if (!ring)
-		goto lost;
-
-	struct palyra_event event = {
-		.time_ns = bpf_ktime_get_boot_ns(),
-		.run = run_id,
-		.profile = cause.profile,
-		.reason = cause.reason,
-		.socket_type = kind.type,
-		.socket_family = kind.family,
-		.ip_protocol = q->ip_protocol,
-		.port = q->port,
-		.hook = q->hook,
-		.action = q->action,
-		.protocol = q->protocol,
-		.is_ipv6 = q->is_ipv6,
-	};
-
-	__builtin_memcpy(event.address, q->address, sizeof(event.address));
-	if (asker != BY_PACKET) {
-		event.pid = bpf_get_current_pid_tgid() >> 32;
-		bpf_get_current_comm(event.comm, sizeof(event.comm));
-	}
-	if (bpf_ringbuf_output(ring, &event, sizeof(event), 0) == 0)
-		return;
-lost:
-	__sync_fetch_and_add(&run->lost, 1);
-}
-
-static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *run, __u64 run_id,
-						      const struct question *q, struct bpf_sock *sk,
-						      struct cause *cause, enum asker asker)
-{
-	/* Before the profile: RunTable::Replace() stores in that order. */
-	int expired = has_expired(run);
-	enum palyra_verdict verdict;
-
-	cause->profile = READ_ONCE(run->profile);
-	cause->by_name = 0;
-	if (expired) {
-		cause->reason = PALYRA_REASON_EXPIRED;
-		return PALYRA_DENY;
-	}
-	if (READ_ONCE(run->has_names)) {
-		__u64 decision = palyra_decide_by_name(run_id, cause->profile, q);
-
-		if (decision & DECIDED_BY_NAME) {
-			verdict = decision & 0xff;
-			cause->reason = decision >> 32;
-			cause->by_name = 1;
-			goto decided;
-		}
-	}
-	if (asker == BY_CONNECT) {
-		verdict = decide(cause->profile, q, &cause->reason);
-	} else {
-		__u64 decision = palyra_decide(cause->profile, q);
-
-		verdict = decision;
-		cause->reason = decision >> 32;
-	}
-decided:
-	if (verdict == PALYRA_ASK && is_granted(run, run_id, q, sk))
-		return PALYRA_ALLOW;
-	return verdict;
-}
-
-/*
- * `sk` is the socket of the call or the packet; it may be NULL.
- *
- * To sort what it looked up, libc connects a UDP socket to each address and sends nothing: that is
- * no denial yet where the address has a name. The first packet is one.
- */
-static __always_inline int judge(__u64 run_id, const struct question *q, struct bpf_sock *sk,
-				 enum asker asker)
-{
-	struct palyra_run *run = find_run(run_id);
-	struct cause cause;
-
-	if (!run)
-		return SOCK_PROGRAM_DENY;
-	if (verdict_of(run, run_id, q, sk, &cause, asker) == PALYRA_ALLOW)
-		return SOCK_PROGRAM_ALLOW;
-	if (asker == BY_CONNECT && q->protocol == PALYRA_UDP && cause.by_name)
-		return SOCK_PROGRAM_ALLOW;
-	report_denial(run, run_id, q, cause, (struct socket_kind){}, asker);
-	return SOCK_PROGRAM_DENY;
-}
-
-/*
- * To the kernel's routing 0.0.0.0 means this host: the address that the socket is bound to, else
- * 127.0.0.1.
- */
-static __always_inline void set_ipv4(struct question *q, __u32 word, const struct bpf_sock *sk)
-{
-	if (!word && sk)
-		word = sk->src_ip4;
-	if (!word)
-		word = bpf_htonl(0x7f000001);
-	__builtin_memcpy(q->address, &word, sizeof(word));
-}
-
-/* `words` is the address as four words in network byte order. */
-static __always_inline void set_ipv6(struct question *q, const __u32 *words,
-				     const struct bpf_sock *sk)
-{
-	__builtin_memset(q->address, 0, sizeof(q->address));
-	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) {
-		q->is_ipv6 = 0;
-		set_ipv4(q, words[3], sk);
-		return;
-	}
-	q->is_ipv6 = 1;
-	__builtin_memcpy(q->address, words, 16);
-	if (!(words[0] | words[1] | words[2] | words[3]))
-		q->address[15] = 1;
-}
-
-static __always_inline int is_peer(const struct bpf_sock *sk, const struct question *q)
-{
-	if (sk->state != BPF_TCP_ESTABLISHED)
-		return 0;
-	if (has_port(q->protocol) && bpf_ntohs(sk->dst_port) != q->port)
-		return 0;
-	if (!q->is_ipv6) {
-		__u32 word;
-
-		__builtin_memcpy(&word, q->address, sizeof(word));
-		return sk->dst_ip4 == word;
-	}
-
-	__u32 words[4];
-
-	__builtin_memcpy(words, q->address, sizeof(words));
-	return sk->dst_ip6[0] == words[0] && sk->dst_ip6[1] == words[1] &&
-	       sk->dst_ip6[2] == words[2] && sk->dst_ip6[3] == words[3];
-}
 
 static __always_inline struct question
 question_of_call(struct bpf_sock_addr *ctx, enum palyra_action action, enum palyra_hook hook)
@@ -402,91 +234,12 @@ int palyra_bind6(struct bpf_sock_addr *ctx)
 	return judge_local_ipv6(run_id, &q, words, BY_CALL);
 }
 
-/* Whose address and port a packet is judged by: where it goes to, or where it comes from. */
-enum peer {
-	PEER_DESTINATION,
-	PEER_SOURCE,
-};
-
-/* Offset of the transport header, or a negative value where the packet is denied unread. */
-static __always_inline int parse_ipv4(struct __sk_buff *skb, enum peer peer, struct question *q)
-{
-	struct ipv4_header header;
-
-	if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)) < 0)
-		return -1;
-	__builtin_memcpy(q->address, peer == PEER_SOURCE ? header.source : header.destination, 4);
-	q->ip_protocol = header.protocol;
-	/* Options may name another destination (RFC 791, source routes). */
-	if ((header.version_and_length & 0xf) * 4 != sizeof(header))
-		return -1;
-	if (header.fragment & bpf_htons(IPV4_FRAGMENT_OFFSET))
-		return -1;
-	return sizeof(header);
-}
-
-/*
- * Extension headers are not walked: no rule permits the protocol number of one, so a packet with a
- * routing header, which is not sent where its destination says, is denied with the others.
- */
-static __always_inline int parse_ipv6(struct __sk_buff *skb, enum peer peer, struct question *q)
-{
-	struct ipv6_header header;
-	__u32 words[4];
-
-	if (bpf_skb_load_bytes(skb, 0, &header, sizeof(header)) < 0)
-		return -1;
-	__builtin_memcpy(words, peer == PEER_SOURCE ? header.source : header.destination,
-			 sizeof(words));
-	set_ipv6(q, words, NULL);
-	q->ip_protocol = header.next_header;
-	return sizeof(header);
-}
-
-/* What cannot be read becomes PALYRA_PROTOCOL_OTHER, which nothing permits. */
-static __always_inline void parse_packet(struct __sk_buff *skb, enum peer peer, struct question *q)
-{
-	__be16 port;
-	int transport = -1;
-
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		transport = parse_ipv4(skb, peer, q);
-	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		transport = parse_ipv6(skb, peer, q);
-
-	q->protocol = transport < 0 ? PALYRA_PROTOCOL_OTHER : protocol_of(q->ip_protocol);
-	if (q->protocol == PALYRA_PROTOCOL_OTHER || !has_port(q->protocol))
-		return;
-	if (bpf_skb_load_bytes(skb, peer == PEER_SOURCE ? transport : transport + 2, &port,
-			       sizeof(port)) < 0)
-		q->protocol = PALYRA_PROTOCOL_OTHER;
-	else
-		q->port = bpf_ntohs(port);
-}
-
-/* How the flow of this packet began. */
-static __always_inline enum palyra_action action_of_packet(struct bpf_sock *sk,
-							   const struct question *q)
-{
-	if (q->protocol != PALYRA_TCP)
-		return is_peer(sk, q) ? PALYRA_NET_CONNECT : PALYRA_NET_SEND;
-	if (sk->state == BPF_TCP_LISTEN)
-		return PALYRA_NET_ACCEPT;
-	return bpf_sk_storage_get(&flows, sk, NULL, 0) ? PALYRA_NET_CONNECT : PALYRA_NET_ACCEPT;
-}
-
 /* The run, where this is about its resolver. */
 static __always_inline struct palyra_run *resolver_run(__u64 run_id, const struct question *q)
 {
 	struct palyra_run *run = is_loopback(q) ? find_run(run_id) : NULL;
 
 	return run && is_resolver(run, q) ? run : NULL;
-}
-
-/* A packet to or from somebody new is of no flow, whatever the socket did before. */
-static __always_inline int has_begun(const struct bpf_sock *sk, const struct question *q)
-{
-	return sk->state != BPF_TCP_LISTEN && q->action != PALYRA_NET_SEND;
 }
 
 SEC("cgroup_skb/egress")

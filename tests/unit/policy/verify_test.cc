@@ -17,7 +17,7 @@ namespace palyra::policy {
 namespace {
 
 constexpr uint64_t kSeed = 4;
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || !defined(NDEBUG)  // Unoptimised, it takes ten times as long.
 constexpr int kPolicySets = 100;
 constexpr size_t kMutants = 15;
 #else
