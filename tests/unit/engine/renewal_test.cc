@@ -257,6 +257,26 @@ TEST_F(ChangeTest, ThatCannotBeCompiledDeniesEverythingUntilItCan) {
   EXPECT_EQ(Try(caller), 0);
 }
 
+TEST_F(ChangeTest, ThatCannotBePutInForceDeniesEverything) {
+  const Result<PolicyWatch> watch = PolicyWatch::Start(store_);
+  ASSERT_TRUE(watch);
+  LiveRun run = Start(Everything(Verdict::kAllow));
+  Result<RuleRenewal> renewal = RuleRenewal::Start(
+      run, std::nullopt,
+      {.renew = []() -> Result<SourcedRules> { return SourcedRules{Everything(Verdict::kDeny)}; },
+       .on_renewed = nullptr,
+       .on_failure = nullptr},
+      &*watch);
+  ASSERT_TRUE(renewal);
+  // As a run whose names somebody else knows.
+  OwnKernel::Get().objects().runs().SetResolver(run.cgroup().id(), {1, 2, 3, 4}, 5);
+  const NetCaller caller(run.cgroup().path());
+  EXPECT_EQ(Try(caller), 0);
+  PutInForce("first");
+  ASSERT_TRUE(Notice(*renewal));
+  EXPECT_EQ(Try(caller), EPERM);
+}
+
 TEST_F(ChangeTest, UnderTheRulesOfOthersDeniesEverything) {
   const Result<PolicyWatch> watch = PolicyWatch::Start(store_);
   ASSERT_TRUE(watch);

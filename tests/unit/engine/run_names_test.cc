@@ -135,6 +135,18 @@ TEST_F(RunNamesTest, AnAddressIsJudgedByItsName) {
   EXPECT_THAT(names.NamesOf(AddressFrom("203.0.112.6")), IsEmpty());
 }
 
+TEST_F(RunNamesTest, WhereEverythingIsDeniedNobodyIsAskedEither) {
+  const RuleSet rules = Compile(Permit("a.test"));
+  LiveRun run = Start(rules);
+  (void)NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  EXPECT_EQ(caller.Try(Udp(53)), 0);
+  EXPECT_EQ(caller.Try(Send(53)), 0);
+  run.DenyEverything();
+  EXPECT_EQ(caller.Try(Udp(53)), EPERM);
+  EXPECT_EQ(caller.Try(Send(53)), EPERM);
+}
+
 TEST_F(RunNamesTest, OneRunsNamesAreNotAnothers) {
   const RuleSet rules = Compile(Permit("a.test"));
   LiveRun run = Start(rules);
