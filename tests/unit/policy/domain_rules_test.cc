@@ -50,6 +50,11 @@ constexpr const char* kExample =
     "permit (principal, action, resource in Palyra::Domain::\"a.test\") "
     "when { resource.port == 443 };\n";
 
+std::string Permit(const std::string& domain, const std::string& condition = "true") {
+  return "permit (principal, action, resource in Palyra::Domain::\"" + domain + "\") when { " +
+         condition + " };\n";
+}
+
 TEST_F(DomainRulesTest, ADomainHoldsItsApexAndEverySubdomain) {
   EXPECT_EQ(Decided(kExample, As("a.test")), Verdict::kAllow);
   EXPECT_EQ(Decided(kExample, As("b.a.test")), Verdict::kAllow);
@@ -174,6 +179,48 @@ TEST_F(DomainRulesTest, AnAddressOfSeveralNamesIsJudgedUnderEach) {
   EXPECT_EQ(Merged(rules, {"c.test", "b.test"}, 80), Verdict::kAsk);
   EXPECT_EQ(Merged(rules, {"c.test", "b.test"}, 443), Verdict::kDeny);
   EXPECT_EQ(Merged(rules, {"a.test"}, 443), Verdict::kAllow);
+}
+
+// Whoever owns a name says where it leads: into a private network only where rules speak of it.
+TEST_F(DomainRulesTest, ANameOpensNothingOfItsOwnAtASpecialAddress) {
+  const RuleSet rules =
+      Compiled(Permit("a.test") +
+               "permit (principal, action, resource in Palyra::Domain::\"b.test\") "
+               "when { resource.address.isInRange(ip(\"10.0.0.0/8\")) };"
+               "permit (principal, action, resource) "
+               "when { resource.address == ip(\"10.0.0.8\") && resource.port == 9 };");
+  const auto verdict = [&](const std::string& name, std::string_view address, uint16_t port) {
+    const NetEvent event = Event(address, port);
+    const NamedAddress special{
+        .is_ipv6 = event.is_ipv6, .bytes = event.address, .is_special = true};
+    const RuleSet merged = {.prefixes = {},
+                            .classes = {NamedClass(rules, special, {&name, 1})},
+                            .reasons = rules.reasons};
+    return Decide(merged, event).verdict;
+  };
+  EXPECT_EQ(verdict("a.test", "10.0.0.7", 9), Verdict::kDeny);
+  EXPECT_EQ(verdict("a.test", "fd00::7", 9), Verdict::kDeny);
+  EXPECT_EQ(verdict("a.test", "10.0.0.8", 9), Verdict::kAllow) << "by its address";
+  EXPECT_EQ(verdict("a.test", "10.0.0.8", 10), Verdict::kDeny);
+  EXPECT_EQ(verdict("b.test", "10.0.0.7", 10), Verdict::kAllow) << "by name and address";
+}
+
+TEST_F(DomainRulesTest, TooManyNamesAndAddressesTogetherAreRefused) {
+  std::string policies;
+  for (int i = 0; i < 20; ++i) {
+    policies += Permit("d" + std::to_string(i) + ".test",
+                       "resource.address == ip(\"192.0.2." + std::to_string(i) + "\")");
+  }
+  const CompileFixture fixture(policies);
+  CompileInput input = fixture.input();
+  const size_t prefixes = 20;
+  input.limits.prefixes = prefixes;
+  EXPECT_TRUE(CompileRules(input));
+  input.limits.prefixes = prefixes - 1;
+  const auto refused = CompileRules(input);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error()[0].code, "LOW-SIZE");
+  EXPECT_THAT(refused.error()[0].message, HasSubstr("domains and addresses"));
 }
 
 TEST_F(DomainRulesTest, NamesMayBeAskedForWhereTheyOpenSomething) {
