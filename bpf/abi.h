@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 5
+#define PALYRA_ABI_VERSION 6
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -41,12 +41,16 @@
 #define PALYRA_MAX_GRANTS 4096
 #define PALYRA_MAX_NAMES (1 << 17)
 #define PALYRA_MAX_RINGS 1024
+#define PALYRA_MAX_NAME_RULES (1 << 14)
+#define PALYRA_MAX_NAME_LEAVES (1 << 17)
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
+#define PALYRA_TEXT_SLOTS 256
 
 /* Profiles that no run is under are kept for the next run with equal rules, within these bounds. */
 #define PALYRA_MAX_IDLE_PROFILES 64
 #define PALYRA_MAX_IDLE_ENTRIES (1 << 16) /* of all tables together */
+#define PALYRA_MAX_IDLE_AUTOMATA (1 << 18) /* entries of `automata` */
 
 enum palyra_verdict : __u8 {
 	PALYRA_DENY = 0,
@@ -220,6 +224,8 @@ struct palyra_profile {
 	__u32 rows;
 	__u32 reasons;
 	__u32 hosts; /* entries in `hosts4` and `hosts6` together */
+	__u32 name_leaves;
+	__u32 automata; /* entries of `automata` that its name rules hold */
 	/* Where the profile's keys begin in the order in which the kernel walks a trie. */
 	struct palyra_address4_key first4;
 	struct palyra_address6_key first6;
@@ -338,6 +344,70 @@ struct palyra_text {
 	__u8 bytes[PALYRA_TEXT_LENGTH + 8];
 };
 
+/* Array `text_slots`: texts that programs are judging at this moment. */
+struct palyra_text_slot {
+	__u32 busy; /* claimed and released atomically */
+	__u32 padding;
+	struct palyra_text text;
+};
+
+/*
+ * What has a name: files, programs, processes, unix sockets. Numbers of policy::NameAction.
+ */
+enum palyra_name_action : __u8 {
+	PALYRA_FILE_READ = 0,
+	PALYRA_FILE_WRITE = 1,
+	PALYRA_FILE_CREATE = 2,
+	PALYRA_FILE_REMOVE = 3,
+	PALYRA_FILE_RENAME = 4,
+	PALYRA_FILE_LINK = 5,
+	PALYRA_FILE_ATTRIBUTES = 6,
+	PALYRA_PROCESS_EXEC = 7,
+	PALYRA_PROCESS_SIGNAL = 8,
+	PALYRA_PROCESS_TRACE = 9,
+	PALYRA_UNIX_CONNECT = 10,
+};
+
+#define PALYRA_NAME_ACTIONS 11
+
+/*
+ * Map `name_rules`: by which automaton a profile judges the names of one action. No entry: deny
+ * with reason 0. What lies from `automaton` on belongs to this profile alone: these entries are the
+ * only record of which places are taken, and places are taken under the lock of the automata.
+ */
+struct palyra_name_rules_key {
+	__u32 profile;
+	enum palyra_name_action action;
+	__u8 padding[3];
+};
+
+struct palyra_name_rules {
+	__u32 automaton; /* see palyra_automaton */
+	__u32 entry_count; /* of the automaton, its header too */
+	__u32 class_count; /* of texts */
+	__u32 flag_count; /* how many leaves a class has; see palyra_name_leaf_key */
+};
+
+/*
+ * Map `name_leaves`: what is decided of a class of names. No entry: deny with reason 0. They go
+ * before the place of their automaton does: who still walks it finds no leaf.
+ */
+struct palyra_name_leaf_key {
+	__u32 profile;
+	__u32 text_class; /* as the automaton says */
+	/* Files: 0. Sockets: 1 abstract. Processes: 1 of the same run. Programs: 0 without a known
+	 * digest, else as policy::FlagOf() counts them. */
+	__u32 flag;
+	enum palyra_name_action action;
+	__u8 padding[3];
+};
+
+struct palyra_name_leaf {
+	__u32 reason; /* key into `reasons` */
+	enum palyra_verdict verdict;
+	__u8 padding[3];
+};
+
 enum palyra_judged : __u8 {
 	PALYRA_JUDGED_NOTHING = 0,
 	PALYRA_JUDGED = 1,
@@ -348,12 +418,17 @@ enum palyra_judged : __u8 {
 
 /* Array `judgement`: a question of user space to bpf/judge.bpf.c, and its answer. */
 struct palyra_judgement {
-	__u32 automaton; /* which; see palyra_automaton */
+	__u32 automaton; /* which; see palyra_automaton. Asked of a profile: not used */
 	__u32 length; /* of the text */
 	__u32 state; /* answer: where the text ends, without PALYRA_SINK */
 	__u32 text_class; /* answer */
+	__u32 profile; /* these three: what a profile is asked */
+	__u32 flag;
+	enum palyra_name_action action;
 	enum palyra_judged judged; /* answer */
-	__u8 padding[7];
+	enum palyra_verdict verdict; /* answer of a profile, with its reason */
+	__u8 padding;
+	__u32 reason;
 	struct palyra_text text;
 };
 

@@ -33,8 +33,10 @@
  */
 #include "bpf/decision.h"
 #include "bpf/endpoint.h"
+#include "bpf/name_tables.h"
 #include "bpf/packet.h"
 #include "bpf/resolver.h"
+#include "bpf/text_slots.h"
 
 #include <bpf/bpf_tracing.h>
 
@@ -46,8 +48,9 @@ const volatile __u32 run_level = 0;
 /* Id of the cgroup above all runs: who is not below it is none of the LSM program's business. */
 const volatile __u64 palyra_cgroup = 0;
 
-/* Points nowhere: it only brings the layout of events into the BTF of the object. */
+/* Point nowhere: they only bring these layouts into the BTF of the object. */
 const struct palyra_event *const volatile event_layout = 0;
+const struct palyra_automaton *const volatile automaton_layout = 0;
 
 static __always_inline struct question
 question_of_call(struct bpf_sock_addr *ctx, enum palyra_action action, enum palyra_hook hook)

@@ -22,9 +22,9 @@ namespace palyra::engine {
 namespace {
 
 constexpr std::array<const char*, kTableCount> kTableNames = {
-    "runs",   "profiles", "digests", "unfinished", "addresses4",  "addresses6",
-    "hosts4", "hosts6",   "rows",    "reasons",    "ring_owners", "rings",
-    "grants", "flows",    "names",   "redirects"};
+    "runs",   "profiles",  "digests",    "unfinished",  "addresses4", "addresses6", "hosts4",
+    "hosts6", "rows",      "reasons",    "ring_owners", "rings",      "grants",     "flows",
+    "names",  "redirects", "name_rules", "name_leaves", "automata"};
 
 // A link outlives the cgroup it was attached to, but then attaches nothing.
 bool IsAttachedTo(const std::string& link_path, uint64_t cgroup_id) {
@@ -138,8 +138,12 @@ Result<UniqueFd> OpenLockFile(const std::string& path) {
 
 }  // namespace
 
-Result<UniqueFd> KernelObjects::LockRuns() const {
-  const std::string path = runtime_directory_ + "/runs.lock";
+Result<UniqueFd> KernelObjects::LockRuns() const { return LockFile("runs.lock"); }
+
+Result<UniqueFd> KernelObjects::LockAutomata() const { return LockFile("automata.lock"); }
+
+Result<UniqueFd> KernelObjects::LockFile(const char* name) const {
+  const std::string path = runtime_directory_ + '/' + name;
   Result<UniqueFd> fd = OpenLockFile(path);
   if (!fd) return fd;
   while (flock(fd->get(), LOCK_EX) != 0) {

@@ -38,8 +38,11 @@ enum class Table {
   kFlows,
   kNames,
   kRedirects,
+  kNameRules,
+  kNameLeaves,
+  kAutomata,
 };
-inline constexpr size_t kTableCount = 16;
+inline constexpr size_t kTableCount = 19;
 
 const char* TableName(Table table);
 
@@ -66,6 +69,10 @@ class KernelObjects {
   // longer than a few microseconds. flock(2); after LockProfiles() where both are needed.
   [[nodiscard]] Result<UniqueFd> LockRuns() const;
 
+  // Held while places in `automata` are taken. flock(2), never for longer than some microseconds;
+  // after LockProfiles() where both are needed.
+  [[nodiscard]] Result<UniqueFd> LockAutomata() const;
+
   // kShared: no profile is removed meanwhile, so one that was found can be put in force.
   // kExclusive: nobody else is writing a profile or about to put one in force. flock(2);
   // kUnavailable where others hold it for longer than `patience`.
@@ -75,6 +82,8 @@ class KernelObjects {
 
  private:
   KernelObjects() = default;
+
+  [[nodiscard]] Result<UniqueFd> LockFile(const char* name) const;
 
   std::string cgroup_path_;
   std::string pin_path_;

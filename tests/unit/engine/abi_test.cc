@@ -25,13 +25,14 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(
-    kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-                     palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
-                     palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
-                     palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
-                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
-                     palyra_name_key, palyra_name, palyra_origin, palyra_redirect>);
+static_assert(kNoHiddenPadding<
+              palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+              palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
+              palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
+              palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
+              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_name_key,
+              palyra_name, palyra_origin, palyra_redirect, palyra_name_rules_key, palyra_name_rules,
+              palyra_name_leaf_key, palyra_name_leaf, palyra_text_slot>);
 
 struct Member {
   std::string name;
@@ -73,10 +74,46 @@ std::vector<Struct> StructsOfNamesAndFlows() {
           {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}}};
 }
 
+// In every object that has the tables of names.
+std::vector<Struct> StructsOfNameTables() {
+  return {
+      {"palyra_entry",
+       sizeof(palyra_entry),
+       {MEMBER(palyra_entry, owner), MEMBER(palyra_entry, next)}},
+      {"palyra_arena", sizeof(palyra_arena), {MEMBER(palyra_arena, entries)}},
+      {"palyra_automaton",
+       sizeof(palyra_automaton),
+       {MEMBER(palyra_automaton, start), MEMBER(palyra_automaton, entry_count),
+        MEMBER(palyra_automaton, byte_classes)}},
+      {"palyra_text", sizeof(palyra_text), {MEMBER(palyra_text, bytes)}},
+      {"palyra_text_slot",
+       sizeof(palyra_text_slot),
+       {MEMBER(palyra_text_slot, busy), MEMBER(palyra_text_slot, padding),
+        MEMBER(palyra_text_slot, text)}},
+      {"palyra_name_rules_key",
+       sizeof(palyra_name_rules_key),
+       {MEMBER(palyra_name_rules_key, profile), MEMBER(palyra_name_rules_key, action),
+        MEMBER(palyra_name_rules_key, padding)}},
+      {"palyra_name_rules",
+       sizeof(palyra_name_rules),
+       {MEMBER(palyra_name_rules, automaton), MEMBER(palyra_name_rules, entry_count),
+        MEMBER(palyra_name_rules, class_count), MEMBER(palyra_name_rules, flag_count)}},
+      {"palyra_name_leaf_key",
+       sizeof(palyra_name_leaf_key),
+       {MEMBER(palyra_name_leaf_key, profile), MEMBER(palyra_name_leaf_key, text_class),
+        MEMBER(palyra_name_leaf_key, flag), MEMBER(palyra_name_leaf_key, action),
+        MEMBER(palyra_name_leaf_key, padding)}},
+      {"palyra_name_leaf",
+       sizeof(palyra_name_leaf),
+       {MEMBER(palyra_name_leaf, reason), MEMBER(palyra_name_leaf, verdict),
+        MEMBER(palyra_name_leaf, padding)}},
+  };
+}
+
 // Every struct of the header, with every member: those of the egress programs.
 const std::vector<Struct>& StructsInCpp() {
   static const std::vector<Struct> kStructs = Joined(
-      StructsOfNamesAndFlows(),
+      Joined(StructsOfNamesAndFlows(), StructsOfNameTables()),
       {
           {"palyra_run",
            sizeof(palyra_run),
@@ -90,7 +127,8 @@ const std::vector<Struct>& StructsInCpp() {
            {MEMBER(palyra_profile, digest), MEMBER(palyra_profile, last_used_ns),
             MEMBER(palyra_profile, addresses4), MEMBER(palyra_profile, addresses6),
             MEMBER(palyra_profile, rows), MEMBER(palyra_profile, reasons),
-            MEMBER(palyra_profile, hosts), MEMBER(palyra_profile, first4),
+            MEMBER(palyra_profile, hosts), MEMBER(palyra_profile, name_leaves),
+            MEMBER(palyra_profile, automata), MEMBER(palyra_profile, first4),
             MEMBER(palyra_profile, first6), MEMBER(palyra_profile, complete),
             MEMBER(palyra_profile, padding)}},
           {"palyra_grant_key",
@@ -156,21 +194,14 @@ const std::vector<Struct>& StructsInCpp() {
 // And those of the judging program.
 const std::vector<Struct>& StructsOfJudge() {
   static const std::vector<Struct> kStructs = {
-      {"palyra_entry",
-       sizeof(palyra_entry),
-       {MEMBER(palyra_entry, owner), MEMBER(palyra_entry, next)}},
-      {"palyra_arena", sizeof(palyra_arena), {MEMBER(palyra_arena, entries)}},
-      {"palyra_automaton",
-       sizeof(palyra_automaton),
-       {MEMBER(palyra_automaton, start), MEMBER(palyra_automaton, entry_count),
-        MEMBER(palyra_automaton, byte_classes)}},
-      {"palyra_text", sizeof(palyra_text), {MEMBER(palyra_text, bytes)}},
       {"palyra_judgement",
        sizeof(palyra_judgement),
        {MEMBER(palyra_judgement, automaton), MEMBER(palyra_judgement, length),
         MEMBER(palyra_judgement, state), MEMBER(palyra_judgement, text_class),
-        MEMBER(palyra_judgement, judged), MEMBER(palyra_judgement, padding),
-        MEMBER(palyra_judgement, text)}},
+        MEMBER(palyra_judgement, profile), MEMBER(palyra_judgement, flag),
+        MEMBER(palyra_judgement, action), MEMBER(palyra_judgement, judged),
+        MEMBER(palyra_judgement, verdict), MEMBER(palyra_judgement, padding),
+        MEMBER(palyra_judgement, reason), MEMBER(palyra_judgement, text)}},
       {"palyra_net_judgement",
        sizeof(palyra_net_judgement),
        {MEMBER(palyra_net_judgement, profile), MEMBER(palyra_net_judgement, reason),
@@ -338,6 +369,18 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_HOOK_BIND4", PALYRA_HOOK_BIND4},
                     {"PALYRA_HOOK_BIND6", PALYRA_HOOK_BIND6},
                     {"PALYRA_HOOK_LSM_SOCKET_LISTEN", PALYRA_HOOK_LSM_SOCKET_LISTEN}}));
+  EXPECT_EQ(EnumInObject("palyra_name_action"),
+            (Values{{"PALYRA_FILE_READ", PALYRA_FILE_READ},
+                    {"PALYRA_FILE_WRITE", PALYRA_FILE_WRITE},
+                    {"PALYRA_FILE_CREATE", PALYRA_FILE_CREATE},
+                    {"PALYRA_FILE_REMOVE", PALYRA_FILE_REMOVE},
+                    {"PALYRA_FILE_RENAME", PALYRA_FILE_RENAME},
+                    {"PALYRA_FILE_LINK", PALYRA_FILE_LINK},
+                    {"PALYRA_FILE_ATTRIBUTES", PALYRA_FILE_ATTRIBUTES},
+                    {"PALYRA_PROCESS_EXEC", PALYRA_PROCESS_EXEC},
+                    {"PALYRA_PROCESS_SIGNAL", PALYRA_PROCESS_SIGNAL},
+                    {"PALYRA_PROCESS_TRACE", PALYRA_PROCESS_TRACE},
+                    {"PALYRA_UNIX_CONNECT", PALYRA_UNIX_CONNECT}}));
   EXPECT_EQ(judge_.EnumInObject("palyra_judged"),
             (Values{{"PALYRA_JUDGED_NOTHING", PALYRA_JUDGED_NOTHING},
                     {"PALYRA_JUDGED", PALYRA_JUDGED},
@@ -378,11 +421,17 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"flows", {sizeof(int), sizeof(palyra_flow)}},
       {"names", {sizeof(palyra_name_key), sizeof(palyra_name)}},
       {"redirects", {sizeof(int), sizeof(palyra_redirect)}},
+      {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
+      {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
+      {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
+      {"text_slots", {sizeof(__u32), sizeof(palyra_text_slot)}},
   };
   ExpectMaps(skeleton_->obj, expected);
   ExpectMaps(judge_skeleton_->obj,
              {
                  {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
+                 {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
+                 {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
                  {"judgement", {sizeof(__u32), sizeof(palyra_judgement)}},
                  {"net_judgement", {sizeof(__u32), sizeof(palyra_net_judgement)}},
                  {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -50,6 +51,34 @@ size_t CountEntries(int map) {
     previous = key.data();
   }
   return count;
+}
+
+// How many there are; adds the places that their automata hold.
+size_t NameRulesOf(const KernelObjects& objects, uint32_t profile,
+                   std::set<std::pair<uint32_t, uint32_t>>& taken) {
+  size_t count = 0;
+  for (uint8_t action = 0; action < PALYRA_NAME_ACTIONS; ++action) {
+    palyra_name_rules_key key = {};
+    key.profile = profile;
+    key.action = static_cast<palyra_name_action>(action);
+    palyra_name_rules rules;
+    if (bpf_map_lookup_elem(objects.fd(Table::kNameRules), &key, &rules) != 0) continue;
+    ++count;
+    taken.emplace(rules.automaton, rules.entry_count);
+  }
+  return count;
+}
+
+// No place is held twice, and all of them are as many entries as the profiles say.
+bool AreDisjoint(const std::set<std::pair<uint32_t, uint32_t>>& taken, size_t entries) {
+  uint32_t end = 1;
+  size_t sum = 0;
+  for (const auto& [first, count] : taken) {
+    if (first < end) return false;
+    end = first + count;
+    sum += count;
+  }
+  return sum == entries;
 }
 
 bool JoinCgroup(const std::string& path) {
@@ -113,7 +142,7 @@ std::map<std::string, size_t> OwnKernel::ProfileEntries() const {
   std::map<std::string, size_t> counts;
   for (const Table table :
        {Table::kProfiles, Table::kDigests, Table::kAddresses4, Table::kAddresses6, Table::kHosts4,
-        Table::kHosts6, Table::kRows, Table::kReasons}) {
+        Table::kHosts6, Table::kRows, Table::kReasons, Table::kNameRules, Table::kNameLeaves}) {
     counts[TableName(table)] = CountEntries(objects_->fd(table));
   }
   return counts;
@@ -122,6 +151,8 @@ std::map<std::string, size_t> OwnKernel::ProfileEntries() const {
 bool OwnKernel::HoldsWholeProfilesOnly() const {
   std::map<std::string, size_t> expected = {};
   size_t hosts = 0;
+  size_t automata = 0;
+  std::set<std::pair<uint32_t, uint32_t>> taken;
   for (const ProfileRecord& record : ReadProfileRecords(*objects_)) {
     if (record.profile.complete == 0) return false;
     expected["profiles"] += 1;
@@ -131,6 +162,9 @@ bool OwnKernel::HoldsWholeProfilesOnly() const {
     hosts += record.profile.hosts;
     expected["rows"] += record.profile.rows;
     expected["reasons"] += record.profile.reasons;
+    expected["name_leaves"] += record.profile.name_leaves;
+    automata += record.profile.automata;
+    expected["name_rules"] += NameRulesOf(*objects_, record.id, taken);
   }
   std::map<std::string, size_t> found = ProfileEntries();
   if (found["hosts4"] + found["hosts6"] != hosts) return false;
@@ -139,6 +173,7 @@ bool OwnKernel::HoldsWholeProfilesOnly() const {
   for (const auto& [table, count] : found) {
     if (count != expected[table]) return false;
   }
+  if (!AreDisjoint(taken, automata)) return false;
   const CacheState cache = ReadCacheState(*objects_);
   return cache.idle <= PALYRA_MAX_IDLE_PROFILES && cache.idle_entries <= PALYRA_MAX_IDLE_ENTRIES;
 }

@@ -17,7 +17,7 @@ class RandomRules {
   explicit RandomRules(uint64_t seed) : random_(seed) {}
 
   // Up to 12 classes of up to 60 spans, up to 40 prefixes, nested and beside each
-  // other, half of them whole addresses.
+  // other, half of them whole addresses; name rules of up to 5 actions.
   policy::RuleSet Rules();
 
   // Mostly at, or just beside, an edge of a prefix and of a span of `rules`.
@@ -34,6 +34,8 @@ class RandomRules {
   policy::AddressClass Class(uint32_t reason_count);
   policy::AddressPrefix Prefix(const std::vector<policy::AddressPrefix>& others,
                                size_t class_count);
+  policy::Automaton Automaton(uint32_t class_count);
+  std::vector<policy::NameRules> Names(uint32_t reason_count);
 };
 
 // Cedar's and the kernel's one form: the unspecified address is loopback, mapped IPv6 is IPv4.
