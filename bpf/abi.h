@@ -41,11 +41,11 @@
 #define PALYRA_MAX_GRANTS 4096
 #define PALYRA_MAX_NAMES (1 << 17)
 #define PALYRA_MAX_RINGS 1024
+#define PALYRA_MAX_UNIX_SOCKETS 4096
 #define PALYRA_MAX_NAME_RULES (1 << 14)
 #define PALYRA_MAX_NAME_LEAVES (1 << 17)
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
-#define PALYRA_TEXT_SLOTS 256
 
 /* Profiles that no run is under are kept for the next run with equal rules, within these bounds. */
 #define PALYRA_MAX_IDLE_PROFILES 64
@@ -94,6 +94,48 @@ enum palyra_hook : __u8 {
 	PALYRA_HOOK_BIND4 = 9,
 	PALYRA_HOOK_BIND6 = 10,
 	PALYRA_HOOK_LSM_SOCKET_LISTEN = 11,
+	/* Of files and processes: bpf/files.bpf.c and its neighbours. */
+	PALYRA_HOOK_FILE_OPEN = 32,
+	PALYRA_HOOK_FILE_RECEIVE = 33,
+	PALYRA_HOOK_FILE_TRUNCATE = 34,
+	PALYRA_HOOK_FILE_IOCTL = 35,
+	PALYRA_HOOK_PATH_TRUNCATE = 36,
+	PALYRA_HOOK_PATH_MKNOD = 37,
+	PALYRA_HOOK_PATH_MKDIR = 38,
+	PALYRA_HOOK_PATH_SYMLINK = 39,
+	PALYRA_HOOK_PATH_UNLINK = 40,
+	PALYRA_HOOK_PATH_RMDIR = 41,
+	PALYRA_HOOK_PATH_RENAME = 42,
+	PALYRA_HOOK_PATH_LINK = 43,
+	PALYRA_HOOK_PATH_CHMOD = 44,
+	PALYRA_HOOK_PATH_CHOWN = 45,
+	PALYRA_HOOK_INODE_SETATTR = 46,
+	PALYRA_HOOK_INODE_SETXATTR = 47,
+	PALYRA_HOOK_INODE_REMOVEXATTR = 48,
+	PALYRA_HOOK_INODE_SET_ACL = 49,
+	PALYRA_HOOK_INODE_REMOVE_ACL = 50,
+	PALYRA_HOOK_MMAP_FILE = 51,
+	PALYRA_HOOK_FILE_MPROTECT = 52,
+	PALYRA_HOOK_BPRM_CHECK = 53,
+	PALYRA_HOOK_PTRACE_ACCESS = 54,
+	PALYRA_HOOK_PTRACE_TRACEME = 55,
+	PALYRA_HOOK_TASK_KILL = 56,
+	PALYRA_HOOK_TASK_SCHEDULING = 57,
+	PALYRA_HOOK_SB_MOUNT = 58,
+	PALYRA_HOOK_SB_UMOUNT = 59,
+	PALYRA_HOOK_SB_REMOUNT = 60,
+	PALYRA_HOOK_SB_PIVOTROOT = 61,
+	PALYRA_HOOK_MOVE_MOUNT = 62,
+	PALYRA_HOOK_PATH_CHROOT = 63,
+	PALYRA_HOOK_USERNS_CREATE = 64,
+	PALYRA_HOOK_BPF = 65,
+	PALYRA_HOOK_PERF_EVENT_OPEN = 66,
+	PALYRA_HOOK_KEY_ALLOC = 67,
+	/* Of unix sockets: bpf/unix.bpf.c. */
+	PALYRA_HOOK_UNIX_CONNECT = 80,
+	PALYRA_HOOK_UNIX_SENDMSG = 81,
+	PALYRA_HOOK_LSM_UNIX_STREAM_CONNECT = 82,
+	PALYRA_HOOK_LSM_UNIX_MAY_SEND = 83,
 };
 
 /*
@@ -344,13 +386,6 @@ struct palyra_text {
 	__u8 bytes[PALYRA_TEXT_LENGTH + 8];
 };
 
-/* Array `text_slots`: texts that programs are judging at this moment. */
-struct palyra_text_slot {
-	__u32 busy; /* claimed and released atomically */
-	__u32 padding;
-	struct palyra_text text;
-};
-
 /*
  * What has a name: files, programs, processes, unix sockets. Numbers of policy::NameAction.
  */
@@ -366,6 +401,8 @@ enum palyra_name_action : __u8 {
 	PALYRA_PROCESS_SIGNAL = 8,
 	PALYRA_PROCESS_TRACE = 9,
 	PALYRA_UNIX_CONNECT = 10,
+	/* Only in events: what no run may do, whatever its rules say. */
+	PALYRA_KERNEL_CONTROL = 15,
 };
 
 #define PALYRA_NAME_ACTIONS 11
@@ -416,6 +453,48 @@ enum palyra_judged : __u8 {
 	PALYRA_NO_AUTOMATON = 4,
 };
 
+/* Whether an object has a path, or why it has none and is denied: bpf/path.h. */
+enum palyra_path_state : __u8 {
+	PALYRA_PATH_FOUND = 0,
+	PALYRA_PATH_WALKING = 1, /* never the end of a walk */
+	PALYRA_PATH_NO_SLOT = 2, /* too many programs are judging at this moment */
+	PALYRA_PATH_TOO_LONG = 3, /* PATH_MAX bytes or more, as one gets by descending */
+	PALYRA_PATH_UNREACHABLE =
+		4, /* in no mount namespace, or outside the part that is mounted */
+	PALYRA_PATH_INTERNAL = 5, /* on a mount of the kernel's own: pipes, memfd */
+	PALYRA_PATH_UNSTABLE = 6, /* it changed at each try */
+	PALYRA_PATH_OUTSIDE = 7, /* not below the directory that is mounted */
+	/* These have one. */
+	PALYRA_PATH_UNLINKED = 8, /* to be executed, and without a name */
+	PALYRA_PATH_MOVES_RULES = 9, /* what lies below would be decided otherwise elsewhere */
+	PALYRA_PATH_GAINS = 10, /* the file would be allowed more under the other name */
+	PALYRA_PATH_CONTROL = 11, /* on a file system by which the kernel is controlled */
+	PALYRA_PATH_UNPINNED = 12, /* a socket that was not there as the run began: unix_sockets */
+};
+
+/*
+ * Map `unix_sockets`, only where programs see the path that the caller wrote and not the socket
+ * that it leads to: the sockets that a run may ask for by path, found as it began. They lie,
+ * mounted, where the run can change nothing, and programs put that path in place of the caller's.
+ *
+ * The entry with an empty path says that the run may use any path as it is, as long as `profile` is
+ * in force, which then permits every one; in all others `profile` is 0.
+ */
+#define PALYRA_UNIX_PATH_LENGTH 108
+
+struct palyra_unix_key {
+	__u64 run; /* cgroup id */
+	__u32 profile;
+	char path[PALYRA_UNIX_PATH_LENGTH]; /* as the caller writes it, padded with NUL */
+};
+
+struct palyra_unix_socket {
+	__u16 real_length;
+	__u16 place_length;
+	char real[PALYRA_UNIX_PATH_LENGTH]; /* the path that the rules are asked about */
+	char place[PALYRA_UNIX_PATH_LENGTH]; /* where it is mounted for the run */
+};
+
 /* Array `judgement`: a question of user space to bpf/judge.bpf.c, and its answer. */
 struct palyra_judgement {
 	__u32 automaton; /* which; see palyra_automaton. Asked of a profile: not used */
@@ -464,6 +543,31 @@ struct palyra_event {
 	__u16 socket_family; /* AF_*, only for PALYRA_SOCKET_CREATE */
 	__u8 padding[6];
 	char comm[PALYRA_COMM_LENGTH];
+};
+
+/*
+ * One denial about a file, program or process, to the same ring buffers; larger than a
+ * palyra_event, by which they are told apart. The path follows, `path_length` bytes without a NUL;
+ * none where there is none, and for processes.
+ */
+#define PALYRA_EXECUTABLE_LENGTH 256
+
+struct palyra_path_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 run; /* cgroup id */
+	__u32 profile;
+	__u32 reason;
+	__u32 pid; /* thread group id */
+	__u32 target_pid; /* of the process that a signal or trace was for */
+	__u16 path_length;
+	__u16 executable_length;
+	enum palyra_hook hook;
+	enum palyra_name_action action;
+	enum palyra_path_state path_state;
+	enum palyra_judged judged; /* why the tables say nothing, where not PALYRA_JUDGED */
+	char comm[PALYRA_COMM_LENGTH];
+	/* Path of what the calling process executes; its end where it is longer. */
+	char executable[PALYRA_EXECUTABLE_LENGTH];
 };
 
 #endif /* PALYRA_BPF_ABI_H_ */

@@ -36,7 +36,7 @@
 #include "bpf/name_tables.h"
 #include "bpf/packet.h"
 #include "bpf/resolver.h"
-#include "bpf/text_slots.h"
+#include "bpf/unix_tables.h"
 
 #include <bpf/bpf_tracing.h>
 

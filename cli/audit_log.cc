@@ -36,8 +36,8 @@ std::string TimeText(int64_t realtime_ns) {
                      realtime_ns % kNanosecondsPerSecond / 1'000'000);
 }
 
-std::string TimeOfEvent(const palyra_event& event) {
-  const int64_t age = NowNanoseconds(CLOCK_BOOTTIME) - static_cast<int64_t>(event.time_ns);
+std::string TimeOfEvent(uint64_t time_ns) {
+  const int64_t age = NowNanoseconds(CLOCK_BOOTTIME) - static_cast<int64_t>(time_ns);
   return TimeText(NowNanoseconds(CLOCK_REALTIME) - age);
 }
 
@@ -97,7 +97,7 @@ void AuditLog::Write(const palyra_event& event, const Denial& denial) {
   if (++denials_ > kMostDenials) return;
   const size_t length = strnlen(event.comm, sizeof(event.comm));
   nlohmann::ordered_json record = {
-      {"event", "denial"},          {"time", TimeOfEvent(event)},
+      {"event", "denial"},          {"time", TimeOfEvent(event.time_ns)},
       {"cgroup", event.run},        {"verdict", "deny"},
       {"action", denial.action},    {"protocol", denial.protocol},
       {"address", denial.address},  {"port", denial.port},
@@ -106,6 +106,27 @@ void AuditLog::Write(const palyra_event& event, const Denial& denial) {
   record["layer"] =
       denial.layer ? nlohmann::ordered_json(policy::LayerName(*denial.layer)) : nullptr;
   if (!denial.names.empty()) record["names"] = denial.names;
+  WriteLine(Dump(record));
+}
+
+void AuditLog::Write(const engine::PathEvent& event, const Denial& denial) {
+  if (++denials_ > kMostDenials) return;
+  const palyra_path_event& told = event.event;
+  nlohmann::ordered_json record = {
+      {"event", "denial"},
+      {"time", TimeOfEvent(told.time_ns)},
+      {"cgroup", told.run},
+      {"verdict", "deny"},
+      {"action", denial.action},
+      {"path", denial.path},
+      {"executable", denial.executable},
+      {"hook", denial.hook},
+      {"pid", told.pid},
+      {"comm", std::string(told.comm, strnlen(told.comm, sizeof(told.comm)))},
+      {"policies", denial.policies}};
+  record["layer"] =
+      denial.layer ? nlohmann::ordered_json(policy::LayerName(*denial.layer)) : nullptr;
+  if (!denial.note.empty()) record["note"] = denial.note;
   WriteLine(Dump(record));
 }
 

@@ -29,7 +29,10 @@ class AuditLog {
   //  denied
   // without end does not fill the disk: denials after the first kMostDenials are only counted.
   void Write(const palyra_event& event, const Denial& denial);
-  // The same with the action "resolve" and without what only the kernel knows.
+  // {"event":"denial","time","cgroup","verdict","action","path","executable","hook","pid","comm",
+  //  "policies","layer","note"?}, likewise.
+  void Write(const engine::PathEvent& event, const Denial& denial);
+  // The first with the action "resolve" and without what only the kernel knows.
   void WriteRefusedName(const std::string& name);
   // {"event":"end","time","run","end","status","denied","lost","left_out"}
   void WriteEnd(const engine::RunOutcome& outcome, int status);

@@ -33,8 +33,13 @@ struct Denial {
   std::string note;
   // By which the run knows the address.
   std::vector<std::string> names = {};  // NOLINT(readability-redundant-member-init)
+  // Of file.* and process.exec the path as the run's objects have it; of process.signal and
+  // process.trace which process; of what no run may do, which hook refused.
+  std::string path = {};        // NOLINT(readability-redundant-member-init)
+  std::string executable = {};  // NOLINT(readability-redundant-member-init): Who was denied.
+  std::string hook = {};        // NOLINT(readability-redundant-member-init): "file_open".
 
-  auto Key() const { return std::tie(action, protocol, address, port); }
+  auto Key() const { return std::tie(action, protocol, address, port, path); }
 };
 
 class DenialNames {
@@ -44,8 +49,11 @@ class DenialNames {
       : rules_(rules), layers_(layers) {}
 
   [[nodiscard]] Denial Name(const palyra_event& event) const;
+  [[nodiscard]] Denial Name(const engine::PathEvent& event) const;
 
  private:
+  void AddReason(uint32_t reason, Denial& denial) const;
+
   const policy::RuleSet& rules_;
   const std::vector<LayerPolicies>& layers_;
 };
@@ -67,10 +75,11 @@ class DenialSummary {
     uint64_t count = 0;
     uint64_t order = 0;
   };
-  using Key = std::tuple<std::string, std::string, std::string, uint16_t>;
+  using Key = std::tuple<std::string, std::string, std::string, uint16_t, std::string>;
 
   std::map<Key, Entry> entries_;
   uint64_t refused_names_ = 0;
+  uint64_t unasked_ = 0;  // What nobody needs to know.
 };
 
 }  // namespace palyra::cli

@@ -87,9 +87,11 @@ Result<void> PrintPolicy(const RunOptions& options) {
 
 Result<policy::CompileOutput> Compile(const RunOptions& options, const std::string& workspace,
                                       const std::vector<LayerPolicies>& layers) {
+  policy::CompileInput input =
+      InputFor({.agent = options.agent, .tool = options.tool, .workspace = workspace}, layers);
+  input.coverage = policy::Coverage::kNetworkAndUnix;
   std::expected<policy::CompileOutput, std::vector<policy::Diagnostic>> compiled =
-      policy::CompileRules(
-          InputFor({.agent = options.agent, .tool = options.tool, .workspace = workspace}, layers));
+      policy::CompileRules(input);
   if (!compiled) {
     Error error = policy::ToError(compiled.error());
     error.code = ErrorCode::kRefused;
@@ -248,6 +250,14 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     denials.Add(denial);
     if (prepared.audit) prepared.audit->Write(event, denial);
   };
+  const auto on_path_denial = [&](const engine::PathEvent& event, const policy::RuleSet* rules,
+                                  size_t source) {
+    Denial denial = DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers[source])
+                        .Name(event);
+    if (rules == nullptr) Disown(denial);
+    denials.Add(denial);
+    if (prepared.audit) prepared.audit->Write(event, denial);
+  };
   size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
@@ -280,6 +290,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .rules = prepared.rules,
       .timeout = options.timeout,
       .on_denial = on_denial,
+      .on_path_denial = on_path_denial,
       .renew = renew,
       .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,

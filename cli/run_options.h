@@ -30,7 +30,8 @@ struct RunOptions {
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::string> audit;
   std::optional<std::string> user;
-  std::vector<NetRule> net_rules;  // In the order of the command line.
+  std::vector<NetRule> net_rules;       // In the order of the command line.
+  std::vector<std::string> unix_rules;  // --allow-unix.
   bool print_policy = false;
   bool report = false;
   std::vector<std::string> command;  // Empty only with print_policy or report.

@@ -20,26 +20,28 @@ struct Extent {
 // Sorted; extents that are shared are there more than once. An error where not all could be read:
 // what is overlooked would be given away twice.
 Result<std::vector<Extent>> TakenExtents(const KernelObjects& objects) {
+  constexpr size_t kAtOnce = 512;
   std::vector<Extent> taken;
-  const int fd = objects.fd(Table::kNameRules);
-  palyra_name_rules_key key = {};
-  palyra_name_rules_key* previous = nullptr;
-  // A key that vanishes meanwhile starts the walk again; the bound ends one that never gets on.
-  for (int i = 0; i < 4 * PALYRA_MAX_NAME_RULES; ++i) {
-    if (bpf_map_get_next_key(fd, previous, &key) != 0) {
-      if (errno != ENOENT) break;
-      std::ranges::sort(taken, {}, &Extent::first);
-      return taken;
+  std::vector<palyra_name_rules_key> keys(kAtOnce);
+  std::vector<palyra_name_rules> rules(kAtOnce);
+  uint32_t position = 0;
+  void* from = nullptr;
+  LIBBPF_OPTS(bpf_map_batch_opts, options);
+  while (true) {
+    __u32 count = kAtOnce;
+    const int status = bpf_map_lookup_batch(objects.fd(Table::kNameRules), from, &position,
+                                            keys.data(), rules.data(), &count, &options);
+    if (status != 0 && errno != ENOENT) {
+      return FailErrno(errno, "cannot read the kernel table \"name_rules\"");
     }
-    palyra_name_rules rules;
-    if (bpf_map_lookup_elem(fd, &key, &rules) == 0) {
-      taken.push_back({.first = rules.automaton, .count = rules.entry_count});
-    } else if (errno != ENOENT) {
-      break;
+    for (size_t i = 0; i < count; ++i) {
+      taken.push_back({.first = rules[i].automaton, .count = rules[i].entry_count});
     }
-    previous = &key;
+    if (status != 0) break;
+    from = &position;
   }
-  return FailErrno(errno, "cannot read the kernel table \"name_rules\"");
+  std::ranges::sort(taken, {}, &Extent::first);
+  return taken;
 }
 
 // No automaton has place 0.
@@ -64,32 +66,42 @@ Result<void> WriteRules(const KernelObjects& objects, const palyra_name_rules_ke
   return FailErrno(failure, "cannot write the kernel table \"name_rules\"");
 }
 
-// Nobody else has that place from then on.
-Result<uint32_t> TakePlace(const KernelObjects& objects, const NameRulesImage& image) {
-  const Result<UniqueFd> lock = objects.LockAutomata();
-  if (!lock) return std::unexpected(lock.error());
-  palyra_name_rules rules = image.rules;
-  const Result<std::vector<Extent>> taken = TakenExtents(objects);
-  if (!taken) return std::unexpected(taken.error());
-  const std::optional<uint32_t> place = FindGap(*taken, rules.entry_count);
-  if (!place) {
-    return Fail(ErrorCode::kExhausted,
-                "no room for " + std::to_string(rules.entry_count) +
-                    " more entries of automata: other runs hold large policies; end one, or use "
-                    "fewer patterns with \"*\"");
-  }
-  rules.automaton = *place;
-  Result<void> written = WriteRules(objects, image.key, rules);
-  if (!written) return std::unexpected(written.error());
-  return *place;
-}
-
 // The earlier one with an equal automaton.
 const NameRulesImage* EqualBefore(const std::vector<NameRulesImage>& rules, size_t index) {
   for (size_t i = 0; i < index; ++i) {
     if (rules[i].automaton == rules[index].automaton) return &rules[i];
   }
   return nullptr;
+}
+
+// The place of each automaton, equal ones in the same: nobody else has it from then on.
+Result<std::vector<uint32_t>> TakePlaces(const KernelObjects& objects,
+                                         const std::vector<NameRulesImage>& images) {
+  const Result<UniqueFd> lock = objects.LockAutomata();
+  if (!lock) return std::unexpected(lock.error());
+  Result<std::vector<Extent>> taken = TakenExtents(objects);
+  if (!taken) return std::unexpected(taken.error());
+  std::vector<uint32_t> places;
+  for (size_t i = 0; i < images.size(); ++i) {
+    const NameRulesImage* equal = EqualBefore(images, i);
+    palyra_name_rules rules = images[i].rules;
+    const std::optional<uint32_t> place = equal == nullptr
+                                              ? FindGap(*taken, rules.entry_count)
+                                              : places[static_cast<size_t>(equal - images.data())];
+    if (!place) {
+      return Fail(ErrorCode::kExhausted,
+                  "no room for " + std::to_string(rules.entry_count) +
+                      " more entries of automata: other runs hold large policies; end one, or use "
+                      "fewer patterns with \"*\"");
+    }
+    rules.automaton = *place;
+    Result<void> written = WriteRules(objects, images[i].key, rules);
+    if (!written) return std::unexpected(written.error());
+    places.push_back(*place);
+    taken->push_back({.first = *place, .count = rules.entry_count});
+    std::ranges::sort(*taken, {}, &Extent::first);
+  }
+  return places;
 }
 
 }  // namespace
@@ -113,20 +125,11 @@ Result<void> UploadNameRules(const KernelObjects& objects,
   if (rules.empty()) return {};
   Result<AutomataMemory> memory = AutomataMemory::Map(objects);
   if (!memory) return std::unexpected(memory.error());
-  std::vector<uint32_t> places;
+  Result<std::vector<uint32_t>> places = TakePlaces(objects, rules);
+  if (!places) return std::unexpected(places.error());
   for (size_t i = 0; i < rules.size(); ++i) {
-    if (const NameRulesImage* equal = EqualBefore(rules, i)) {
-      palyra_name_rules shared = rules[i].rules;
-      shared.automaton = places[static_cast<size_t>(equal - rules.data())];
-      Result<void> written = WriteRules(objects, rules[i].key, shared);
-      if (!written) return written;
-      places.push_back(shared.automaton);
-      continue;
-    }
-    Result<uint32_t> place = TakePlace(objects, rules[i]);
-    if (!place) return std::unexpected(place.error());
-    rules[i].automaton->WriteTo(memory->entries(), *place);
-    places.push_back(*place);
+    if (EqualBefore(rules, i) != nullptr) continue;
+    rules[i].automaton->WriteTo(memory->entries(), (*places)[i]);
   }
   return {};
 }

@@ -198,6 +198,7 @@ Result<Automaton> AutomatonImage::Unpack() const {
   std::ranges::copy(header_.byte_classes, dfa.symbols.begin());
   const uint32_t most = std::ranges::max(header_.byte_classes);
   number_of(header_.start);
+  // It grows meanwhile. NOLINTNEXTLINE(modernize-loop-convert)
   for (size_t i = 0; i < states.size(); ++i) {
     const uint32_t entry = states[i];
     dfa.states.push_back({.text_class = entries_[entry].owner & ~PALYRA_HEAD,

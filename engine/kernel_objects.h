@@ -17,6 +17,7 @@
 #include "engine/features.h"
 #include "engine/host.h"
 #include "engine/run_table.h"
+#include "engine/unix_programs.h"
 
 namespace palyra::engine {
 
@@ -41,8 +42,9 @@ enum class Table {
   kNameRules,
   kNameLeaves,
   kAutomata,
+  kUnixSockets,
 };
-inline constexpr size_t kTableCount = 19;
+inline constexpr size_t kTableCount = 20;
 
 const char* TableName(Table table);
 
@@ -61,6 +63,7 @@ class KernelObjects {
   [[nodiscard]] const std::string& cgroup_path() const { return cgroup_path_; }
   // A BPF LSM program holds the socket families: for io_uring too, which seccomp does not see.
   [[nodiscard]] bool lsm_attached() const { return lsm_attached_; }
+  [[nodiscard]] UnixJudge unix_judge() const { return unix_judge_; }
   // Where links and maps are pinned.
   [[nodiscard]] const std::string& pin_path() const { return pin_path_; }
 
@@ -83,6 +86,7 @@ class KernelObjects {
  private:
   KernelObjects() = default;
 
+  static Result<KernelObjects> TryOpen(const Host& host, Features& features);
   [[nodiscard]] Result<UniqueFd> LockFile(const char* name) const;
 
   std::string cgroup_path_;
@@ -91,6 +95,7 @@ class KernelObjects {
   std::array<UniqueFd, kTableCount> tables_;
   std::optional<RunTable> runs_;
   bool lsm_attached_ = false;
+  UnixJudge unix_judge_ = UnixJudge::kNone;
 };
 
 // Directories that hold every generation's objects.

@@ -66,14 +66,18 @@ size_t RemoveKeys(const KernelObjects& objects, Table table, std::vector<Key> ke
   return removed;
 }
 
-// Frees the places of automata, so the leaves of these are gone before.
+// Frees the places of automata, so the leaves of these are gone before. Most actions have none; a
+// failure of another kind is tried again, because what stays keeps its place for good.
 void RemoveNameRules(const KernelObjects& objects, uint32_t profile) {
-  std::vector<palyra_name_rules_key> keys;
+  constexpr int kMostTries = 3;
+  palyra_name_rules_key key = {};
+  key.profile = profile;
   for (uint8_t action = 0; action < PALYRA_NAME_ACTIONS; ++action) {
-    keys.push_back(
-        {.profile = profile, .action = static_cast<palyra_name_action>(action), .padding = {}});
+    key.action = static_cast<palyra_name_action>(action);
+    for (int i = 0; i < kMostTries; ++i) {
+      if (bpf_map_delete_elem(objects.fd(Table::kNameRules), &key) == 0 || errno == ENOENT) break;
+    }
   }
-  RemoveKeys(objects, Table::kNameRules, std::move(keys));
 }
 
 void RemoveImage(const KernelObjects& objects, const TableImage& image) {

@@ -15,6 +15,7 @@
 #include "engine/landlock.h"
 #include "engine/seccomp_filter.h"
 #include "engine/supervisor.h"
+#include "engine/unix_places.h"
 
 namespace palyra::engine {
 namespace {
@@ -44,17 +45,22 @@ Result<void> RefuseUnholdableStreams() {
 }
 
 Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects,
-                                  const RunRequest& request, Features& features,
-                                  UniqueFd& landlock) {
+                                  const RunRequest& request, const UnixSetup& unix_setup,
+                                  Features& features, UniqueFd& landlock) {
   SpawnRequest spawn;
   spawn.argv = request.argv;
   spawn.environment = request.environment;
   spawn.user = request.user;
   spawn.control_mounts = host.control_mounts;
   spawn.control_directories = host.control_directories;
-  spawn.seccomp = SeccompFilter({.allow_io_uring = objects.lsm_attached()});
+  if (objects.unix_judge() == UnixJudge::kByAddress) {
+    spawn.private_directory = host.runtime_directory;
+    spawn.unix_places = unix_setup.places;
+  }
+  spawn.seccomp = SeccompFilter(
+      {.allow_io_uring = objects.lsm_attached(), .no_unix_sockets = unix_setup.no_sockets});
   if (features.Has(Feature::kLandlock)) {
-    Result<UniqueFd> ruleset = MakeIsolationRuleset(LandlockAbi());
+    Result<UniqueFd> ruleset = MakeIsolationRuleset(LandlockAbi(), unix_setup.keeps_abstract_scope);
     if (!ruleset) return std::unexpected(ruleset.error());
     landlock = *std::move(ruleset);
     spawn.landlock_fd = landlock.get();
@@ -211,16 +217,26 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   if (!guardian) return std::unexpected(guardian.error());
   Result<SpawnResult> spawned = Spawn(spawn);
   if (!spawned) return std::unexpected(spawned.error());
-  if (spawned->failure) return OutcomeOfFailedStart(*spawned->failure, request.argv[0]);
-
   const EventRing::Handler on_event = [&](const palyra_event& event) {
     const RulesByProfile::Entry judged = rules.Find(event.profile);
     if (request.on_denial) request.on_denial(event, judged.rules, judged.source);
   };
+  const EventRing::PathHandler on_path_event = [&](const PathEvent& event) {
+    const RulesByProfile::Entry judged = rules.Find(event.event.profile);
+    if (request.on_path_denial) request.on_path_denial(event, judged.rules, judged.source);
+  };
+  if (spawned->failure) {
+    // The command itself may be what is denied.
+    run.events().Drain(on_event, kEventsAtEnd, on_path_event);
+    Result<RunOutcome> outcome = OutcomeOfFailedStart(*spawned->failure, request.argv[0]);
+    if (outcome) outcome->counters = run.ReadCounters();
+    return outcome;
+  }
   Result<WaitEnd> waited = WaitForChild({.child = &spawned->child,
                                          .signals = &*signals,
                                          .events = &run.events(),
                                          .on_event = &on_event,
+                                         .on_path_event = &on_path_event,
                                          .timeout = request.timeout,
                                          .renewal = *renewal ? &**renewal : nullptr,
                                          .sources = sources});
@@ -231,7 +247,7 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   guardian->Dismiss();
   RunOutcome outcome = Reap(spawned->child);
   if (*waited == WaitEnd::kDeadline) outcome.end = RunEnd::kTimedOut;
-  run.events().Drain(on_event, kEventsAtEnd);
+  run.events().Drain(on_event, kEventsAtEnd, on_path_event);
   outcome.counters = run.ReadCounters();
   return outcome;
 }
@@ -247,12 +263,18 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
     return Fail(ErrorCode::kUnsupported,
                 "the policies speak of names of hosts, and there is no resolver for them");
   }
+  Result<UnixSetup> unix_setup =
+      PrepareUnix(objects.unix_judge(), request.rules, host.runtime_directory);
+  if (!unix_setup) return std::unexpected(unix_setup.error());
   UniqueFd landlock;
-  Result<SpawnRequest> spawn = PrepareSpawn(host, objects, request, features, landlock);
+  Result<SpawnRequest> spawn =
+      PrepareSpawn(host, objects, request, *unix_setup, features, landlock);
   if (!spawn) return std::unexpected(spawn.error());
 
   Result<LiveRun> run = LiveRun::Create(host, objects, request.rules);
   if (!run) return std::unexpected(run.error());
+  Result<void> registered = RegisterPlaces(objects, run->cgroup().id(), unix_setup->places);
+  if (!registered) return std::unexpected(registered.error());
   Result<RunOutcome> outcome = Supervise(*run, *spawn, request);
   Result<void> removed = run->Remove();
   if (outcome && !removed) return std::unexpected(removed.error());
