@@ -16,6 +16,7 @@
 
 #include "bpf/egress.skel.h"
 #include "bpf/judge.skel.h"
+#include "bpf/unix.skel.h"
 
 namespace palyra::engine {
 namespace {
@@ -25,14 +26,15 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(kNoHiddenPadding<
-              palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-              palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
-              palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
-              palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
-              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_name_key,
-              palyra_name, palyra_origin, palyra_redirect, palyra_name_rules_key, palyra_name_rules,
-              palyra_name_leaf_key, palyra_name_leaf, palyra_text_slot>);
+static_assert(
+    kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+                     palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
+                     palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
+                     palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
+                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
+                     palyra_name_key, palyra_name, palyra_origin, palyra_redirect,
+                     palyra_name_rules_key, palyra_name_rules, palyra_name_leaf_key,
+                     palyra_name_leaf, palyra_unix_key, palyra_unix_socket, palyra_path_event>);
 
 struct Member {
   std::string name;
@@ -85,11 +87,14 @@ std::vector<Struct> StructsOfNameTables() {
        sizeof(palyra_automaton),
        {MEMBER(palyra_automaton, start), MEMBER(palyra_automaton, entry_count),
         MEMBER(palyra_automaton, byte_classes)}},
-      {"palyra_text", sizeof(palyra_text), {MEMBER(palyra_text, bytes)}},
-      {"palyra_text_slot",
-       sizeof(palyra_text_slot),
-       {MEMBER(palyra_text_slot, busy), MEMBER(palyra_text_slot, padding),
-        MEMBER(palyra_text_slot, text)}},
+      {"palyra_unix_key",
+       sizeof(palyra_unix_key),
+       {MEMBER(palyra_unix_key, run), MEMBER(palyra_unix_key, profile),
+        MEMBER(palyra_unix_key, path)}},
+      {"palyra_unix_socket",
+       sizeof(palyra_unix_socket),
+       {MEMBER(palyra_unix_socket, real_length), MEMBER(palyra_unix_socket, place_length),
+        MEMBER(palyra_unix_socket, real), MEMBER(palyra_unix_socket, place)}},
       {"palyra_name_rules_key",
        sizeof(palyra_name_rules_key),
        {MEMBER(palyra_name_rules_key, profile), MEMBER(palyra_name_rules_key, action),
@@ -194,6 +199,7 @@ const std::vector<Struct>& StructsInCpp() {
 // And those of the judging program.
 const std::vector<Struct>& StructsOfJudge() {
   static const std::vector<Struct> kStructs = {
+      {"palyra_text", sizeof(palyra_text), {MEMBER(palyra_text, bytes)}},
       {"palyra_judgement",
        sizeof(palyra_judgement),
        {MEMBER(palyra_judgement, automaton), MEMBER(palyra_judgement, length),
@@ -209,6 +215,22 @@ const std::vector<Struct>& StructsOfJudge() {
         MEMBER(palyra_net_judgement, action), MEMBER(palyra_net_judgement, protocol),
         MEMBER(palyra_net_judgement, verdict), MEMBER(palyra_net_judgement, judged),
         MEMBER(palyra_net_judgement, padding), MEMBER(palyra_net_judgement, address)}},
+  };
+  return kStructs;
+}
+
+// And what only the programs about unix sockets have.
+const std::vector<Struct>& StructsOfUnix() {
+  static const std::vector<Struct> kStructs = {
+      {"palyra_path_event",
+       sizeof(palyra_path_event),
+       {MEMBER(palyra_path_event, time_ns), MEMBER(palyra_path_event, run),
+        MEMBER(palyra_path_event, profile), MEMBER(palyra_path_event, reason),
+        MEMBER(palyra_path_event, pid), MEMBER(palyra_path_event, target_pid),
+        MEMBER(palyra_path_event, path_length), MEMBER(palyra_path_event, executable_length),
+        MEMBER(palyra_path_event, hook), MEMBER(palyra_path_event, action),
+        MEMBER(palyra_path_event, path_state), MEMBER(palyra_path_event, judged),
+        MEMBER(palyra_path_event, comm), MEMBER(palyra_path_event, executable)}},
   };
   return kStructs;
 }
@@ -307,6 +329,10 @@ void ExpectSameLayout(const std::vector<Struct>& structs, const Object& object) 
 TEST_F(AbiTest, EveryStructHasTheLayoutOfTheCompiledObject) {
   ExpectSameLayout(StructsInCpp(), egress_);
   ExpectSameLayout(StructsOfJudge(), judge_);
+  const std::unique_ptr<unix_bpf, decltype(&unix_bpf__destroy)> skeleton{unix_bpf__open(),
+                                                                         &unix_bpf__destroy};
+  ASSERT_NE(skeleton, nullptr);
+  ExpectSameLayout(StructsOfUnix(), Object(skeleton->obj));
 }
 
 // A struct that the tables above forget would never be compared.
@@ -368,7 +394,47 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_HOOK_INGRESS", PALYRA_HOOK_INGRESS},
                     {"PALYRA_HOOK_BIND4", PALYRA_HOOK_BIND4},
                     {"PALYRA_HOOK_BIND6", PALYRA_HOOK_BIND6},
-                    {"PALYRA_HOOK_LSM_SOCKET_LISTEN", PALYRA_HOOK_LSM_SOCKET_LISTEN}}));
+                    {"PALYRA_HOOK_LSM_SOCKET_LISTEN", PALYRA_HOOK_LSM_SOCKET_LISTEN},
+                    {"PALYRA_HOOK_FILE_OPEN", PALYRA_HOOK_FILE_OPEN},
+                    {"PALYRA_HOOK_FILE_RECEIVE", PALYRA_HOOK_FILE_RECEIVE},
+                    {"PALYRA_HOOK_FILE_TRUNCATE", PALYRA_HOOK_FILE_TRUNCATE},
+                    {"PALYRA_HOOK_FILE_IOCTL", PALYRA_HOOK_FILE_IOCTL},
+                    {"PALYRA_HOOK_PATH_TRUNCATE", PALYRA_HOOK_PATH_TRUNCATE},
+                    {"PALYRA_HOOK_PATH_MKNOD", PALYRA_HOOK_PATH_MKNOD},
+                    {"PALYRA_HOOK_PATH_MKDIR", PALYRA_HOOK_PATH_MKDIR},
+                    {"PALYRA_HOOK_PATH_SYMLINK", PALYRA_HOOK_PATH_SYMLINK},
+                    {"PALYRA_HOOK_PATH_UNLINK", PALYRA_HOOK_PATH_UNLINK},
+                    {"PALYRA_HOOK_PATH_RMDIR", PALYRA_HOOK_PATH_RMDIR},
+                    {"PALYRA_HOOK_PATH_RENAME", PALYRA_HOOK_PATH_RENAME},
+                    {"PALYRA_HOOK_PATH_LINK", PALYRA_HOOK_PATH_LINK},
+                    {"PALYRA_HOOK_PATH_CHMOD", PALYRA_HOOK_PATH_CHMOD},
+                    {"PALYRA_HOOK_PATH_CHOWN", PALYRA_HOOK_PATH_CHOWN},
+                    {"PALYRA_HOOK_INODE_SETATTR", PALYRA_HOOK_INODE_SETATTR},
+                    {"PALYRA_HOOK_INODE_SETXATTR", PALYRA_HOOK_INODE_SETXATTR},
+                    {"PALYRA_HOOK_INODE_REMOVEXATTR", PALYRA_HOOK_INODE_REMOVEXATTR},
+                    {"PALYRA_HOOK_INODE_SET_ACL", PALYRA_HOOK_INODE_SET_ACL},
+                    {"PALYRA_HOOK_INODE_REMOVE_ACL", PALYRA_HOOK_INODE_REMOVE_ACL},
+                    {"PALYRA_HOOK_MMAP_FILE", PALYRA_HOOK_MMAP_FILE},
+                    {"PALYRA_HOOK_FILE_MPROTECT", PALYRA_HOOK_FILE_MPROTECT},
+                    {"PALYRA_HOOK_BPRM_CHECK", PALYRA_HOOK_BPRM_CHECK},
+                    {"PALYRA_HOOK_PTRACE_ACCESS", PALYRA_HOOK_PTRACE_ACCESS},
+                    {"PALYRA_HOOK_PTRACE_TRACEME", PALYRA_HOOK_PTRACE_TRACEME},
+                    {"PALYRA_HOOK_TASK_KILL", PALYRA_HOOK_TASK_KILL},
+                    {"PALYRA_HOOK_TASK_SCHEDULING", PALYRA_HOOK_TASK_SCHEDULING},
+                    {"PALYRA_HOOK_SB_MOUNT", PALYRA_HOOK_SB_MOUNT},
+                    {"PALYRA_HOOK_SB_UMOUNT", PALYRA_HOOK_SB_UMOUNT},
+                    {"PALYRA_HOOK_SB_REMOUNT", PALYRA_HOOK_SB_REMOUNT},
+                    {"PALYRA_HOOK_SB_PIVOTROOT", PALYRA_HOOK_SB_PIVOTROOT},
+                    {"PALYRA_HOOK_MOVE_MOUNT", PALYRA_HOOK_MOVE_MOUNT},
+                    {"PALYRA_HOOK_PATH_CHROOT", PALYRA_HOOK_PATH_CHROOT},
+                    {"PALYRA_HOOK_USERNS_CREATE", PALYRA_HOOK_USERNS_CREATE},
+                    {"PALYRA_HOOK_BPF", PALYRA_HOOK_BPF},
+                    {"PALYRA_HOOK_PERF_EVENT_OPEN", PALYRA_HOOK_PERF_EVENT_OPEN},
+                    {"PALYRA_HOOK_KEY_ALLOC", PALYRA_HOOK_KEY_ALLOC},
+                    {"PALYRA_HOOK_UNIX_CONNECT", PALYRA_HOOK_UNIX_CONNECT},
+                    {"PALYRA_HOOK_UNIX_SENDMSG", PALYRA_HOOK_UNIX_SENDMSG},
+                    {"PALYRA_HOOK_LSM_UNIX_STREAM_CONNECT", PALYRA_HOOK_LSM_UNIX_STREAM_CONNECT},
+                    {"PALYRA_HOOK_LSM_UNIX_MAY_SEND", PALYRA_HOOK_LSM_UNIX_MAY_SEND}}));
   EXPECT_EQ(EnumInObject("palyra_name_action"),
             (Values{{"PALYRA_FILE_READ", PALYRA_FILE_READ},
                     {"PALYRA_FILE_WRITE", PALYRA_FILE_WRITE},
@@ -380,7 +446,8 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_PROCESS_EXEC", PALYRA_PROCESS_EXEC},
                     {"PALYRA_PROCESS_SIGNAL", PALYRA_PROCESS_SIGNAL},
                     {"PALYRA_PROCESS_TRACE", PALYRA_PROCESS_TRACE},
-                    {"PALYRA_UNIX_CONNECT", PALYRA_UNIX_CONNECT}}));
+                    {"PALYRA_UNIX_CONNECT", PALYRA_UNIX_CONNECT},
+                    {"PALYRA_KERNEL_CONTROL", PALYRA_KERNEL_CONTROL}}));
   EXPECT_EQ(judge_.EnumInObject("palyra_judged"),
             (Values{{"PALYRA_JUDGED_NOTHING", PALYRA_JUDGED_NOTHING},
                     {"PALYRA_JUDGED", PALYRA_JUDGED},
@@ -424,7 +491,7 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
       {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
       {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
-      {"text_slots", {sizeof(__u32), sizeof(palyra_text_slot)}},
+      {"unix_sockets", {sizeof(palyra_unix_key), sizeof(palyra_unix_socket)}},
   };
   ExpectMaps(skeleton_->obj, expected);
   ExpectMaps(judge_skeleton_->obj,

@@ -40,7 +40,7 @@ void MakeDirectory(const std::string& path) {
 }
 
 // Every key of these tables is a multiple of four bytes and at most this long.
-constexpr size_t kMostKeyWords = 10;
+constexpr size_t kMostKeyWords = 30;
 
 size_t CountEntries(int map) {
   std::array<uint32_t, kMostKeyWords> key = {};
@@ -131,8 +131,8 @@ std::vector<std::string> OwnKernel::Runs() const {
 
 std::map<std::string, size_t> OwnKernel::Entries() const {
   std::map<std::string, size_t> counts = {{"runs", objects_->runs().Cgroups().size()}};
-  for (const Table table :
-       {Table::kRingOwners, Table::kGrants, Table::kNames, Table::kUnfinished}) {
+  for (const Table table : {Table::kRingOwners, Table::kGrants, Table::kNames, Table::kUnfinished,
+                            Table::kUnixSockets}) {
     counts[TableName(table)] = CountEntries(objects_->fd(table));
   }
   return counts;
