@@ -16,6 +16,7 @@
 //   LOW-TAG     tags of the event's resource
 //   LOW-TEMPLATE  a template that nothing is linked to
 //   LOW-UID     the name of a resource that has none
+//   LOW-VERIFY  @verify where nothing could be verified
 //   LOW-LAYER   no layer at all
 // Warnings only:
 //   LOW-CASE    never occurs: IPv4-mapped IPv6, a path that no kernel would resolve to
