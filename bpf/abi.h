@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 5
+#define PALYRA_ABI_VERSION 6
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -40,6 +40,7 @@
 #define PALYRA_MAX_REASONS (1 << 18)
 #define PALYRA_MAX_GRANTS 4096
 #define PALYRA_MAX_NAMES (1 << 17)
+#define PALYRA_MAX_RELAYED (1 << 16)
 #define PALYRA_MAX_RINGS 1024
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
@@ -51,7 +52,8 @@
 enum palyra_verdict : __u8 {
 	PALYRA_DENY = 0,
 	PALYRA_ASK = 1,
-	PALYRA_ALLOW = 2,
+	PALYRA_VERIFY = 2, /* a TCP connection goes to the run's relay; all else is a deny */
+	PALYRA_ALLOW = 3,
 };
 
 /* Where a run's resolver listens; see palyra_redirect. */
@@ -108,10 +110,11 @@ struct palyra_run {
 	/* Of the run's resolver, on 127.0.0.1 and ::1, UDP and TCP; all 0: it has none. What the
 	 * run sends to port 53 anywhere goes there, without a look at its rules. */
 	__u16 resolver_ports[PALYRA_RESOLVER_PORTS];
-	/* On every packet of the run to its resolver, whose sockets take no others: nobody else on
-	 * the machine asks in the run's name. Not 0 where it has one. */
-	__u32 resolver_mark;
-	__u32 padding;
+	/* On every packet of the run to its resolver or relay, whose sockets take no others: nobody
+	 * else on the machine asks in the run's name. Not 0 where it has one. */
+	__u32 broker_mark;
+	__u16 relay_port; /* of the run's relay, on 127.0.0.1 and ::1, TCP; 0: it has none */
+	__u16 padding;
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
 };
@@ -284,10 +287,42 @@ struct palyra_redirect {
 	struct palyra_origin origins[PALYRA_RESOLVER_PORTS];
 };
 
+/*
+ * Map `brokers`, in sockets that listen for a run's resolver or relay: whose. The programs send
+ * nothing to a port where another socket listens.
+ */
+struct palyra_broker {
+	__u64 run; /* cgroup id */
+};
+
 /* Map `flows`, in sockets: a TCP socket without one that has a peer was accepted. */
 struct palyra_flow {
 	__u32 connected; /* 1: opened by connect() */
 	__u32 granted; /* 1: that connect() took a use of a limited grant */
+	/* Where it is relayed: whom it asked for, in place of the relay. */
+	__u8 address[16]; /* IPv4 in the first four bytes, the rest zero */
+	__u16 port;
+	__u8 is_ipv6;
+	__u8 is_relayed;
+	__u8 padding[4];
+};
+
+/*
+ * Map `relayed`: by the port that the relay sees as its client's, whom the client asked for.
+ * Written before the first packet leaves, and removed by whoever reads it for the relay.
+ */
+struct palyra_relayed_key {
+	__u64 run; /* cgroup id */
+	__u16 port;
+	__u8 is_ipv6; /* of the connection to the relay */
+	__u8 padding[5];
+};
+
+struct palyra_relayed {
+	__u8 address[16];
+	__u16 port;
+	__u8 is_ipv6;
+	__u8 padding[5];
 };
 
 /* Map `ring_owners`: index into `rings` -> cgroup id of the run whose supervisor reads it. */

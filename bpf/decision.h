@@ -12,6 +12,9 @@
 #define SOCK_PROGRAM_ALLOW 1
 #define SOCK_PROGRAM_DENY 0
 
+/* In place of those, only to BY_CONNECT: allowed through the run's relay. */
+#define THROUGH_RELAY 2
+
 struct socket_kind {
 	__u16 family;
 	__u32 type;
@@ -106,6 +109,12 @@ decided:
 	return verdict;
 }
 
+/* Whether the connection that is asked for can be verified. */
+static __always_inline int can_relay(const struct palyra_run *run, const struct question *q)
+{
+	return q->protocol == PALYRA_TCP && run->relay_port;
+}
+
 /*
  * `sk` is the socket of the call or the packet; it may be NULL.
  *
@@ -116,12 +125,16 @@ static __always_inline int judge(__u64 run_id, const struct question *q, struct 
 				 enum asker asker)
 {
 	struct palyra_run *run = find_run(run_id);
+	enum palyra_verdict verdict;
 	struct cause cause;
 
 	if (!run)
 		return SOCK_PROGRAM_DENY;
-	if (verdict_of(run, run_id, q, sk, &cause, asker) == PALYRA_ALLOW)
+	verdict = verdict_of(run, run_id, q, sk, &cause, asker);
+	if (verdict == PALYRA_ALLOW || (verdict == PALYRA_VERIFY && q->is_relayed))
 		return SOCK_PROGRAM_ALLOW;
+	if (verdict == PALYRA_VERIFY && asker == BY_CONNECT && can_relay(run, q))
+		return THROUGH_RELAY;
 	if (asker == BY_CONNECT && q->protocol == PALYRA_UDP && cause.by_name)
 		return SOCK_PROGRAM_ALLOW;
 	report_denial(run, run_id, q, cause, (struct socket_kind){}, asker);

@@ -263,7 +263,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
                                 .source = prepared.layers.size() - 1};
   };
   std::optional<ResolverProcess> resolver;
-  std::optional<engine::NameService> names;
+  std::optional<engine::BrokerService> names;
   if (prepared.rules.domains) {
     Result<ResolverProcess> started = ResolverProcess::Start();
     if (!started) return std::unexpected(started.error());
@@ -283,7 +283,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .renew = renew,
       .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,
-      .names = names ? &*names : nullptr,
+      .brokers = names ? &*names : nullptr,
       .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);

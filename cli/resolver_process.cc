@@ -34,6 +34,8 @@ constexpr int kBacklog = 64;
 constexpr int kOn = 1;
 constexpr std::chrono::seconds kLongestTtl{3600};
 
+using ResolverPorts = decltype(engine::BrokerPorts::resolver);
+
 struct Listeners {
   std::vector<UniqueFd> udp;
   std::vector<UniqueFd> tcp;
@@ -112,7 +114,7 @@ Result<std::optional<uint16_t>> TryPort(Listeners& listeners, uint32_t mark) {
   return *port;
 }
 
-Result<Listeners> Listen(engine::RunTable::ResolverPorts& ports, uint32_t mark) {
+Result<Listeners> Listen(ResolverPorts& ports, uint32_t mark) {
   constexpr int kMostTries = 256;
   Listeners listeners;
   size_t found = 0;
@@ -292,8 +294,8 @@ ResolverProcess::~ResolverProcess() {
   }
 }
 
-engine::NameService ResolverProcess::Service(const engine::RunNames*& known,
-                                             OnRefusal on_refusal) const {
+engine::BrokerService ResolverProcess::Service(const engine::RunNames*& known,
+                                               OnRefusal on_refusal) const {
   const int fd = channel_.get();
   const auto give_up = [pidfd = pidfd_.get()](const Error& error) {
     Say("palyra-run", error.message + ": the run cannot look up names any more");
@@ -313,7 +315,12 @@ engine::NameService ResolverProcess::Service(const engine::RunNames*& known,
     const Result<void> answered = broker::AnswerNameQuestion(fd, answer);
     return answered || give_up(answered.error());
   };
-  return {.ports = ports_, .mark = mark_, .fd = fd, .serve = serve};
+  engine::BrokerService service;
+  service.ports = {.resolver = ports_, .mark = mark_};
+  for (const UniqueFd& socket : sockets_) service.sockets.push_back(socket.get());
+  service.resolver_fd = fd;
+  service.serve_resolver = serve;
+  return service;
 }
 
 }  // namespace palyra::cli

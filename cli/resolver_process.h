@@ -31,10 +31,10 @@ class ResolverProcess {
   ResolverProcess& operator=(const ResolverProcess&) = delete;
   ~ResolverProcess();  // Ends it.
 
-  // For RunRequest::names; borrows this. `known` points to the names of the run as soon as there is
-  // one, for as long as it is there.
-  [[nodiscard]] engine::NameService Service(const engine::RunNames*& known,
-                                            OnRefusal on_refusal) const;
+  // For RunRequest::brokers; borrows this. `known` points to the names of the run as soon as there
+  // is one, for as long as it is there.
+  [[nodiscard]] engine::BrokerService Service(const engine::RunNames*& known,
+                                              OnRefusal on_refusal) const;
 
  private:
   ResolverProcess() = default;
@@ -42,7 +42,7 @@ class ResolverProcess {
   pid_t pid_ = -1;
   UniqueFd pidfd_;
   UniqueFd channel_;
-  engine::RunTable::ResolverPorts ports_ = {};
+  decltype(engine::BrokerPorts::resolver) ports_ = {};
   uint32_t mark_ = 0;
   std::vector<UniqueFd> sockets_;
 };

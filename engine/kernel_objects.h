@@ -38,8 +38,10 @@ enum class Table {
   kFlows,
   kNames,
   kRedirects,
+  kBrokers,
+  kRelayed,
 };
-inline constexpr size_t kTableCount = 16;
+inline constexpr size_t kTableCount = 18;
 
 const char* TableName(Table table);
 

@@ -1,11 +1,16 @@
 #include "engine/live_run.h"
 
+#include <bpf/bpf.h>
+
+#include <cerrno>
 #include <utility>
 
+#include "bpf/abi.h"
 #include "engine/clock.h"
 #include "engine/flows.h"
 #include "engine/grants.h"
 #include "engine/profile_cache.h"
+#include "engine/run_relay.h"
 
 namespace palyra::engine {
 namespace {
@@ -63,10 +68,16 @@ Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
   return {};
 }
 
-RunNames& LiveRun::UseResolver(const RunTable::ResolverPorts& ports, uint32_t mark,
-                               const policy::RuleSet& rules) {
-  objects_->runs().SetResolver(cgroup_.id(), ports, mark);
-  return names_.emplace(*objects_, cgroup_.id(), first_profile_, rules);
+Result<RunNames*> LiveRun::UseBrokers(const BrokerPorts& ports, std::span<const int> sockets,
+                                      const policy::RuleSet& rules) {
+  const palyra_broker broker = {.run = cgroup_.id()};
+  for (const int fd : sockets) {
+    if (bpf_map_update_elem(objects_->fd(Table::kBrokers), &fd, &broker, BPF_ANY) != 0) {
+      return FailErrno(errno, "cannot write the kernel table \"brokers\"");
+    }
+  }
+  objects_->runs().SetBrokers(cgroup_.id(), ports);
+  return &names_.emplace(*objects_, cgroup_.id(), first_profile_, rules);
 }
 
 RunCounters LiveRun::ReadCounters() const { return objects_->runs().Counters(cgroup_.id()); }
@@ -92,13 +103,16 @@ Result<void> LiveRun::Kill() { return KillCgroup(cgroup_, kill_method_, kKillLim
 // Without the lock too: a run that cannot open one more file must not stay in force.
 void LiveRun::FreeEntry() {
   bool had_grants = false;
+  bool had_relay = false;
   {
     const Result<UniqueFd> lock = objects_->LockRuns();
     had_grants = objects_->runs().HasGrants(cgroup_.id());
+    had_relay = objects_->runs().BrokersOf(cgroup_.id()).relay != 0;
     objects_->runs().Free(cgroup_.id());
   }
   if (had_grants) RemoveGrantsOf(*objects_, cgroup_.id());
   if (names_) names_->RemoveAll();
+  if (had_relay) RemoveRelayedOf(*objects_, cgroup_.id());
 }
 
 Result<void> LiveRun::Remove() {

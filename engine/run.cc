@@ -15,6 +15,7 @@
 #include "engine/landlock.h"
 #include "engine/seccomp_filter.h"
 #include "engine/supervisor.h"
+#include "policy/named_class.h"
 
 namespace palyra::engine {
 namespace {
@@ -116,14 +117,18 @@ class RulesByProfile {
   std::map<uint32_t, Entry> entries_;
 };
 
+// `in_force` is called when other rules are.
 Result<std::optional<RuleRenewal>> StartRenewal(LiveRun& run, const RunRequest& request,
-                                                RulesByProfile& rules) {
+                                                RulesByProfile& rules,
+                                                std::function<void()> in_force) {
   if (!request.rules.valid_until_ms && request.watch == nullptr) return std::nullopt;
   Result<RuleRenewal> renewal =
       RuleRenewal::Start(run, request.rules.valid_until_ms,
                          {.renew = request.renew,
                           .on_renewed =
-                              [&rules, &request](uint32_t profile, SourcedRules renewed) {
+                              [&rules, &request, in_force = std::move(in_force)](
+                                  uint32_t profile, SourcedRules renewed) {
+                                in_force();
                                 if (request.on_renewed) request.on_renewed(renewed.source);
                                 rules.Add(profile, std::move(renewed));
                               },
@@ -133,27 +138,38 @@ Result<std::optional<RuleRenewal>> StartRenewal(LiveRun& run, const RunRequest& 
   return *std::move(renewal);
 }
 
-// Serves the names of a run, and ends those that have ended.
-class NameServing {
+// Serves the brokers of a run, and ends names that have ended.
+class BrokerServing {
  public:
-  // Borrows both.
-  static Result<NameServing> Start(const NameService& service, RunNames& names) {
+  // Borrows all.
+  static Result<BrokerServing> Start(const BrokerService& service, RunNames& names,
+                                     RunRelay relay) {
     UniqueFd timer(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
     if (!timer.valid()) return FailErrno(errno, "cannot make a timer");
-    return NameServing(service, names, std::move(timer));
+    return BrokerServing(service, names, relay, std::move(timer));
   }
 
   [[nodiscard]] std::vector<WaitSource> Sources() {
-    return {{.fd = service_->fd, .on_readable = [this] { return Serve(); }},
-            {.fd = timer_.get(), .on_readable = [this] { return Expire(); }}};
+    std::vector<WaitSource> sources = {
+        {.fd = service_->resolver_fd, .on_readable = [this] { return Serve(); }},
+        {.fd = timer_.get(), .on_readable = [this] { return Expire(); }}};
+    if (service_->relay_fd >= 0) {
+      sources.push_back({.fd = service_->relay_fd,
+                         .on_readable = [this] { return service_->serve_relay(relay_); }});
+    }
+    return sources;
+  }
+
+  void Recheck() {
+    if (service_->relay_fd >= 0) service_->recheck_relay(relay_);
   }
 
  private:
-  NameServing(const NameService& service, RunNames& names, UniqueFd timer)
-      : service_(&service), names_(&names), timer_(std::move(timer)) {}
+  BrokerServing(const BrokerService& service, RunNames& names, RunRelay relay, UniqueFd timer)
+      : service_(&service), names_(&names), relay_(relay), timer_(std::move(timer)) {}
 
   bool Serve() {
-    const bool goes_on = service_->serve(*names_);
+    const bool goes_on = service_->serve_resolver(*names_);
     Arm();
     return goes_on;
   }
@@ -176,21 +192,27 @@ class NameServing {
     timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
   }
 
-  const NameService* service_;
+  const BrokerService* service_;
   RunNames* names_;
+  RunRelay relay_;
   UniqueFd timer_;
 };
 
-Result<std::optional<NameServing>> ServeNames(LiveRun& run, const RunRequest& request) {
-  if (request.names == nullptr) return std::nullopt;
-  RunNames& names = run.UseResolver(request.names->ports, request.names->mark, request.rules);
-  Result<NameServing> serving = NameServing::Start(*request.names, names);
+Result<std::optional<BrokerServing>> ServeBrokers(const KernelObjects& objects, LiveRun& run,
+                                                  const RunRequest& request) {
+  if (request.brokers == nullptr) return std::nullopt;
+  const BrokerService& service = *request.brokers;
+  Result<RunNames*> names = run.UseBrokers(service.ports, service.sockets, request.rules);
+  if (!names) return std::unexpected(names.error());
+  Result<BrokerServing> serving =
+      BrokerServing::Start(service, **names, RunRelay(objects, run.cgroup().id(), **names));
   if (!serving) return std::unexpected(serving.error());
   return *std::move(serving);
 }
 
 // Spawns, waits and kills. The run's objects stay for the caller to remove.
-Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest& request) {
+Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRequest& spawn,
+                             const RunRequest& request) {
   Result<ForwardedSignals> signals = ForwardedSignals::Block();
   if (!signals) return std::unexpected(signals.error());
   spawn.cgroup_fd = run.cgroup().fd();
@@ -198,13 +220,16 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
                           ? signals->previous_mask()
                           : request.watch->MaskWithout(signals->previous_mask());
 
-  RulesByProfile rules(run.first_profile(), request.rules);
-  Result<std::optional<RuleRenewal>> renewal = StartRenewal(run, request, rules);
-  if (!renewal) return std::unexpected(renewal.error());
+  Result<std::optional<BrokerServing>> brokers = ServeBrokers(objects, run, request);
+  if (!brokers) return std::unexpected(brokers.error());
+  const std::vector<WaitSource> sources =
+      *brokers ? (*brokers)->Sources() : std::vector<WaitSource>();
 
-  Result<std::optional<NameServing>> names = ServeNames(run, request);
-  if (!names) return std::unexpected(names.error());
-  const std::vector<WaitSource> sources = *names ? (*names)->Sources() : std::vector<WaitSource>();
+  RulesByProfile rules(run.first_profile(), request.rules);
+  Result<std::optional<RuleRenewal>> renewal = StartRenewal(run, request, rules, [&brokers] {
+    if (*brokers) (*brokers)->Recheck();
+  });
+  if (!renewal) return std::unexpected(renewal.error());
 
   // Before the command: it may detach children as soon as it runs.
   Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(); });
@@ -238,12 +263,18 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
 
 }  // namespace
 
+bool NeedsRelay(const policy::RuleSet& rules) { return policy::VerifiesAny(rules); }
+
+bool NeedsBrokers(const policy::RuleSet& rules) {
+  return rules.domains.has_value() || NeedsRelay(rules);
+}
+
 Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& objects,
                                          Features& features, const RunRequest& request) {
   if (Result<void> accepted = RefuseUnholdableStreams(); !accepted) {
     return std::unexpected(accepted.error());
   }
-  if (request.rules.domains && request.names == nullptr) {
+  if (NeedsBrokers(request.rules) && request.brokers == nullptr) {
     return Fail(ErrorCode::kUnsupported,
                 "the policies speak of names of hosts, and there is no resolver for them");
   }
@@ -253,7 +284,7 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
 
   Result<LiveRun> run = LiveRun::Create(host, objects, request.rules);
   if (!run) return std::unexpected(run.error());
-  Result<RunOutcome> outcome = Supervise(*run, *spawn, request);
+  Result<RunOutcome> outcome = Supervise(objects, *run, *spawn, request);
   Result<void> removed = run->Remove();
   if (outcome && !removed) return std::unexpected(removed.error());
   if (outcome) outcome->run_id = run->id();

@@ -146,6 +146,24 @@ void RunNames::RemoveAll() {
   addresses_.clear();
 }
 
+// Of an address that nobody looked up it is not known who owns it.
+bool RunNames::MayReachVerified(const std::string& name, const NetAddress& address,
+                                uint16_t port) const {
+  const auto known = addresses_.find(address);
+  const bool is_special = known == addresses_.end() || known->second.is_special;
+  return policy::MayReachVerified(rules_, Named(address, is_special), port, name);
+}
+
+std::vector<NetAddress> RunNames::AddressesOf(const std::string& name) const {
+  const uint64_t now = NowBootNs();
+  std::vector<NetAddress> addresses;
+  for (const auto& [address, known] : addresses_) {
+    const auto found = known.names.find(name);
+    if (found != known.names.end() && found->second > now) addresses.push_back(address);
+  }
+  return addresses;
+}
+
 std::vector<std::string> RunNames::NamesOf(const NetAddress& address) const {
   std::vector<std::string> names;
   if (const auto found = addresses_.find(address); found != addresses_.end()) {

@@ -65,6 +65,13 @@ class RunNames {
   // The run has ended.
   void RemoveAll();
 
+  // Whether a TCP client that verifiably wants `name`, in canonical form, may go on to this
+  // address.
+  [[nodiscard]] bool MayReachVerified(const std::string& name, const NetAddress& address,
+                                      uint16_t port) const;
+  // What was given out under the name, and has not ended.
+  [[nodiscard]] std::vector<NetAddress> AddressesOf(const std::string& name) const;
+
   // Names that the address has or had, for people; empty where nobody looked it up.
   [[nodiscard]] std::vector<std::string> NamesOf(const NetAddress& address) const;
 

@@ -44,6 +44,7 @@ void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring,
   Shared(run.has_grants).store(0);
   Shared(run.has_names).store(0);
   for (__u16& port : run.resolver_ports) Shared(port).store(0);
+  Shared(run.relay_port).store(0);
   Shared(run.ring).store(ring);
   Shared(run.expires_ns).store(expires_ns);
   Shared(run.profile).store(profile);
@@ -74,18 +75,25 @@ std::optional<uint32_t> RunTable::ProfileOf(uint64_t cgroup) const {
   return Shared(run.profile).load();
 }
 
-void RunTable::SetResolver(uint64_t cgroup, const ResolverPorts& ports, uint32_t mark) const {
+void RunTable::SetBrokers(uint64_t cgroup, const BrokerPorts& ports) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   if (Shared(run.cgroup).load() != cgroup) return;
-  Shared(run.resolver_mark).store(mark);
-  for (size_t i = 0; i < ports.size(); ++i) Shared(run.resolver_ports[i]).store(ports[i]);
+  Shared(run.broker_mark).store(ports.mark);
+  Shared(run.relay_port).store(ports.relay);
+  for (size_t i = 0; i < ports.resolver.size(); ++i) {
+    Shared(run.resolver_ports[i]).store(ports.resolver[i]);
+  }
 }
 
-RunTable::ResolverPorts RunTable::ResolverOf(uint64_t cgroup) const {
+BrokerPorts RunTable::BrokersOf(uint64_t cgroup) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
-  ResolverPorts ports = {};
+  BrokerPorts ports;
   if (Shared(run.cgroup).load() != cgroup) return ports;
-  for (size_t i = 0; i < ports.size(); ++i) ports[i] = Shared(run.resolver_ports[i]).load();
+  for (size_t i = 0; i < ports.resolver.size(); ++i) {
+    ports.resolver[i] = Shared(run.resolver_ports[i]).load();
+  }
+  ports.relay = Shared(run.relay_port).load();
+  ports.mark = Shared(run.broker_mark).load();
   return ports;
 }
 

@@ -20,6 +20,14 @@ struct RunCounters {
   uint64_t lost = 0;    // Of those, without an event because the ring was full.
 };
 
+// Where a run's resolver and relay listen.
+struct BrokerPorts {
+  std::array<uint16_t, PALYRA_RESOLVER_PORTS> resolver = {};  // All 0: there is none.
+  uint16_t relay = 0;                                         // 0: there is none.
+  uint32_t mark = 0;  // Of all packets to them (SO_MARK of socket(7)).
+  bool operator==(const BrokerPorts&) const = default;
+};
+
 class RunTable {
  public:
   // Maps the pinned array with descriptor `map_fd`.
@@ -50,12 +58,11 @@ class RunTable {
   // The profile that `cgroup` is under; nothing where it has no entry.
   [[nodiscard]] std::optional<uint32_t> ProfileOf(uint64_t cgroup) const;
 
-  // What `cgroup` sends to port 53 goes to these ports of 127.0.0.1 and ::1, with that mark
-  // (SO_MARK of socket(7)). Before anything runs in it.
-  using ResolverPorts = std::array<uint16_t, PALYRA_RESOLVER_PORTS>;
-  void SetResolver(uint64_t cgroup, const ResolverPorts& ports, uint32_t mark) const;
-  // All 0 where it has no resolver, or no entry.
-  [[nodiscard]] ResolverPorts ResolverOf(uint64_t cgroup) const;
+  // What `cgroup` sends to port 53, and its connections that are to be verified, go to these ports
+  // of 127.0.0.1 and ::1. Before anything runs in it.
+  void SetBrokers(uint64_t cgroup, const BrokerPorts& ports) const;
+  // All 0 where it has none, or no entry.
+  [[nodiscard]] BrokerPorts BrokersOf(uint64_t cgroup) const;
 
   // From now on the programs look into `names` for `cgroup`.
   void MarkNames(uint64_t cgroup) const;

@@ -31,7 +31,8 @@ static_assert(
                      palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
                      palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
                      palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
-                     palyra_name_key, palyra_name, palyra_origin, palyra_redirect>);
+                     palyra_broker, palyra_relayed_key, palyra_relayed, palyra_name_key,
+                     palyra_name, palyra_origin, palyra_redirect>);
 
 struct Member {
   std::string name;
@@ -56,7 +57,18 @@ std::vector<Struct> Joined(std::vector<Struct> a, const std::vector<Struct>& b) 
 std::vector<Struct> StructsOfNamesAndFlows() {
   return {{"palyra_flow",
            sizeof(palyra_flow),
-           {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted)}},
+           {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted),
+            MEMBER(palyra_flow, address), MEMBER(palyra_flow, port), MEMBER(palyra_flow, is_ipv6),
+            MEMBER(palyra_flow, is_relayed), MEMBER(palyra_flow, padding)}},
+          {"palyra_broker", sizeof(palyra_broker), {MEMBER(palyra_broker, run)}},
+          {"palyra_relayed_key",
+           sizeof(palyra_relayed_key),
+           {MEMBER(palyra_relayed_key, run), MEMBER(palyra_relayed_key, port),
+            MEMBER(palyra_relayed_key, is_ipv6), MEMBER(palyra_relayed_key, padding)}},
+          {"palyra_relayed",
+           sizeof(palyra_relayed),
+           {MEMBER(palyra_relayed, address), MEMBER(palyra_relayed, port),
+            MEMBER(palyra_relayed, is_ipv6), MEMBER(palyra_relayed, padding)}},
           {"palyra_name_key",
            sizeof(palyra_name_key),
            {MEMBER(palyra_name_key, run), MEMBER(palyra_name_key, profile),
@@ -82,8 +94,9 @@ const std::vector<Struct>& StructsInCpp() {
            sizeof(palyra_run),
            {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, expires_ns), MEMBER(palyra_run, profile),
             MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, has_names),
-            MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, resolver_mark),
-            MEMBER(palyra_run, padding), MEMBER(palyra_run, denied), MEMBER(palyra_run, lost)}},
+            MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, broker_mark),
+            MEMBER(palyra_run, relay_port), MEMBER(palyra_run, padding), MEMBER(palyra_run, denied),
+            MEMBER(palyra_run, lost)}},
           {"palyra_digest", sizeof(palyra_digest), {MEMBER(palyra_digest, bytes)}},
           {"palyra_profile",
            sizeof(palyra_profile),
@@ -311,6 +324,7 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
   using Values = std::map<std::string, int>;
   EXPECT_EQ(EnumInObject("palyra_verdict"), (Values{{"PALYRA_DENY", PALYRA_DENY},
                                                     {"PALYRA_ASK", PALYRA_ASK},
+                                                    {"PALYRA_VERIFY", PALYRA_VERIFY},
                                                     {"PALYRA_ALLOW", PALYRA_ALLOW}}));
   EXPECT_EQ(EnumInObject("palyra_action"),
             (Values{{"PALYRA_NET_CONNECT", PALYRA_NET_CONNECT},
@@ -378,6 +392,8 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"flows", {sizeof(int), sizeof(palyra_flow)}},
       {"names", {sizeof(palyra_name_key), sizeof(palyra_name)}},
       {"redirects", {sizeof(int), sizeof(palyra_redirect)}},
+      {"brokers", {sizeof(int), sizeof(palyra_broker)}},
+      {"relayed", {sizeof(palyra_relayed_key), sizeof(palyra_relayed)}},
   };
   ExpectMaps(skeleton_->obj, expected);
   ExpectMaps(judge_skeleton_->obj,

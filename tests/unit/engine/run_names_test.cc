@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <chrono>
@@ -15,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "engine/clock.h"
 #include "engine/live_run.h"
 #include "policy/compile/compiler.h"
@@ -99,7 +102,7 @@ class RunNamesTest : public testing::Test {
 
   // With a resolver that nobody asks.
   static RunNames& NamesOf(LiveRun& run, const RuleSet& rules) {
-    return run.UseResolver({1, 2, 3, 4}, 5, rules);
+    return **run.UseBrokers({.resolver = {1, 2, 3, 4}, .relay = 0, .mark = 5}, {}, rules);
   }
 
   static void Learn(RunNames& names, const std::string& name, uint64_t end = In(kLong),
@@ -138,8 +141,21 @@ TEST_F(RunNamesTest, AnAddressIsJudgedByItsName) {
 TEST_F(RunNamesTest, WhereEverythingIsDeniedNobodyIsAskedEither) {
   const RuleSet rules = Compile(Permit("a.test"));
   LiveRun run = Start(rules);
-  (void)NamesOf(run, rules);
+  const UniqueFd resolver(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* bound = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(resolver.get(), bound, size), 0);
+  ASSERT_EQ(getsockname(resolver.get(), bound, &size), 0);
+  const uint16_t port = ntohs(address.sin_port);
+  const BrokerPorts ports = {.resolver = {port, port, port, port}, .relay = 0, .mark = 5};
   const NetCaller caller(run.cgroup().path());
+  ASSERT_TRUE(run.UseBrokers(ports, {}, rules));
+  EXPECT_EQ(caller.Try(Udp(53)), EPERM) << "somebody else listens there";
+  const int fd = resolver.get();
+  ASSERT_TRUE(run.UseBrokers(ports, {&fd, 1}, rules));
   EXPECT_EQ(caller.Try(Udp(53)), 0);
   EXPECT_EQ(caller.Try(Send(53)), 0);
   run.DenyEverything();
