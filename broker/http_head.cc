@@ -44,9 +44,8 @@ template <typename Number>
 std::optional<Number> ToNumber(std::string_view digits) {
   Number value = 0;
   if (digits.empty() || !std::ranges::all_of(digits, IsDigit)) return std::nullopt;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value);
-  if (error != std::errc() || stop != end) return std::nullopt;
+  const auto [stop, error] = std::from_chars(digits.begin(), digits.end(), value);
+  if (error != std::errc() || stop != digits.end()) return std::nullopt;
   return value;
 }
 

@@ -24,10 +24,9 @@ bool IsPrintable(char c) {
 HttpResult<uint64_t> ReadChunkSize(std::string_view line) {
   const std::string_view digits = line.substr(0, line.find(';'));
   uint64_t size = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, size, 16);
+  const auto [stop, error] = std::from_chars(digits.begin(), digits.end(), size, 16);
   if (digits.empty() || digits.size() > kMostSizeDigits || digits.starts_with('-') ||
-      error != std::errc() || stop != end || !std::ranges::all_of(line, IsPrintable)) {
+      error != std::errc() || stop != digits.end() || !std::ranges::all_of(line, IsPrintable)) {
     return unexpected(HttpReject::kBadChunk);
   }
   return size;

@@ -72,7 +72,7 @@ std::string OpenSslHello(const std::string& name, std::string_view alpn) {
   }
   (void)SSL_connect(ssl.get());
   char* data = nullptr;
-  const long size = BIO_ctrl(output, BIO_CTRL_INFO, 0, &data);
+  const long size = BIO_ctrl(output, BIO_CTRL_INFO, 0, static_cast<void*>(&data));
   return {data, static_cast<size_t>(size)};
 }
 

@@ -97,7 +97,7 @@ TEST(TlsHello, SkipsGreaseAndUnknownExtensions) {
 }
 
 TEST(TlsHello, TellsThatAnotherHelloIsHidden) {
-  for (const size_t type : {0xfe0d, 0xffce}) {
+  for (const size_t type : {size_t{0xfe0d}, size_t{0xffce}}) {
     const Answer answer = Read(Hello(ServerName("a.test") + Extension(type, "sealed")));
     ASSERT_EQ(answer.state, State::kDone);
     EXPECT_TRUE(answer.hello.encrypted_hello);
