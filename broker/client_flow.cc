@@ -47,6 +47,7 @@ std::optional<FlowState> ClientFlow::Send(int upstream) {
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return FlowState::kWantsWrite;
     if (size < 0) return FlowState::kBroken;
     sent_ += static_cast<size_t>(size);
+    moved_ += static_cast<uint64_t>(size);
   }
   held_.erase(0, passed_);
   sent_ = 0;

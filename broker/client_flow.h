@@ -38,6 +38,8 @@ class ClientFlow {
   // No client any more: its end, or its reset.
   [[nodiscard]] bool ended() const { return ended_; }
   [[nodiscard]] const std::optional<Verdict>& denied() const { return denied_; }
+  // Bytes that were sent on.
+  [[nodiscard]] uint64_t moved() const { return moved_ + flow_.moved(); }
 
  private:
   enum class Read : uint8_t { kSome, kNone, kEnd, kBroken };
@@ -49,8 +51,9 @@ class ClientFlow {
   Flow flow_;
   std::span<char> scratch_;
   std::string held_;
-  size_t sent_ = 0;    // Of held_.
-  size_t passed_ = 0;  // Of held_: checked, sent or not.
+  size_t sent_ = 0;     // Of held_.
+  size_t passed_ = 0;   // Of held_: checked, sent or not.
+  uint64_t moved_ = 0;  // By Send().
   bool ended_ = false;
   std::optional<Verdict> denied_;
 };

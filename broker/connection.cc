@@ -80,15 +80,17 @@ void Connection::OnReady(Watch watch, int events) {
   }
   switch (state_) {
     case State::kFirstBytes:
-      return ReadFirstBytes();
+      ReadFirstBytes();
+      return;
     case State::kConnecting:
-      return FinishConnecting();
+      FinishConnecting();
+      return;
     case State::kRelaying:
-      SetDeadline(context_.options.idle_timeout);
-      if (watch == Watch::kClientRead || watch == Watch::kUpstreamWrite) return RelayUp();
-      return RelayDown();
+      Carry(watch == Watch::kClientRead || watch == Watch::kUpstreamWrite);
+      return;
     case State::kRefusing:
-      return Discard();
+      Discard();
+      return;
     case State::kClosed:
       return;
   }
@@ -97,12 +99,15 @@ void Connection::OnReady(Watch watch, int events) {
 void Connection::OnDeadline() {
   switch (state_) {
     case State::kFirstBytes:
-      return Deny(RelayReason::kNoFirstBytes, "");
+      Deny(RelayReason::kNoFirstBytes, "");
+      return;
     case State::kConnecting:
-      return ConnectNext();
+      ConnectNext();
+      return;
     case State::kRelaying:
     case State::kRefusing:
-      return Reset();
+      Reset();
+      return;
     case State::kClosed:
       return;
   }
@@ -122,13 +127,19 @@ void Connection::ReadFirstBytes() {
   const ClientCheck::Verdict verdict = up_.ReadFirst(client_.get());
   switch (verdict.kind) {
     case ClientCheck::Kind::kMore:
-      if (up_.ended()) return Deny(RelayReason::kNoFirstBytes, "");
-      return Arm(Watch::kClientRead);
+      if (up_.ended()) {
+        Deny(RelayReason::kNoFirstBytes, "");
+        return;
+      }
+      Arm(Watch::kClientRead);
+      return;
     case ClientCheck::Kind::kDeny:
-      return Deny(verdict.reason, verdict.detail);
+      Deny(verdict.reason, verdict.detail);
+      return;
     case ClientCheck::Kind::kPass:
       Tell(RelayEvent::Outcome::kAllowed, RelayReason::kNone, "");
-      return BeginConnecting();
+      BeginConnecting();
+      return;
   }
 }
 
@@ -145,9 +156,15 @@ void Connection::Fail(RelayReason reason) {
 // A close while unread bytes are there would reset the connection, and with it the reply.
 void Connection::Refuse(RelayReason reason, std::string_view detail) {
   const std::string reply = up_.check().ReplyTo(reason, detail);
-  if (reply.empty()) return Reset();
+  if (reply.empty()) {
+    Reset();
+    return;
+  }
   const ssize_t sent = send(client_.get(), reply.data(), reply.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (std::cmp_not_equal(sent, reply.size())) return Reset();
+  if (std::cmp_not_equal(sent, reply.size())) {
+    Reset();
+    return;
+  }
   shutdown(client_.get(), SHUT_WR);
   state_ = State::kRefusing;
   SetDeadline(context_.options.refusal_timeout);
@@ -160,15 +177,24 @@ void Connection::Discard() {
     size = recv(client_.get(), context_.scratch.data(), context_.scratch.size(), MSG_DONTWAIT);
     if (size > 0) discarded_ += static_cast<size_t>(size);
   } while (size > 0 && discarded_ < kMostDiscarded);
-  if (size > 0) return Reset();
-  if (size < 0 && errno == EAGAIN) return Arm(Watch::kClientRead);
+  if (size > 0) {
+    Reset();
+    return;
+  }
+  if (size < 0 && errno == EAGAIN) {
+    Arm(Watch::kClientRead);
+    return;
+  }
   state_ = State::kClosed;
 }
 
 void Connection::BeginConnecting() {
   state_ = State::kConnecting;
   addresses_ = context_.authority.AddressesOf(up_.check().name(), destination_);
-  if (addresses_.empty()) return Fail(RelayReason::kNoAddress);
+  if (addresses_.empty()) {
+    Fail(RelayReason::kNoAddress);
+    return;
+  }
   addresses_.resize(std::min(addresses_.size(), kMostAddresses));
   std::ranges::reverse(addresses_);
   ConnectNext();
@@ -189,7 +215,8 @@ void Connection::ConnectNext() {
       continue;
     }
     SetDeadline(context_.options.connect_timeout);
-    return Arm(Watch::kUpstreamWrite);
+    Arm(Watch::kUpstreamWrite);
+    return;
   }
   Fail(RelayReason::kUnreachable);
 }
@@ -198,15 +225,31 @@ void Connection::FinishConnecting() {
   int error = 0;
   socklen_t size = sizeof(error);
   if (getsockopt(upstream_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
-    return ConnectNext();
+    ConnectNext();
+    return;
   }
   // What came may have been of the socket before.
-  if (!PeerOf(upstream_.get())) return Arm(Watch::kUpstreamWrite);
+  if (!PeerOf(upstream_.get())) {
+    Arm(Watch::kUpstreamWrite);
+    return;
+  }
   state_ = State::kRelaying;
   addresses_ = {};
   SetDeadline(context_.options.idle_timeout);
   RelayUp();
   if (state_ == State::kRelaying) RelayDown();
+}
+
+void Connection::Carry(bool up) {
+  const uint64_t moved = up_.moved() + down_.moved();
+  if (up) {
+    RelayUp();
+  } else {
+    RelayDown();
+  }
+  if (state_ == State::kRelaying && up_.moved() + down_.moved() != moved) {
+    SetDeadline(context_.options.idle_timeout);
+  }
 }
 
 void Connection::RelayUp() {
@@ -227,16 +270,28 @@ void Connection::RelayDown() {
 void Connection::AfterMove(FlowState state, Watch read, Watch write, bool& ended) {
   switch (state) {
     case FlowState::kWantsRead:
-      return Arm(read);
+      Arm(read);
+      return;
     case FlowState::kWantsWrite:
-      return Arm(write);
+      Arm(write);
+      return;
     case FlowState::kEnded:
       ended = true;
-      if (up_ended_ && down_ended_) state_ = State::kClosed;
+      if (up_ended_ && down_ended_) Finish();
       return;
     case FlowState::kBroken:
-      return Reset();
+      Reset();
+      return;
   }
+}
+
+void Connection::Finish() {
+  state_ = State::kClosed;
+  if (!up_.denied()) return;
+  // What was denied is partly unread.
+  state_ = State::kRefusing;
+  SetDeadline(context_.options.refusal_timeout);
+  Discard();
 }
 
 void Connection::Reset() {

@@ -83,9 +83,11 @@ class Connection {
   void ConnectNext();
   void FinishConnecting();
   void Fail(RelayReason reason);
+  void Carry(bool up);
   void RelayUp();
   void RelayDown();
   void AfterMove(FlowState state, Watch read, Watch write, bool& ended);
+  void Finish();
   void Reset();
   void Tell(RelayEvent::Outcome outcome, RelayReason reason, std::string_view detail) const;
 

@@ -35,6 +35,7 @@ Flow::Step Flow::Drain(int destination) {
                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   if (size < 0) return errno == EAGAIN || errno == EINTR ? Step::kAgain : Step::kBroken;
   held_ -= static_cast<size_t>(size);
+  moved_ += static_cast<uint64_t>(size);
   return size > 0 ? Step::kMoved : Step::kBroken;
 }
 

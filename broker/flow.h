@@ -31,6 +31,9 @@ class Flow {
   // called again after kEnded or kBroken.
   FlowState Move(int source, int destination);
 
+  // Bytes that were written since the beginning.
+  [[nodiscard]] uint64_t moved() const { return moved_; }
+
  private:
   enum class Step : uint8_t { kMoved, kAgain, kEnd, kBroken };
   Step Fill(int source);
@@ -40,6 +43,7 @@ class Flow {
   PipePool& pool_;
   std::optional<Pipe> pipe_;
   size_t held_ = 0;  // Bytes in the pipe.
+  uint64_t moved_ = 0;
 };
 
 }  // namespace palyra::broker

@@ -116,7 +116,10 @@ void Relay::Serve(const RelayRing::Completion& completion) {
     stopped_ = true;
     return;
   }
-  if (completion.tag == kAcceptTag) return AfterAccept(completion);
+  if (completion.tag == kAcceptTag) {
+    AfterAccept(completion);
+    return;
+  }
   const uint64_t number = completion.tag / Connection::kWatches;
   const auto found = connections_.find(number);
   if (found == connections_.end()) return;
@@ -127,7 +130,10 @@ void Relay::Serve(const RelayRing::Completion& completion) {
 
 void Relay::AfterAccept(const RelayRing::Completion& completion) {
   if (!completion.more) accepting_ = false;
-  if (completion.result >= 0) return Admit(UniqueFd(completion.result));
+  if (completion.result >= 0) {
+    Admit(UniqueFd(completion.result));
+    return;
+  }
   // For want of descriptors: clients that wait in the backlog are not lost, and some may come free.
   accept_at_ = context_.now + kAcceptPause;
 }
@@ -148,7 +154,8 @@ void Relay::Admit(UniqueFd client) {
   if (!event.destination) {
     const linger now = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-    return context_.authority.Record(event);
+    context_.authority.Record(event);
+    return;
   }
   const uint64_t number = ++last_number_;
   const auto [added, is_new] = connections_.emplace(

@@ -29,7 +29,8 @@ class Relay {
  public:
   // `listener` is a TCP socket that listens already, possibly in another network namespace; the
   // relay connects from the namespace of Run()'s thread. `authority` must outlive the relay.
-  // kUnsupported without io_uring.
+  // kUnsupported without io_uring. When the relay ends, what the calling thread waits in may return
+  // EINTR once.
   static Result<std::unique_ptr<Relay>> Create(UniqueFd listener, RelayAuthority& authority,
                                                const RelayOptions& options = {});
   Relay(const Relay&) = delete;

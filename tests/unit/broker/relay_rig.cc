@@ -16,6 +16,29 @@ namespace palyra::tests {
 using broker::Endpoint;
 using broker::RelayEvent;
 
+namespace {
+
+// A ring that ends interrupts what the thread that made it waits in.
+template <typename Call>
+ssize_t Uninterrupted(const Call& call) {
+  ssize_t result = 0;
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+ssize_t Receive(int fd, char* bytes, size_t size) {
+  return Uninterrupted([&] { return recv(fd, bytes, size, 0); });
+}
+
+bool BecomesReadable(int fd, std::chrono::milliseconds limit) {
+  pollfd ready = {.fd = fd, .events = POLLIN, .revents = 0};
+  return Uninterrupted([&] { return poll(&ready, 1, static_cast<int>(limit.count())); }) == 1;
+}
+
+}  // namespace
+
 std::optional<Endpoint> FakeAuthority::OriginalDestination(const Endpoint& /*client*/,
                                                            const Endpoint& /*local*/) {
   return destination;
@@ -52,7 +75,8 @@ Peer::Peer(UniqueFd fd) : fd_(std::move(fd)) {
 
 bool Peer::Send(std::string_view bytes) const {
   while (!bytes.empty()) {
-    const ssize_t size = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t size =
+        Uninterrupted([&] { return send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
     if (size <= 0) return false;
     bytes.remove_prefix(static_cast<size_t>(size));
   }
@@ -76,7 +100,7 @@ std::string Peer::Read(size_t size) const {
   std::string bytes(size, '\0');
   size_t got = 0;
   while (got < size) {
-    const ssize_t part = recv(fd_.get(), bytes.data() + got, size - got, 0);
+    const ssize_t part = Receive(fd_.get(), bytes.data() + got, size - got);
     if (part <= 0) break;
     got += static_cast<size_t>(part);
   }
@@ -88,16 +112,17 @@ std::string Peer::ReadAll() const {
   std::string bytes;
   std::array<char, 65536> part = {};
   ssize_t size = 0;
-  while ((size = recv(fd_.get(), part.data(), part.size(), 0)) > 0) {
+  while ((size = Receive(fd_.get(), part.data(), part.size())) > 0) {
     bytes.append(part.data(), static_cast<size_t>(size));
   }
-  EXPECT_EQ(size, 0) << "errno " << errno << " after " << bytes.size() << " bytes";
+  const int error = errno;
+  EXPECT_EQ(size, 0) << "errno " << error << " after " << bytes.size() << " bytes";
   return bytes;
 }
 
 bool Peer::WasReset() const {
   char byte = 0;
-  return recv(fd_.get(), &byte, 1, 0) < 0 && errno == ECONNRESET;
+  return Receive(fd_.get(), &byte, 1) < 0 && errno == ECONNRESET;
 }
 
 Peer ConnectTo(const Endpoint& endpoint) {
@@ -114,14 +139,12 @@ Upstream::Upstream() : listener_(*broker::ListenAt(Loopback(0))) {
 }
 
 Peer Upstream::Accept() const {
-  pollfd ready = {.fd = listener_.get(), .events = POLLIN, .revents = 0};
-  if (poll(&ready, 1, static_cast<int>(kPatience / std::chrono::milliseconds(1))) != 1) return {};
+  if (!BecomesReadable(listener_.get(), kPatience)) return {};
   return Peer(UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
 }
 
 bool Upstream::Untouched() const {
-  pollfd ready = {.fd = listener_.get(), .events = POLLIN, .revents = 0};
-  return poll(&ready, 1, 0) == 0;
+  return !BecomesReadable(listener_.get(), std::chrono::milliseconds(0));
 }
 
 RelayRig::RelayRig(const broker::RelayOptions& options) {

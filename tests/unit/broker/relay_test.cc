@@ -185,7 +185,10 @@ TEST(Relay, ChecksEachRequestOfAConnection) {
        {Get("b.test", "/3"), Get("c.test", "/3"), std::string("GET /3 HTTP/1.1\r\n\r\n"),
         std::string("junk behind\r\n")}) {
     const Peer client = rig.Connect();
-    ASSERT_TRUE(client.Send(first + second + denied));
+    std::string all = first;
+    all += second;
+    all += denied;
+    ASSERT_TRUE(client.Send(all));
     const Peer server = upstream.Accept();
     // The end of the stream comes in place of the denied request.
     EXPECT_EQ(server.ReadAll(), first + second);
