@@ -58,6 +58,7 @@ std::optional<FlowState> ClientFlow::Send(int upstream) {
 }
 
 FlowState ClientFlow::Move(int client, int upstream) {
+  bool probably_all = false;
   for (int turn = 0; turn < kTurns; ++turn) {
     while (!check_.opaque() && !denied_) {
       if (Check().kind != ClientCheck::Kind::kPass) break;
@@ -69,9 +70,11 @@ FlowState ClientFlow::Move(int client, int upstream) {
       return FlowState::kEnded;
     }
     // What is read now is looked at in the next turn.
-    if (turn + 1 == kTurns) break;
+    if (turn + 1 == kTurns || probably_all) break;
+    const size_t before = held_.size();
     switch (ReadSome(client)) {
       case Read::kSome:
+        probably_all = held_.size() - before < kProbablyAll;
         break;
       case Read::kNone:
         return FlowState::kWantsRead;

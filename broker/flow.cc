@@ -7,13 +7,6 @@
 #include <utility>
 
 namespace palyra::broker {
-namespace {
-
-// After less than this the source is most likely empty: better to wait than to ask.
-constexpr size_t kProbablyAll = size_t{16} * 1024;
-
-}  // namespace
-
 void Flow::ReleasePipe() {
   if (pipe_ && held_ == 0) pool_.GiveBack(*std::exchange(pipe_, std::nullopt));
 }

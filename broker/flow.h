@@ -21,6 +21,9 @@ enum class FlowState : uint8_t {
 // How often a flow moves something before others have their turn.
 inline constexpr int kTurns = 16;
 
+// After less than this the source is most likely empty: better to wait than to ask.
+inline constexpr size_t kProbablyAll = size_t{16} * 1024;
+
 // Bytes that nobody looks at. Holds at most kPipeBytes that were read and not yet written.
 class Flow {
  public:

@@ -211,7 +211,7 @@ TEST(RelayLoad, TriesTheNextAddressWhereOneDoesNotAnswer) {
   RelayRig rig({.connect_timeout = milliseconds(100)});
   rig.Allow("a.test", upstream);
   // One that has no room for who waits: the kernel drops what comes.
-  UniqueFd full(*broker::ListenAt(Loopback(0)));
+  const UniqueFd full(*broker::ListenAt(Loopback(0)));
   ASSERT_EQ(listen(full.get(), 0), 0);
   const broker::Endpoint deaf = *broker::LocalOf(full.get());
   const Peer waiting = ConnectTo(deaf);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -85,12 +86,14 @@ class Servers {
   }
 
   [[nodiscard]] std::string Server(const std::string& name) const {
-    return "server { listen 127.0.0.1:" + std::to_string(tls_) +
-           " ssl http2; listen 127.0.0.1:" + std::to_string(plain_) + "; server_name " + name +
-           ".test; ssl_certificate " + name + ".pem; ssl_certificate_key " + name +
-           ".key; location / { client_max_body_size 64m; default_type text/plain;"
-           " return 200 \"hello from " +
-           name + ".test\\n\"; } }\n";
+    std::ostringstream text;
+    text << "server { listen 127.0.0.1:" << tls_ << " ssl http2; listen 127.0.0.1:" << plain_
+         << "; server_name " << name << ".test; ssl_certificate " << name
+         << ".pem; ssl_certificate_key " << name
+         << ".key; location / { client_max_body_size 64m; default_type text/plain; "
+            "return 200 \"hello from "
+         << name << ".test\\n\"; } }\n";
+    return text.str();
   }
 
   [[nodiscard]] std::string Configuration() const {
