@@ -3,9 +3,10 @@
 //   relay   through palyra's relay, by the name in a TLS hello or in an HTTP request
 //   socat   through `socat TCP-LISTEN:… TCP:…`, which looks at nothing (left out where it is
 //   missing)
-// and of each, in turn and several rounds: bytes a second of one long stream, requests a second on
-// one connection, and connections a second with one request each. Prints medians and their ratios;
-// takes half a minute.
+// and of each, in turn and several rounds: bytes a second of one long stream; requests a second on
+// one connection, each after the answer to the one before, and on 16 connections at once; and
+// connections a second with one request each. Prints medians and their ratios; takes half a minute.
+// One request after another is a row of wake-ups, twice as many with anything in between.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -42,6 +43,7 @@ namespace broker = palyra::broker;
 
 constexpr int kRounds = 5;
 constexpr std::chrono::milliseconds kTime{500};
+constexpr size_t kParallel = 16;
 constexpr const char* kSocat = "/usr/bin/socat";
 
 // Requests and answers are of one size, so that nobody needs to parse.
@@ -54,6 +56,7 @@ UniqueFd ListenAnywhere() { return *broker::ListenAt(Loopback(0)); }
 
 UniqueFd ConnectTo(const Endpoint& endpoint) {
   UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return fd;
   const auto address = ToSocketAddress(endpoint);
   if (connect(fd.get(), address.get(), address.size) != 0) fd.Reset();
   const int on = 1;
@@ -62,6 +65,7 @@ UniqueFd ConnectTo(const Endpoint& endpoint) {
 }
 
 bool SendAll(int fd, std::string_view bytes) {
+  if (fd < 0) return false;
   while (!bytes.empty()) {
     const ssize_t size = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (size <= 0) return false;
@@ -96,10 +100,10 @@ void Serve(const UniqueFd& client) {
   }
 }
 
-// Until its listener is shut down.
-void ServeAll(int listener) {
+// kParallel threads do this until the listener is shut down.
+void ServeInTurn(int listener) {
   while (true) {
-    UniqueFd client(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    const UniqueFd client(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
     if (!client.valid()) return;
     const int on = 1;
     (void)setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -142,15 +146,23 @@ double Stream(const Endpoint& endpoint) {
   return static_cast<double>(bytes) / Seconds(Clock::now() - start);
 }
 
-double Requests(const Endpoint& endpoint) {
-  const UniqueFd fd = ConnectTo(endpoint);
-  int count = 0;
+double RequestsOn(const Endpoint& endpoint, size_t connections) {
+  std::vector<UniqueFd> fds;
+  fds.reserve(connections);
+  for (size_t i = 0; i < connections; ++i) fds.push_back(ConnectTo(endpoint));
+  const auto send_one = [](const UniqueFd& fd) { return SendAll(fd.get(), kRequest); };
+  const auto read_one = [](const UniqueFd& fd) { return ReceiveAll(fd.get(), kAnswer); };
+  size_t count = 0;
   const auto start = Clock::now();
-  for (; Clock::now() - start < kTime; ++count) {
-    if (!SendAll(fd.get(), kRequest) || !ReceiveAll(fd.get(), kAnswer)) return 0;
+  for (; Clock::now() - start < kTime; count += connections) {
+    if (!std::ranges::all_of(fds, send_one) || !std::ranges::all_of(fds, read_one)) return 0;
   }
-  return count / Seconds(Clock::now() - start);
+  return static_cast<double>(count) / Seconds(Clock::now() - start);
 }
+
+double Requests(const Endpoint& endpoint) { return RequestsOn(endpoint, 1); }
+
+double ParallelRequests(const Endpoint& endpoint) { return RequestsOn(endpoint, kParallel); }
 
 double Connections(const Endpoint& endpoint) {
   int count = 0;
@@ -226,9 +238,10 @@ double Median(std::vector<double> values) {
 }
 
 void Compare(const std::vector<std::pair<std::string, Endpoint>>& ways) {
-  const std::array<Measurement, 3> measurements = {{
+  const std::array<Measurement, 4> measurements = {{
       {"GB/s", 1e-9, Stream},
       {"requests/s", 1, Requests},
+      {"on 16", 1, ParallelRequests},
       {"connections/s", 1, Connections},
   }};
   for (const Measurement& measurement : measurements) {
@@ -241,8 +254,10 @@ void Compare(const std::vector<std::pair<std::string, Endpoint>>& ways) {
     const double relay = Median(all["relay"]);
     for (const auto& [name, endpoint] : ways) {
       const double median = Median(all[name]);
-      fmt::print("{:<14} {:<8} {:>10.2f}   relay / {}: {:.2f}\n", measurement.unit, name, median,
-                 name, median > 0 ? relay / median : 0);
+      fmt::print("{:<14} {:<8} {:>10.2f}", measurement.unit, name, median);
+      if (name != "relay")
+        fmt::print("   relay / {}: {:.2f}", name, median > 0 ? relay / median : 0);
+      fmt::print("\n");
     }
   }
 }
@@ -252,7 +267,11 @@ void Compare(const std::vector<std::pair<std::string, Endpoint>>& ways) {
 int main() {
   const UniqueFd listener = ListenAnywhere();
   const Endpoint server = *broker::LocalOf(listener.get());
-  std::thread serving([&] { ServeAll(listener.get()); });
+  std::vector<std::jthread> serving;
+  serving.reserve(kParallel);
+  for (size_t i = 0; i < kParallel; ++i) {
+    serving.emplace_back([&] { ServeInTurn(listener.get()); });
+  }
 
   OneServer authority(server);
   UniqueFd relay_listener = ListenAnywhere();
@@ -272,7 +291,7 @@ int main() {
   }
   (*relay)->Stop();
   relaying.join();
+  // The threads end before the listener does.
   shutdown(listener.get(), SHUT_RDWR);
-  serving.join();
   return 0;
 }

@@ -97,13 +97,14 @@ class Servers {
   }
 
   [[nodiscard]] std::string Configuration() const {
-    std::string text =
-        "daemon off; master_process off; error_log stderr; pid nginx.pid;\nevents {}\nhttp {\n"
-        "log_format short '$server_name $uri $status'; access_log access.log short;\n";
-    for (const std::string kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
-      text += kind + "_temp_path " + kind + ";\n";
+    std::ostringstream text;
+    text << "daemon off; master_process off; error_log stderr; pid nginx.pid;\nevents {}\nhttp {\n"
+            "log_format short '$server_name $uri $status'; access_log access.log short;\n";
+    for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
+      text << kind << "_temp_path " << kind << ";\n";
     }
-    return text + Server("allowed") + Server("denied") + "}\n";
+    text << Server("allowed") << Server("denied") << "}\n";
+    return text.str();
   }
 
   TempDir directory_;
