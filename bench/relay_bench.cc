@@ -182,12 +182,10 @@ class OneServer : public broker::RelayAuthority {
                                               const Endpoint& /*local*/) override {
     return server_;
   }
-  bool MayReach(std::string_view name, const Endpoint& /*destination*/) override {
-    return name == "bench.test";
-  }
-  std::vector<Endpoint> AddressesOf(std::string_view /*name*/,
-                                    const Endpoint& /*destination*/) override {
-    return {server_};
+  std::optional<std::vector<Endpoint>> Reach(std::string_view name,
+                                             const Endpoint& /*destination*/) override {
+    if (name != "bench.test") return std::nullopt;
+    return std::vector{server_};
   }
   void Record(const broker::RelayEvent& /*event*/) override {}
 
@@ -277,7 +275,9 @@ int main() {
   OneServer authority(server);
   UniqueFd relay_listener = ListenAnywhere();
   const Endpoint relay_endpoint = *broker::LocalOf(relay_listener.get());
-  auto relay = broker::Relay::Create(std::move(relay_listener), authority);
+  std::vector<UniqueFd> listeners;
+  listeners.push_back(std::move(relay_listener));
+  auto relay = broker::Relay::Create(std::move(listeners), authority);
   if (!relay) {
     fmt::print(stderr, "relay_bench: {}\n", relay.error().message);
     std::exit(1);

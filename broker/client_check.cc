@@ -151,8 +151,11 @@ std::optional<Verdict> ClientCheck::CheckName(std::string_view raw) {
   auto name = base::CanonicalDomain(raw);
   if (!name) return Deny(RelayReason::kBadName);
   if (!name_.empty() && *name != name_) return Deny(RelayReason::kOtherHost);
+  const bool is_first = name_.empty();
   name_ = *std::move(name);
-  if (!authority_.MayReach(name_, destination_)) return Deny(RelayReason::kNameNotAllowed);
+  auto addresses = authority_.Reach(name_, destination_);
+  if (!addresses) return Deny(RelayReason::kNameNotAllowed);
+  if (is_first) addresses_ = *std::move(addresses);
   return std::nullopt;
 }
 

@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "broker/http_requests.h"
 #include "broker/relay_authority.h"
@@ -42,7 +44,7 @@ class ClientCheck {
       : authority_(authority), destination_(destination) {}
 
   // `held`: all that came from the client and has not passed. After kPass the caller takes `size`
-  // bytes off the front before the next call. Asks MayReach(). Not to be called once opaque().
+  // bytes off the front before the next call. Asks Reach(). Not to be called once opaque().
   Verdict Check(std::string_view held);
 
   // TLS whose hello has passed: what follows is encrypted, and passes unseen.
@@ -51,9 +53,11 @@ class ClientCheck {
   // The canonical name of the first thing that was understood; "" before.
   [[nodiscard]] const std::string& name() const { return name_; }
 
+  // Where to connect for name(), best first. Known with the first kPass, and then gone.
+  [[nodiscard]] std::vector<Endpoint> TakeAddresses() { return std::move(addresses_); }
+
   // What to tell the client of a denial before it is closed: an alert of TLS, a response of HTTP,
-  // or
-  // "" if it speaks neither.
+  // or "" if it speaks neither.
   [[nodiscard]] std::string ReplyTo(RelayReason reason, std::string_view detail) const;
 
  private:
@@ -69,6 +73,7 @@ class ClientCheck {
   Protocol protocol_ = Protocol::kUnknown;
   bool opaque_ = false;
   std::string name_;
+  std::vector<Endpoint> addresses_;
   size_t fed_ = 0;  // Of `held`, to hello_.
   TlsHelloReader hello_;
   RequestStream requests_;

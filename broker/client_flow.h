@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/client_check.h"
 #include "broker/flow.h"
@@ -35,6 +36,7 @@ class ClientFlow {
   FlowState Move(int client, int upstream);
 
   [[nodiscard]] const ClientCheck& check() const { return check_; }
+  [[nodiscard]] std::vector<Endpoint> TakeAddresses() { return check_.TakeAddresses(); }
   // No client any more: its end, or its reset.
   [[nodiscard]] bool ended() const { return ended_; }
   [[nodiscard]] const std::optional<Verdict>& denied() const { return denied_; }

@@ -192,7 +192,7 @@ void Connection::Discard() {
 
 void Connection::BeginConnecting() {
   state_ = State::kConnecting;
-  addresses_ = context_.authority.AddressesOf(up_.check().name(), destination_);
+  addresses_ = up_.TakeAddresses();
   if (addresses_.empty()) {
     Fail(RelayReason::kNoAddress);
     return;

@@ -15,9 +15,11 @@
 namespace palyra::broker {
 namespace {
 
-// The first tags; those of connections begin with number 1.
-constexpr uint64_t kAcceptTag = 1;
-constexpr uint64_t kStopTag = 2;
+constexpr uint64_t kStopTag = 1;
+constexpr uint64_t kFirstAcceptTag = 2;  // Of the first listener.
+// Tags of connections are above those.
+constexpr uint64_t kNumbersBefore =
+    (kFirstAcceptTag + Relay::kMostListeners) / Connection::kWatches;
 
 constexpr size_t kScratch = size_t{64} * 1024;
 
@@ -49,24 +51,32 @@ class SigpipeBlocked {
 
 }  // namespace
 
-Result<std::unique_ptr<Relay>> Relay::Create(UniqueFd listener, RelayAuthority& authority,
+Result<std::unique_ptr<Relay>> Relay::Create(std::vector<UniqueFd> listeners,
+                                             RelayAuthority& authority,
                                              const RelayOptions& options) {
-  // io_uring would not wait for a socket that is non-blocking.
-  const int flags = fcntl(listener.get(), F_GETFL);
-  if (flags < 0 || fcntl(listener.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) {
-    return FailErrno(errno, "the relay's listener");
+  if (listeners.empty() || listeners.size() > kMostListeners) {
+    return Fail(ErrorCode::kInvalidArgument, "the relay has no listener, or too many");
+  }
+  std::vector<Listener> own;
+  for (UniqueFd& fd : listeners) {
+    // io_uring would not wait for a socket that is non-blocking.
+    const int flags = fcntl(fd.get(), F_GETFL);
+    if (flags < 0 || fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) {
+      return FailErrno(errno, "a listener of the relay");
+    }
+    own.push_back({.fd = std::move(fd), .accepting = false, .accept_at = {}});
   }
   UniqueFd stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!stop.valid()) return FailErrno(errno, "cannot make an eventfd");
   auto ring = RelayRing::Create();
   if (!ring) return std::unexpected(ring.error());
   return std::unique_ptr<Relay>(
-      new Relay(std::move(listener), std::move(stop), *std::move(ring), authority, options));
+      new Relay(std::move(own), std::move(stop), *std::move(ring), authority, options));
 }
 
-Relay::Relay(UniqueFd listener, UniqueFd stop, std::unique_ptr<RelayRing> ring,
+Relay::Relay(std::vector<Listener> listeners, UniqueFd stop, std::unique_ptr<RelayRing> ring,
              RelayAuthority& authority, const RelayOptions& options)
-    : listener_(std::move(listener)),
+    : listeners_(std::move(listeners)),
       stop_(std::move(stop)),
       options_(options),
       ring_(std::move(ring)),
@@ -76,7 +86,8 @@ Relay::Relay(UniqueFd listener, UniqueFd stop, std::unique_ptr<RelayRing> ring,
                .ring = *ring_,
                .pipes = pipes_,
                .scratch = scratch_,
-               .now = RelayClock::now()} {}
+               .now = RelayClock::now()},
+      last_number_(kNumbersBefore) {}
 
 Relay::~Relay() = default;
 
@@ -86,16 +97,21 @@ void Relay::Stop() {
   [[maybe_unused]] const ssize_t written = write(stop_.get(), &one, sizeof(one));
 }
 
-Result<void> Relay::Run() {
+Result<void> Relay::Start() {
+  if (started_) return {};
+  started_ = true;
+  return ring_->Start();
+}
+
+Result<void> Relay::Run(int owner) {
   const SigpipeBlocked blocked;
-  if (auto started = ring_->Start(); !started) return started;
+  if (auto started = Start(); !started) return started;
   ring_->Poll(stop_.get(), POLLIN, kStopTag);
+  // No events but the end: what else comes there is not for the relay.
+  if (owner >= 0) ring_->Poll(owner, 0, kStopTag);
   next_deadline_ = RelayClock::now() + kLongestWait;
   while (!stopped_) {
-    if (!accepting_ && context_.now >= accept_at_) {
-      ring_->Accept(listener_.get(), kAcceptTag);
-      accepting_ = true;
-    }
+    AcceptAgain();
     const auto completions = ring_->Wait(UntilDeadline());
     if (!completions) return std::unexpected(completions.error());
     context_.now = RelayClock::now();
@@ -111,13 +127,22 @@ Result<void> Relay::Run() {
   return {};
 }
 
+void Relay::AcceptAgain() {
+  for (size_t i = 0; i < listeners_.size(); ++i) {
+    Listener& listener = listeners_[i];
+    if (listener.accepting || context_.now < listener.accept_at) continue;
+    ring_->Accept(listener.fd.get(), kFirstAcceptTag + i);
+    listener.accepting = true;
+  }
+}
+
 void Relay::Serve(const RelayRing::Completion& completion) {
   if (completion.tag == kStopTag) {
     stopped_ = true;
     return;
   }
-  if (completion.tag == kAcceptTag) {
-    AfterAccept(completion);
+  if (completion.tag < kFirstAcceptTag + listeners_.size()) {
+    AfterAccept(listeners_.at(completion.tag - kFirstAcceptTag), completion);
     return;
   }
   const uint64_t number = completion.tag / Connection::kWatches;
@@ -128,14 +153,14 @@ void Relay::Serve(const RelayRing::Completion& completion) {
   Settle(number);
 }
 
-void Relay::AfterAccept(const RelayRing::Completion& completion) {
-  if (!completion.more) accepting_ = false;
+void Relay::AfterAccept(Listener& listener, const RelayRing::Completion& completion) {
+  if (!completion.more) listener.accepting = false;
   if (completion.result >= 0) {
     Admit(UniqueFd(completion.result));
     return;
   }
   // For want of descriptors: clients that wait in the backlog are not lost, and some may come free.
-  accept_at_ = context_.now + kAcceptPause;
+  listener.accept_at = context_.now + kAcceptPause;
 }
 
 void Relay::Admit(UniqueFd client) {
@@ -197,7 +222,10 @@ void Relay::PassDeadlines() {
 }
 
 std::chrono::milliseconds Relay::UntilDeadline() const {
-  const auto next = accepting_ ? next_deadline_ : std::min(next_deadline_, accept_at_);
+  auto next = next_deadline_;
+  for (const Listener& listener : listeners_) {
+    if (!listener.accepting) next = std::min(next, listener.accept_at);
+  }
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - context_.now);
   return std::clamp(left, kShortestWait, kLongestWait);
 }

@@ -27,19 +27,26 @@ namespace palyra::broker {
 
 class Relay {
  public:
-  // `listener` is a TCP socket that listens already, possibly in another network namespace; the
+  // `listeners` are TCP sockets that listen already, possibly in another network namespace; the
   // relay connects from the namespace of Run()'s thread. `authority` must outlive the relay.
-  // kUnsupported without io_uring. When the relay ends, what the calling thread waits in may return
-  // EINTR once.
-  static Result<std::unique_ptr<Relay>> Create(UniqueFd listener, RelayAuthority& authority,
+  // kInvalidArgument without a listener or with more than kMostListeners; kUnsupported without
+  // io_uring. When the relay ends, what the calling thread waits in may return EINTR once.
+  static Result<std::unique_ptr<Relay>> Create(std::vector<UniqueFd> listeners,
+                                               RelayAuthority& authority,
                                                const RelayOptions& options = {});
+  static constexpr size_t kMostListeners = 8;
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
   ~Relay();
 
-  // Serves until Stop(); then all connections are reset. Only once. Calls the authority. SIGPIPE is
-  // blocked for the calling thread meanwhile. An error is one of io_uring itself.
-  Result<void> Run();
+  // What Run() begins with, for callers that give something up between: from then on the ring is
+  // of this thread, and io_uring_enter(2) is the one call of io_uring that is needed.
+  Result<void> Start();
+
+  // Serves until Stop(), or until the other end of socket `owner` (-1: none) is gone; then all
+  // connections are reset. Only once. Calls the authority. SIGPIPE is blocked for the calling
+  // thread meanwhile. An error is one of io_uring itself.
+  Result<void> Run(int owner = -1);
 
   // Ends Run() soon, also one that has not begun. Any thread; safe in a signal handler.
   void Stop();
@@ -48,17 +55,24 @@ class Relay {
   [[nodiscard]] size_t open_connections() const { return open_connections_; }
 
  private:
-  Relay(UniqueFd listener, UniqueFd stop, std::unique_ptr<RelayRing> ring,
+  struct Listener {
+    UniqueFd fd;
+    bool accepting = false;
+    RelayClock::time_point accept_at;  // If it is not.
+  };
+
+  Relay(std::vector<Listener> listeners, UniqueFd stop, std::unique_ptr<RelayRing> ring,
         RelayAuthority& authority, const RelayOptions& options);
 
+  void AcceptAgain();
   void Serve(const RelayRing::Completion& completion);
-  void AfterAccept(const RelayRing::Completion& completion);
+  void AfterAccept(Listener& listener, const RelayRing::Completion& completion);
   void Admit(UniqueFd client);
   void Settle(uint64_t number);
   void PassDeadlines();
   [[nodiscard]] std::chrono::milliseconds UntilDeadline() const;
 
-  UniqueFd listener_;
+  std::vector<Listener> listeners_;
   UniqueFd stop_;  // An eventfd.
   RelayOptions options_;
   std::unique_ptr<RelayRing> ring_;
@@ -66,10 +80,9 @@ class Relay {
   std::vector<char> scratch_;
   RelayContext context_;
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;  // By number.
-  uint64_t last_number_ = 0;
+  uint64_t last_number_;
   RelayClock::time_point next_deadline_;
-  RelayClock::time_point accept_at_;  // If it is not accepting_.
-  bool accepting_ = false;
+  bool started_ = false;
   bool stopped_ = false;
   std::atomic<size_t> open_connections_ = 0;
 };

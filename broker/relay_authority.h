@@ -26,8 +26,8 @@ enum class RelayReason : uint8_t {
   kBadRequest,          // An HTTP request that servers might read differently; see detail.
   kOtherPort,           // An HTTP Host with another port than the one the client connected to.
   kOtherHost,           // A later HTTP request for another name than the first.
-  kNameNotAllowed,      // MayReach() says no.
-  kNoAddress,           // AddressesOf() knows none.
+  kNameNotAllowed,      // Reach() says no.
+  kNoAddress,           // Reach() knows none.
   kUnreachable,         // Allowed, but no address could be connected to.
 };
 
@@ -42,7 +42,7 @@ struct RelayEvent {
   };
   Outcome outcome = Outcome::kDenied;
   RelayReason reason = RelayReason::kNone;
-  std::string_view detail;  // Of kBadHello and kBadRequest: a constant text.
+  std::string_view detail;  // Of kBadHello and kBadRequest; lives as long as Record() runs.
   std::string name;         // Canonical; empty where none was found.
   Endpoint client;
   std::optional<Endpoint> destination;  // Where the client wanted to go.
@@ -61,14 +61,13 @@ class RelayAuthority {
   virtual std::optional<Endpoint> OriginalDestination(const Endpoint& client,
                                                       const Endpoint& local) = 0;
 
-  // Whether the run may reach `name` (as base::CanonicalDomain() gives it) at that destination.
+  // nullopt if the run may not reach `name` (as base::CanonicalDomain() gives it) at that
+  // destination. Else where to connect for the name, best first: addresses that the resolver
+  // learned for it. `destination` came from the client, and belongs into the answer only if it is
+  // among them. An address that policies forbid must not be. At most kMostAddresses are tried.
   // Asked for each request of an HTTP connection, once for each connection with TLS.
-  virtual bool MayReach(std::string_view name, const Endpoint& destination) = 0;
-
-  // Where to connect for that name, best first: addresses that the resolver learned for the name.
-  // `destination` came from the client, and belongs into the answer only if it is among them. An
-  // address that policies forbid must not be. At most kMostAddresses are tried.
-  virtual std::vector<Endpoint> AddressesOf(std::string_view name, const Endpoint& destination) = 0;
+  virtual std::optional<std::vector<Endpoint>> Reach(std::string_view name,
+                                                     const Endpoint& destination) = 0;
 
   virtual void Record(const RelayEvent& event) = 0;
 };

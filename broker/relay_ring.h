@@ -36,7 +36,8 @@ class RelayRing {
   // Cancels all that is under way.
   ~RelayRing();
 
-  // Binds the ring to this thread.
+  // Binds the ring to this thread. From then on it takes the operations below and no others, so
+  // that it is no way round a seccomp filter, which does not see them.
   Result<void> Start();
 
   // Tags are the caller's; 0 is not for use.

@@ -303,7 +303,7 @@ TEST(RelayLoad, StopsWhileItIsBusy) {
 
 TEST(RelayLoad, MayBeStoppedBeforeItRuns) {
   FakeAuthority authority;
-  auto relay = broker::Relay::Create(*broker::ListenAt(Loopback(0)), authority);
+  auto relay = broker::Relay::Create(OneListener(), authority);
   ASSERT_TRUE(relay);
   (*relay)->Stop();
   EXPECT_TRUE((*relay)->Run());

@@ -45,12 +45,11 @@ std::optional<Endpoint> FakeAuthority::OriginalDestination(const Endpoint& /*cli
   return destination;
 }
 
-bool FakeAuthority::MayReach(std::string_view name, const Endpoint& asked) {
-  return asked == destination && addresses.contains(name);
-}
-
-std::vector<Endpoint> FakeAuthority::AddressesOf(std::string_view name, const Endpoint& /*asked*/) {
-  return addresses.find(name)->second;
+std::optional<std::vector<Endpoint>> FakeAuthority::Reach(std::string_view name,
+                                                          const Endpoint& asked) {
+  const auto found = addresses.find(name);
+  if (asked != destination || found == addresses.end()) return std::nullopt;
+  return found->second;
 }
 
 void FakeAuthority::Record(const RelayEvent& event) {
@@ -136,6 +135,12 @@ Peer ConnectTo(const Endpoint& endpoint) {
 
 Endpoint Loopback(uint16_t port) { return *broker::ParseEndpoint("127.0.0.1", port); }
 
+std::vector<UniqueFd> OneListener() {
+  std::vector<UniqueFd> listeners;
+  listeners.push_back(*broker::ListenAt(Loopback(0)));
+  return listeners;
+}
+
 Upstream::Upstream()
     : listener_(*broker::ListenAt(Loopback(0))), endpoint_(*broker::LocalOf(listener_.get())) {}
 
@@ -149,8 +154,8 @@ bool Upstream::Untouched() const {
 }
 
 RelayRig::RelayRig(const broker::RelayOptions& options)
-    : listener_(*broker::ListenAt(Loopback(0))), endpoint_(*broker::LocalOf(listener_.get())) {
-  relay_ = *broker::Relay::Create(std::move(listener_), authority_, options);
+    : listeners_(OneListener()), endpoint_(*broker::LocalOf(listeners_[0].get())) {
+  relay_ = *broker::Relay::Create(std::move(listeners_), authority_, options);
   thread_ = std::thread([this] {
     const auto served = relay_->Run();
     EXPECT_TRUE(served) << served.error().message;

@@ -28,9 +28,8 @@ class FakeAuthority : public broker::RelayAuthority {
 
   std::optional<broker::Endpoint> OriginalDestination(const broker::Endpoint& client,
                                                       const broker::Endpoint& local) override;
-  bool MayReach(std::string_view name, const broker::Endpoint& asked) override;
-  std::vector<broker::Endpoint> AddressesOf(std::string_view name,
-                                            const broker::Endpoint& asked) override;
+  std::optional<std::vector<broker::Endpoint>> Reach(std::string_view name,
+                                                     const broker::Endpoint& asked) override;
   void Record(const broker::RelayEvent& event) override;
 
   // All events, once there are `count`; the test fails if they do not come.
@@ -105,13 +104,16 @@ class RelayRig {
 
  private:
   FakeAuthority authority_;
-  UniqueFd listener_;
+  std::vector<UniqueFd> listeners_;
   broker::Endpoint endpoint_;
   std::unique_ptr<broker::Relay> relay_;
   std::thread thread_;
 };
 
 broker::Endpoint Loopback(uint16_t port);
+
+// At any port of 127.0.0.1.
+std::vector<UniqueFd> OneListener();
 
 std::string Get(std::string_view host, std::string_view target = "/");
 
