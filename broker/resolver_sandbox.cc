@@ -84,12 +84,28 @@ Result<void> EnterSeccomp() {
   for (const int call : kCalls) {
     if (failure == 0) failure = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0);
   }
+  // Which can only take away (ForbidNewSockets).
+  if (failure == 0) failure = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 0);
   if (failure == 0) failure = seccomp_load(filter.get());
   if (failure != 0) return FailErrno(-failure, "cannot enter a seccomp filter");
   return {};
 }
 
 }  // namespace
+
+Result<void> ForbidNewSockets() {
+  const std::unique_ptr<void, void (*)(void*)> filter(seccomp_init(SCMP_ACT_ALLOW),
+                                                      seccomp_release);
+  if (filter == nullptr) return Fail(ErrorCode::kExhausted, "no memory for a seccomp filter");
+  // no_new_privs is set already, and prctl(2) is forbidden by now.
+  int failure = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_NNP, 0);
+  for (const int call : {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(seccomp)}) {
+    if (failure == 0) failure = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), call, 0);
+  }
+  if (failure == 0) failure = seccomp_load(filter.get());
+  if (failure != 0) return FailErrno(-failure, "cannot give up sockets");
+  return {};
+}
 
 Result<void> EnterResolverSandbox() {
   const pid_t parent = getppid();

@@ -184,6 +184,13 @@ class NameServing {
 Result<std::optional<NameServing>> ServeNames(LiveRun& run, const RunRequest& request) {
   if (request.names == nullptr) return std::nullopt;
   RunNames& names = run.UseResolver(request.names->ports, request.names->mark, request.rules);
+  for (const PinnedAddress& pin : request.names->pins) {
+    Result<void> learned = names.Learn(pin.name, pin.address, pin.is_special, kNeverEnds);
+    if (!learned) {
+      return Fail(ErrorCode::kRefused, "\"" + pin.name + "\" cannot be pinned for the run: " +
+                                           learned.error().message);
+    }
+  }
   Result<NameServing> serving = NameServing::Start(*request.names, names);
   if (!serving) return std::unexpected(serving.error());
   return *std::move(serving);
