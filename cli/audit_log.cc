@@ -124,10 +124,12 @@ void AuditLog::WriteRefusedName(const std::string& name) {
                   {"names", {name}}}));
 }
 
-void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status) {
+void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status,
+                        policy::EgressEnforcementMode egress) {
   WriteLine(Dump({{"event", "end"},
                   {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
                   {"run", outcome.run_id},
+                  {"egress", policy::EgressModeName(egress)},
                   {"end", EndName(outcome.end)},
                   {"status", status},
                   {"denied", outcome.counters.denied},

@@ -11,6 +11,7 @@
 #include "cli/denials.h"
 #include "engine/events.h"
 #include "engine/run.h"
+#include "policy/egress_mode.h"
 
 namespace palyra::cli {
 
@@ -31,8 +32,9 @@ class AuditLog {
   void Write(const palyra_event& event, const Denial& denial);
   // The same with the action "resolve" and without what only the kernel knows.
   void WriteRefusedName(const std::string& name);
-  // {"event":"end","time","run","end","status","denied","lost","left_out"}
-  void WriteEnd(const engine::RunOutcome& outcome, int status);
+  // {"event":"end","time","run","egress","end","status","denied","lost","left_out"}
+  void WriteEnd(const engine::RunOutcome& outcome, int status,
+                policy::EgressEnforcementMode egress);
 
   // The first write that failed.
   [[nodiscard]] const Result<void>& state() const { return state_; }

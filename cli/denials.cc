@@ -158,14 +158,15 @@ void DenialSummary::Add(const Denial& denial) {
   }
 }
 
-void DenialSummary::AddRefusedName(const std::string& name) {
+void DenialSummary::AddRefusedName(const std::string& name, bool is_unpinned) {
   ++refused_names_;
   Add({.action = kResolve,
        .protocol = name,
        .address = {},
        .layer = std::nullopt,
        .policies = {},
-       .note = "no policy could allow to reach it"});
+       .note = is_unpinned ? "it was not resolved before the run"
+                           : "no policy could allow to reach it"});
 }
 
 std::optional<std::string> DenialSummary::Line(uint64_t total, uint64_t lost) const {

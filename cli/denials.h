@@ -54,8 +54,9 @@ class DenialNames {
 class DenialSummary {
  public:
   void Add(const Denial& denial);
-  // What the kernel did not count.
-  void AddRefusedName(const std::string& name);
+  // What the kernel did not count. `is_unpinned`: policies allow the name, but it was not resolved
+  // before the run.
+  void AddRefusedName(const std::string& name, bool is_unpinned);
 
   // One line, or nothing where nothing was denied: what was denied how often, by which policy, and
   // how to allow it. `total` and `lost` are the kernel's counts.

@@ -12,6 +12,7 @@
 #include <deque>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -21,7 +22,9 @@
 #include "cli/audit_log.h"
 #include "cli/console.h"
 #include "cli/denials.h"
+#include "cli/name_answers.h"
 #include "cli/policy_sources.h"
+#include "cli/preflight.h"
 #include "cli/resolver_process.h"
 #include "cli/run_input.h"
 #include "cli/run_options.h"
@@ -31,6 +34,7 @@
 #include "engine/run.h"
 #include "engine/sweep.h"
 #include "policy/compile/compiler.h"
+#include "policy/compile/pinned_names.h"
 #include "policy/datetime.h"
 
 namespace palyra::cli {
@@ -85,16 +89,23 @@ Result<void> PrintPolicy(const RunOptions& options) {
   return base::WriteAll(STDOUT_FILENO, text, "stdout");
 }
 
+std::unexpected<Error> Refuse(const std::vector<policy::Diagnostic>& diagnostics) {
+  Error error = policy::ToError(diagnostics);
+  error.code = ErrorCode::kRefused;
+  return std::unexpected(error);
+}
+
 Result<policy::CompileOutput> Compile(const RunOptions& options, const std::string& workspace,
                                       const std::vector<LayerPolicies>& layers) {
-  std::expected<policy::CompileOutput, std::vector<policy::Diagnostic>> compiled =
-      policy::CompileRules(
-          InputFor({.agent = options.agent, .tool = options.tool, .workspace = workspace}, layers));
-  if (!compiled) {
-    Error error = policy::ToError(compiled.error());
-    error.code = ErrorCode::kRefused;
-    return std::unexpected(error);
+  const RunFacts facts = {.agent = options.agent, .tool = options.tool, .workspace = workspace};
+  auto compiled = policy::CompileRules(InputFor(facts, layers));
+  // Policies must be right in every mode. Offline the first layer forbids whatever they permit, and
+  // its own rules say that in fewer words, without names of hosts and without an end.
+  if (compiled && options.egress == policy::EgressEnforcementMode::kNone) {
+    compiled = policy::CompileRules(InputFor(facts, std::span(layers).first(1)));
+    if (compiled) compiled->warnings.clear();
   }
+  if (!compiled) return Refuse(compiled.error());
   return *std::move(compiled);
 }
 
@@ -172,6 +183,7 @@ struct Prepared {
   // The last are in force; those before them named what was denied until then.
   std::deque<std::vector<LayerPolicies>> layers;
   policy::RuleSet rules;
+  std::optional<PinnedNames> pins;  // To be resolved before the run; no others ever.
   std::optional<AuditLog> audit;
 };
 
@@ -196,6 +208,11 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
       Compile(options, prepared.workspace, prepared.layers.back());
   if (!compiled) return std::unexpected(compiled.error());
   Warn(prepared.layers.back(), *compiled);
+  if (options.egress == policy::EgressEnforcementMode::kPreflight) {
+    auto names = policy::NamesToPin(*compiled);
+    if (!names) return Refuse(names.error());
+    prepared.pins.emplace(names->begin(), names->end());
+  }
   prepared.rules = std::move(compiled->rules);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
   Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
@@ -232,6 +249,26 @@ void Disown(Denial& denial) {
   denial.note = "by rules that replaced this command line's";
 }
 
+// Whoever answers the run's DNS, and what it was told before.
+struct RunResolver {
+  ResolverProcess process;
+  std::vector<engine::PinnedAddress> pins;
+};
+
+// Nothing where the run needs none.
+Result<std::optional<RunResolver>> StartResolver(const Prepared& prepared) {
+  if (!engine::NeedsBrokers(prepared.rules) && !prepared.pins) return std::nullopt;
+  const PinnedNames* pins = prepared.pins ? &*prepared.pins : nullptr;
+  Result<ResolverProcess> process = ResolverProcess::Start(pins);
+  if (!process) return std::unexpected(process.error());
+  RunResolver resolver = {.process = *std::move(process), .pins = {}};
+  if (pins == nullptr) return resolver;
+  auto resolved = Preflight(prepared.rules, *pins).Run(resolver.process.channel());
+  if (!resolved) return std::unexpected(resolved.error());
+  resolver.pins = *std::move(resolved);
+  return resolver;
+}
+
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine) {
   Result<std::vector<std::string>> environment =
       engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
@@ -262,16 +299,18 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     return engine::SourcedRules{.rules = std::move(compiled->rules),
                                 .source = prepared.layers.size() - 1};
   };
-  std::optional<ResolverProcess> resolver;
+  Result<std::optional<RunResolver>> resolver = StartResolver(prepared);
+  if (!resolver) return std::unexpected(resolver.error());
   std::optional<engine::BrokerService> names;
-  if (prepared.rules.domains) {
-    Result<ResolverProcess> started = ResolverProcess::Start();
-    if (!started) return std::unexpected(started.error());
-    resolver.emplace(*std::move(started));
-    names = resolver->Service(known_names, [&](const std::string& name) {
-      denials.AddRefusedName(name);
-      if (prepared.audit) prepared.audit->WriteRefusedName(name);
-    });
+  if (*resolver) {
+    names = (*resolver)->process.Service(
+        known_names,
+        [&](const ResolverProcess::RefusedName& refused) {
+          denials.AddRefusedName(refused.name, refused.is_unpinned);
+          if (prepared.audit) prepared.audit->WriteRefusedName(refused.name);
+        },
+        prepared.pins ? &*prepared.pins : nullptr);
+    names->pins = std::move((*resolver)->pins);
   }
   const engine::RunRequest request = {
       .argv = options.command,
@@ -291,7 +330,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   const int status = StatusOf(*outcome);
   TellEnd(options, *outcome, denials);
   if (!prepared.audit) return status;
-  prepared.audit->WriteEnd(*outcome, status);
+  prepared.audit->WriteEnd(*outcome, status, options.egress);
   if (!prepared.audit->state()) return std::unexpected(prepared.audit->state().error());
   return status;
 }
@@ -308,8 +347,8 @@ Result<int> Run(const RunOptions& options) {
   Engine engine;
   if (Result<void> ready = Prepare(engine); !ready) return std::unexpected(ready.error());
   if (options.report) {
-    SayBlock(
-        engine::ReportText(engine::BuildReport(*engine.objects, engine.features, prepared->user)));
+    SayBlock(engine::ReportText(
+        engine::BuildReport(*engine.objects, engine.features, prepared->user, options.egress)));
     if (options.command.empty()) return 0;
   }
   return RunCommand(options, *prepared, engine);

@@ -1,7 +1,6 @@
 #include "cli/resolver_process.h"
 
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -21,9 +20,7 @@
 #include <utility>
 
 #include "base/trusted_file.h"
-#include "broker/special_address.h"
 #include "cli/console.h"
-#include "engine/clock.h"
 
 namespace palyra::cli {
 namespace {
@@ -32,7 +29,6 @@ constexpr const char* kProgram = "palyra-resolver";
 constexpr int kFirstFd = 3;
 constexpr int kBacklog = 64;
 constexpr int kOn = 1;
-constexpr std::chrono::seconds kLongestTtl{3600};
 
 using ResolverPorts = decltype(engine::BrokerPorts::resolver);
 
@@ -184,66 +180,9 @@ Result<pid_t> Spawn(const std::string& path, const std::vector<int>& fds,
 // By a descriptor: the number may be another process's by now.
 void Kill(int pidfd) { syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0); }
 
-// Of this machine: to connect there is to connect to whatever listens here.
-bool IsOwn(const broker::Address& address) {
-  ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) return true;
-  bool is_own = false;
-  for (const ifaddrs* at = list; at != nullptr && !is_own; at = at->ifa_next) {
-    if (at->ifa_addr == nullptr) continue;
-    std::optional<broker::Address> own;
-    if (at->ifa_addr->sa_family == AF_INET) {
-      const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(at->ifa_addr);
-      own = broker::Address::FromBytes(
-          {reinterpret_cast<const uint8_t*>(&ipv4->sin_addr), sizeof(ipv4->sin_addr)});
-    } else if (at->ifa_addr->sa_family == AF_INET6) {
-      const auto* ipv6 = reinterpret_cast<const sockaddr_in6*>(at->ifa_addr);
-      own = broker::Address::FromBytes(ipv6->sin6_addr.s6_addr);
-    }
-    is_own = own == address;
-  }
-  freeifaddrs(list);
-  return is_own;
-}
-
-engine::NetAddress ToEngine(const broker::Address& address) {
-  engine::NetAddress result;
-  result.is_ipv6 = !address.is_v4();
-  std::ranges::copy(address.bytes(), result.bytes.begin());
-  return result;
-}
-
-broker::AddressSet Learn(engine::RunNames& names, const broker::NameQuestion& question) {
-  broker::AddressSet learned;
-  if (!names.MayBeAskedFor(question.name)) return learned;
-  const std::chrono::nanoseconds ttl = std::min(question.ttl, kLongestTtl);
-  const uint64_t end = engine::NowBootNs() + static_cast<uint64_t>(ttl.count());
-  for (size_t i = 0; i < question.addresses.size(); ++i) {
-    const engine::NetAddress address = ToEngine(question.addresses[i]);
-    // The resolver asked before; who took it over would not.
-    const bool is_special =
-        broker::IsSpecial(question.addresses[i]) || IsOwn(question.addresses[i]);
-    const bool may = !is_special || names.MayLeadTo(question.name, address);
-    learned.set(i, may && names.Learn(question.name, address, is_special, end).has_value());
-  }
-  return learned;
-}
-
-broker::AddressSet AnswerTo(engine::RunNames& names, const broker::NameQuestion& question) {
-  switch (question.kind) {
-    case broker::NameQuestion::Kind::kMayAsk:
-      return names.MayBeAskedFor(question.name) ? 1 : 0;
-    case broker::NameQuestion::Kind::kMayReveal:
-      return names.MayLeadTo(question.name, ToEngine(question.addresses[0])) ? 1 : 0;
-    case broker::NameQuestion::Kind::kLearn:
-      return Learn(names, question);
-  }
-  std::unreachable();
-}
-
 }  // namespace
 
-Result<ResolverProcess> ResolverProcess::Start() {
+Result<ResolverProcess> ResolverProcess::Start(const PinnedNames* pins) {
   Result<std::string> path = ProgramPath();
   if (!path) return std::unexpected(path.error());
   ResolverProcess process;
@@ -263,9 +202,13 @@ Result<ResolverProcess> ResolverProcess::Start() {
   std::vector<int> fds = {other_end.get()};
   for (const UniqueFd& fd : listeners->udp) fds.push_back(fd.get());
   for (const UniqueFd& fd : listeners->tcp) fds.push_back(fd.get());
-  Result<pid_t> pid = Spawn(
-      *path, fds,
-      {kProgram, std::to_string(listeners->udp.size()), std::to_string(listeners->tcp.size())});
+  std::vector<std::string> arguments = {kProgram, std::to_string(listeners->udp.size()),
+                                        std::to_string(listeners->tcp.size())};
+  if (pins != nullptr) {
+    arguments.emplace_back("pin");
+    arguments.insert(arguments.end(), pins->begin(), pins->end());
+  }
+  Result<pid_t> pid = Spawn(*path, fds, std::move(arguments));
   if (!pid) return std::unexpected(pid.error());
   process.pid_ = *pid;
   process.pidfd_ = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
@@ -294,24 +237,27 @@ ResolverProcess::~ResolverProcess() {
   }
 }
 
-engine::BrokerService ResolverProcess::Service(const engine::RunNames*& known,
-                                               OnRefusal on_refusal) const {
+engine::BrokerService ResolverProcess::Service(const engine::RunNames*& known, OnRefusal on_refusal,
+                                               const PinnedNames* pinned) const {
   const int fd = channel_.get();
   const auto give_up = [pidfd = pidfd_.get()](const Error& error) {
     Say("palyra-run", error.message + ": the run cannot look up names any more");
     Kill(pidfd);
     return false;
   };
-  const auto serve = [fd, give_up, &known,
+  const auto serve = [fd, give_up, &known, pinned,
                       on_refusal = std::move(on_refusal)](engine::RunNames& names) -> bool {
     known = &names;
     const Result<std::optional<broker::NameQuestion>> question = broker::ReceiveNameQuestion(fd);
     if (!question) return give_up(question.error());
     if (!*question) return true;
-    const broker::AddressSet answer = AnswerTo(names, **question);
+    const broker::AddressSet answer = AnswerTo(names, **question, pinned);
     const bool is_refused =
         (*question)->kind == broker::NameQuestion::Kind::kMayAsk && answer.none();
-    if (is_refused) on_refusal((*question)->name);
+    if (is_refused) {
+      on_refusal({.name = (*question)->name,
+                  .is_unpinned = pinned != nullptr && names.MayBeAskedFor((*question)->name)});
+    }
     const Result<void> answered = broker::AnswerNameQuestion(fd, answer);
     return answered || give_up(answered.error());
   };

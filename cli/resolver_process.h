@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "broker/name_channel.h"
+#include "cli/name_answers.h"
 #include "engine/run.h"
 
 namespace palyra::cli {
@@ -20,10 +21,16 @@ namespace palyra::cli {
 // whose resolver has died cannot become anybody else's while this process lives.
 class ResolverProcess {
  public:
-  // A name that no rule could allow was asked for.
-  using OnRefusal = std::function<void(const std::string& name)>;
+  // A name that no rule could allow was asked for; or one that rules allow, and that was not
+  // resolved before the run, as would have been needed.
+  struct RefusedName {
+    std::string name;
+    bool is_unpinned = false;
+  };
+  using OnRefusal = std::function<void(const RefusedName&)>;
 
-  static Result<ResolverProcess> Start();
+  // With `pins` it looks up these names at once, and never any other: see channel().
+  static Result<ResolverProcess> Start(const PinnedNames* pins);
 
   ResolverProcess(ResolverProcess&& other) noexcept;
   ResolverProcess& operator=(ResolverProcess&&) = delete;
@@ -31,10 +38,13 @@ class ResolverProcess {
   ResolverProcess& operator=(const ResolverProcess&) = delete;
   ~ResolverProcess();  // Ends it.
 
-  // For RunRequest::brokers; borrows this. `known` points to the names of the run as soon as there
-  // is one, for as long as it is there.
-  [[nodiscard]] engine::BrokerService Service(const engine::RunNames*& known,
-                                              OnRefusal on_refusal) const;
+  // Where it asks; for Preflight. Until that has ended, nobody else may answer.
+  [[nodiscard]] int channel() const { return channel_.get(); }
+
+  // For RunRequest::brokers; borrows this, and `pinned`, which is null where names are live.
+  // `known` points to the names of the run as soon as there is one, for as long as it is there.
+  [[nodiscard]] engine::BrokerService Service(const engine::RunNames*& known, OnRefusal on_refusal,
+                                              const PinnedNames* pinned) const;
 
  private:
   ResolverProcess() = default;

@@ -23,6 +23,7 @@ constexpr const char* kFooter =
 struct RawOptions {
   RunOptions options;
   std::optional<std::string> timeout;
+  std::optional<std::string> egress;
 };
 
 void AddOptions(CLI::App& app, RawOptions& raw) {
@@ -60,6 +61,10 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->type_name("[ADDRESS:]PORT")
       ->expected(1)
       ->trigger_on_parse();
+  app.add_option("--egress", raw.egress,
+                 "none: offline; preflight: names are resolved once, before the run; strict: names "
+                 "as the run asks, the default")
+      ->type_name("MODE");
   app.add_option("--env", options.environment, "pass a variable, or set one")
       ->type_name("NAME[=VALUE]")
       ->allow_extra_args(false);
@@ -82,6 +87,15 @@ Result<void> Check(RawOptions& raw) {
       return Fail(timeout.error().code, fmt::format("--timeout: {}", timeout.error().message));
     }
     options.timeout = *timeout;
+  }
+  if (raw.egress) {
+    const std::optional<policy::EgressEnforcementMode> mode = policy::EgressModeOf(*raw.egress);
+    if (!mode) {
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("--egress: \"{}\" is no mode; write none, preflight or strict", *raw.egress));
+    }
+    options.egress = *mode;
   }
   if (options.command.empty() && !options.print_policy && !options.report) {
     return Fail(ErrorCode::kInvalidArgument, fmt::format("no command; write {}", kUsage));

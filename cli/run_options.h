@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "policy/egress_mode.h"
 #include "policy/shorthand.h"
 
 namespace palyra::cli {
@@ -30,6 +31,7 @@ struct RunOptions {
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::string> audit;
   std::optional<std::string> user;
+  policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict;
   std::vector<NetRule> net_rules;  // In the order of the command line.
   bool print_policy = false;
   bool report = false;

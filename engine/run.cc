@@ -204,6 +204,13 @@ Result<std::optional<BrokerServing>> ServeBrokers(const KernelObjects& objects, 
   const BrokerService& service = *request.brokers;
   Result<RunNames*> names = run.UseBrokers(service.ports, service.sockets, request.rules);
   if (!names) return std::unexpected(names.error());
+  for (const PinnedAddress& pin : service.pins) {
+    Result<void> learned = (*names)->Learn(pin.name, pin.address, pin.is_special, kNeverEnds);
+    if (!learned) {
+      return Fail(ErrorCode::kRefused,
+                  "\"" + pin.name + "\" cannot be pinned for the run: " + learned.error().message);
+    }
+  }
   Result<BrokerServing> serving =
       BrokerServing::Start(service, **names, RunRelay(objects, run.cgroup().id(), **names));
   if (!serving) return std::unexpected(serving.error());

@@ -30,7 +30,8 @@ struct BrokerService {
   int resolver_fd = -1;      // Readable when `serve_resolver` has something to do.
   // Does not wait. False: there will be nothing to do any more.
   std::function<bool(RunNames&)> serve_resolver;
-  int relay_fd = -1;  // Likewise; -1 where there is no relay.
+  std::vector<PinnedAddress> pins;  // Which the run knows from its start to its end.
+  int relay_fd = -1;                // Likewise; -1 where there is no relay.
   std::function<bool(RunRelay&)> serve_relay;
   // Other rules are in force: before it returns, connections that they do not allow are closed.
   std::function<void(RunRelay&)> recheck_relay;

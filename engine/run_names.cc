@@ -94,7 +94,9 @@ std::optional<uint64_t> RunNames::next_expiry() const {
   std::optional<uint64_t> next;
   for (const auto& [address, known] : addresses_) {
     if (known.names.size() < 2) continue;
-    for (const auto& [name, end] : known.names) next = std::min(next.value_or(end), end);
+    for (const auto& [name, end] : known.names) {
+      if (end != kNeverEnds) next = std::min(next.value_or(end), end);
+    }
   }
   return next;
 }

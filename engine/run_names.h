@@ -30,8 +30,18 @@ struct NetAddress {
 // The address that an event is about.
 NetAddress AddressOf(const palyra_event& event);
 
+// In place of an end: the name stays with the run.
+inline constexpr uint64_t kNeverEnds = UINT64_MAX;
+
 inline constexpr size_t kMaxAddressesOfRun = 4096;
 inline constexpr size_t kMaxNamesOfAddress = 16;
+
+// What a name led to before the run began.
+struct PinnedAddress {
+  std::string name;  // In canonical form.
+  NetAddress address;
+  bool is_special = false;  // As in policy::NamedAddress.
+};
 
 class RunNames {
  public:

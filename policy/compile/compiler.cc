@@ -356,6 +356,14 @@ class Compilation {
     }
     output_.rules.domains = std::move(tables->rules);
     output_.partitions.domains = std::move(tables->partition);
+    for (DomainClaim& claim : domain_claims_) {
+      const PolicyFacts& facts = facts_[claim.policy];
+      if (!facts.is_forbid) {
+        output_.named_permits.push_back({.layer = layers_[facts.layer],
+                                         .policy = placed_[claim.policy],
+                                         .conditions = std::move(claim.footprint.conditions)});
+      }
+    }
   }
 
   void AddNameTables(NameAction action, Arbiter& arbiter) {

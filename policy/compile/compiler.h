@@ -32,6 +32,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/compile/condition_table.h"
 #include "policy/compile/endpoint.h"
 #include "policy/entities.h"
 #include "policy/evaluator.h"
@@ -75,10 +76,18 @@ struct Partitions {
   std::vector<Automaton> names;  // By index of RuleSet::names.
 };
 
+// What a permit on the network asks of the names of endpoints.
+struct NamedPermit {
+  Layer layer;
+  const PlacedPolicy* policy;             // Borrowed from the input.
+  std::vector<NameCondition> conditions;  // It may be satisfied where none of them holds, too.
+};
+
 struct CompileOutput {
   RuleSet rules;
   std::vector<Diagnostic> warnings;
   Partitions partitions;
+  std::vector<NamedPermit> named_permits;  // In policy order; some may stand several times.
 };
 
 // On failure every policy that cannot be compiled has its diagnostic. Pure: equal inputs give equal

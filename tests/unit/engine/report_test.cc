@@ -22,14 +22,16 @@ class ReportTest : public testing::Test {
   void SetUp() override { PALYRA_REQUIRE_FEATURE(tests::Root()); }
 
   // On a kernel that has everything but `absent`.
-  static EnforcementReport Report(const std::set<Feature>& absent, uid_t uid = 1000) {
+  static EnforcementReport Report(
+      const std::set<Feature>& absent, uid_t uid = 1000,
+      policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict) {
     Features features([&absent](Feature feature) {
       return FeatureState{.present = !absent.contains(feature), .detail = {}};
     });
     ToolUser user;
     user.uid = uid;
     user.chosen_by = "--user";
-    return BuildReport(OwnKernel::Get().objects(), features, user);
+    return BuildReport(OwnKernel::Get().objects(), features, user, egress);
   }
 
   static std::set<std::string> NotHeld(const EnforcementReport& report) {
