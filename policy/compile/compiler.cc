@@ -358,7 +358,7 @@ class Compilation {
     output_.partitions.domains = std::move(tables->partition);
     for (DomainClaim& claim : domain_claims_) {
       const PolicyFacts& facts = facts_[claim.policy];
-      if (!facts.is_forbid) {
+      if (facts.verdict != Verdict::kDeny) {
         output_.named_permits.push_back({.layer = layers_[facts.layer],
                                          .policy = placed_[claim.policy],
                                          .conditions = std::move(claim.footprint.conditions)});
