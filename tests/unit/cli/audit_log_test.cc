@@ -143,12 +143,13 @@ TEST_F(AuditLogTest, WritesTheEndOfTheRun) {
   outcome.run_id = "0123";
   outcome.end = engine::RunEnd::kTimedOut;
   outcome.counters = {.denied = 7, .lost = 2};
-  log.WriteEnd(outcome, 124);
+  log.WriteEnd(outcome, 124, policy::EgressEnforcementMode::kPreflight);
   const ordered_json record = Records().at(0);
   EXPECT_THAT(Keys(record),
-              ElementsAre("event", "time", "run", "end", "status", "denied", "lost", "left_out"));
+              ElementsAre("event", "time", "run", "egress", "end", "status", "denied", "lost", "left_out"));
   EXPECT_EQ(record["event"], "end");
   EXPECT_EQ(record["run"], "0123");
+  EXPECT_EQ(record["egress"], "preflight");
   EXPECT_EQ(record["end"], "timed out");
   EXPECT_EQ(record["status"], 124);
   EXPECT_EQ(record["denied"], 7);
@@ -160,7 +161,7 @@ TEST_F(AuditLogTest, CountsWhatIsTooMuchForTheDisk) {
   AuditLog log = Open();
   const palyra_event event = EventNow("x");
   for (uint64_t i = 0; i < AuditLog::kMostDenials + 3; ++i) log.Write(event, DeniedConnect());
-  log.WriteEnd({}, 0);
+  log.WriteEnd({}, 0, policy::EgressEnforcementMode::kStrict);
   const std::vector<ordered_json> records = Records();
   ASSERT_EQ(records.size(), AuditLog::kMostDenials + 1);
   EXPECT_EQ(records.back()["left_out"], 3);
@@ -203,7 +204,7 @@ TEST_F(AuditLogTest, RemembersThatAWriteFailed) {
   log->Write(EventNow("x"), DeniedConnect());
   ASSERT_FALSE(log->state());
   EXPECT_EQ(log->state().error().system_errno, ENOSPC);
-  log->WriteEnd({}, 0);
+  log->WriteEnd({}, 0, policy::EgressEnforcementMode::kStrict);
   EXPECT_FALSE(log->state());
 }
 

@@ -41,6 +41,7 @@ TEST(RunOptions, AreDefaultsWhereNothingIsSaid) {
   EXPECT_EQ(options.tool, "unknown");
   EXPECT_FALSE(options.entities);
   EXPECT_FALSE(options.timeout);
+  EXPECT_EQ(options.egress, policy::EgressEnforcementMode::kStrict);
   EXPECT_FALSE(options.audit);
   EXPECT_FALSE(options.user);
   EXPECT_FALSE(options.print_policy);
@@ -67,6 +68,8 @@ TEST(RunOptions, HoldWhatEachOptionSays) {
                                     "1000:1000",
                                     "--timeout",
                                     "1.5m",
+                                    "--egress",
+                                    "preflight",
                                     "--audit",
                                     "log",
                                     "--report",
@@ -83,6 +86,7 @@ TEST(RunOptions, HoldWhatEachOptionSays) {
   EXPECT_EQ(options.user, "1000:1000");
   EXPECT_EQ(options.timeout, milliseconds(90'000));
   EXPECT_EQ(options.audit, "log");
+  EXPECT_EQ(options.egress, policy::EgressEnforcementMode::kPreflight);
   EXPECT_TRUE(options.report);
   EXPECT_TRUE(options.print_policy);
   EXPECT_THAT(options.command, ElementsAre("git", "status"));
@@ -129,6 +133,8 @@ TEST(RunOptions, NameTheOptionThatIsWrong) {
       {{"--deny-net", "--", "true"}, "--deny-net"},
       {{"--env", "--", "true"}, "--env"},
       {{"--user", "--", "true"}, "--user"},
+      {{"--egress", "--", "true"}, "--egress"},
+      {{"--egress", "open", "--", "true"}, "none, preflight or strict"},
       {{"--audit", "--", "true"}, "--audit"},
       {{"--timeout", "--", "true"}, "--timeout"},
       {{"--timeout", "soon", "--", "true"}, "--timeout"},

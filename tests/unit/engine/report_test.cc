@@ -76,6 +76,23 @@ TEST_F(ReportTest, SaysThatRootOwnsTheHost) {
                                    "no capabilities, none to be gained", "stays in its cgroup"}));
 }
 
+TEST_F(ReportTest, SaysWhichEgressModeHoldsAndHow) {
+  using enum policy::EgressEnforcementMode;
+  const auto text = [](policy::EgressEnforcementMode mode) {
+    return ReportText(Report({}, 1000, mode));
+  };
+  EXPECT_THAT(text(kNone), HasSubstr("egress mode none: offline"));
+  EXPECT_THAT(text(kNone), HasSubstr("no resolver"));
+  EXPECT_THAT(text(kPreflight), HasSubstr("egress mode preflight: names as they were"));
+  EXPECT_THAT(text(kPreflight), HasSubstr("a resolver without sockets"));
+  EXPECT_THAT(text(kStrict), HasSubstr("egress mode strict: every call and packet"));
+  for (const auto mode : {kNone, kPreflight, kStrict}) {
+    for (const char* part : {"tcp", "udp", "icmp", "unix sockets", "socket families", "names"}) {
+      EXPECT_THAT(text(mode), HasSubstr(part));
+    }
+  }
+}
+
 TEST_F(ReportTest, NamesWhatThisVersionDoesNotHold) {
   EXPECT_THAT(NotHeld(Report({})), IsSupersetOf({"unix sockets by path", "files, programs"}));
 }

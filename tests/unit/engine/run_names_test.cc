@@ -207,6 +207,21 @@ TEST_F(RunNamesTest, ItsNamesEndOneByOne) {
   EXPECT_FALSE(names.next_expiry());
 }
 
+TEST_F(RunNamesTest, APinnedNameStays) {
+  const RuleSet rules = Compile(Permit("a.test", "resource.port == 9") +
+                                Permit("b.test", "resource.port == 10"));
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  Learn(names, "a.test", kNeverEnds);
+  Learn(names, "b.test", kNeverEnds);
+  EXPECT_FALSE(names.next_expiry());
+  names.Expire();
+  EXPECT_EQ(caller.Try(Send(9)), 0);
+  EXPECT_EQ(caller.Try(Send(10)), 0);
+  EXPECT_EQ(caller.Try(Send(11)), EPERM);
+}
+
 // No call shows where an unconnected ping socket sends to, so each packet begins a flow.
 TEST_F(RunNamesTest, PacketsThatNoCallBeganEndWithTheName) {
   const RuleSet rules = Compile(Permit("a.test"));
