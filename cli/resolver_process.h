@@ -3,21 +3,19 @@
 #ifndef PALYRA_CLI_RESOLVER_PROCESS_H_
 #define PALYRA_CLI_RESOLVER_PROCESS_H_
 
-#include <sys/types.h>
-
+#include <cstdint>
 #include <functional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
 #include "broker/name_channel.h"
+#include "cli/service_process.h"
 #include "engine/run.h"
 
 namespace palyra::cli {
 
-// `palyra-resolver`, which lies beside this program, with sockets that are open here too: a port
-// whose resolver has died cannot become anybody else's while this process lives.
+// `palyra-resolver`, and what its questions are answered by. It ends with this.
 class ResolverProcess {
  public:
   // A name that no rule could allow was asked for.
@@ -25,26 +23,19 @@ class ResolverProcess {
 
   static Result<ResolverProcess> Start();
 
-  ResolverProcess(ResolverProcess&& other) noexcept;
-  ResolverProcess& operator=(ResolverProcess&&) = delete;
-  ResolverProcess(const ResolverProcess&) = delete;
-  ResolverProcess& operator=(const ResolverProcess&) = delete;
-  ~ResolverProcess();  // Ends it.
-
-  // For RunRequest::names; borrows this. `known` points to the names of the run as soon as there is
-  // one, for as long as it is there.
+  // For RunRequest::names; borrows this, which must not be moved then. `known` points to the names
+  // of the run as soon as there is one, for as long as it is there.
   [[nodiscard]] engine::NameService Service(const engine::RunNames*& known,
                                             OnRefusal on_refusal) const;
 
  private:
-  ResolverProcess() = default;
+  ResolverProcess(ServiceProcess process, const engine::RunTable::ResolverPorts& ports,
+                  uint32_t mark)
+      : process_(std::move(process)), ports_(ports), mark_(mark) {}
 
-  pid_t pid_ = -1;
-  UniqueFd pidfd_;
-  UniqueFd channel_;
-  engine::RunTable::ResolverPorts ports_ = {};
-  uint32_t mark_ = 0;
-  std::vector<UniqueFd> sockets_;
+  ServiceProcess process_;
+  engine::RunTable::ResolverPorts ports_;
+  uint32_t mark_;
 };
 
 }  // namespace palyra::cli
