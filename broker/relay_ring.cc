@@ -16,17 +16,19 @@ constexpr unsigned kCompletions = 8192;
 constexpr std::array kOperations = {IORING_OP_ACCEPT, IORING_OP_ASYNC_CANCEL, IORING_OP_CLOSE,
                                     IORING_OP_POLL_ADD, IORING_OP_TIMEOUT};
 
-// Also no flags of entries, and no io_uring_register(2) any more, once the ring is enabled.
-int Restrict(io_uring& ring) {
+}  // namespace
+
+Result<void> RestrictRing(io_uring& ring) {
   std::array<io_uring_restriction, kOperations.size()> restrictions = {};
   for (size_t i = 0; i < kOperations.size(); ++i) {
     restrictions.at(i).opcode = IORING_RESTRICTION_SQE_OP;
     restrictions.at(i).sqe_op = static_cast<uint8_t>(kOperations.at(i));
   }
-  return -io_uring_register_restrictions(&ring, restrictions.data(), restrictions.size());
+  const int error =
+      -io_uring_register_restrictions(&ring, restrictions.data(), restrictions.size());
+  if (error != 0) return FailErrno(error, "cannot restrict io_uring");
+  return {};
 }
-
-}  // namespace
 
 Result<std::unique_ptr<RelayRing>> RelayRing::Create() {
   std::unique_ptr<RelayRing> ring(new RelayRing);
@@ -52,9 +54,7 @@ RelayRing::~RelayRing() {
 }
 
 Result<void> RelayRing::Start() {
-  if (const int error = Restrict(ring_); error != 0) {
-    return FailErrno(error, "cannot restrict io_uring");
-  }
+  if (Result<void> restricted = RestrictRing(ring_); !restricted) return restricted;
   const int error = -io_uring_enable_rings(&ring_);
   if (error != 0) return FailErrno(error, "cannot start io_uring");
   return {};

@@ -18,6 +18,10 @@
 
 namespace palyra::broker {
 
+// Of a ring that is not enabled yet: once it is, it takes the operations that RelayRing has and no
+// others, no flags of entries, and no io_uring_register(2). seccomp does not see what a ring does.
+Result<void> RestrictRing(io_uring& ring);
+
 // No operation refers to memory of the caller, so that whoever asked for one may be gone when it
 // completes. Of one thread, the first that calls Start().
 class RelayRing {
@@ -36,8 +40,7 @@ class RelayRing {
   // Cancels all that is under way.
   ~RelayRing();
 
-  // Binds the ring to this thread. From then on it takes the operations below and no others, so
-  // that it is no way round a seccomp filter, which does not see them.
+  // Binds the ring to this thread, and restricts it.
   Result<void> Start();
 
   // Tags are the caller's; 0 is not for use.

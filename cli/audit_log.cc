@@ -109,19 +109,21 @@ void AuditLog::Write(const palyra_event& event, const Denial& denial) {
   WriteLine(Dump(record));
 }
 
-void AuditLog::WriteRefusedName(const std::string& name) {
-  if (++refused_names_ > kMostRefusedNames) return;
+void AuditLog::WriteOfBroker(const Denial& denial) {
+  if (++of_brokers_ > kMostOfBrokers) return;
+  const bool is_name = denial.action == "resolve";
   WriteLine(Dump({{"event", "denial"},
                   {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
                   {"verdict", "deny"},
-                  {"action", "resolve"},
-                  {"protocol", "dns"},
-                  {"address", ""},
-                  {"port", 0},
+                  {"action", denial.action},
+                  {"protocol", is_name ? "dns" : denial.protocol},
+                  {"address", denial.address},
+                  {"port", denial.port},
                   {"comm", ""},
                   {"policies", nlohmann::ordered_json::array()},
                   {"layer", nullptr},
-                  {"names", {name}}}));
+                  {"names", is_name ? std::vector<std::string>{denial.protocol} : denial.names},
+                  {"note", denial.note}}));
 }
 
 void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status,
@@ -134,8 +136,8 @@ void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status,
                   {"status", status},
                   {"denied", outcome.counters.denied},
                   {"lost", outcome.counters.lost},
-                  {"left_out", denials_ - std::min(denials_, kMostDenials) + refused_names_ -
-                                   std::min(refused_names_, kMostRefusedNames)}}));
+                  {"left_out", denials_ - std::min(denials_, kMostDenials) + of_brokers_ -
+                                   std::min(of_brokers_, kMostOfBrokers)}}));
 }
 
 }  // namespace palyra::cli

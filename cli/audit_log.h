@@ -18,7 +18,7 @@ namespace palyra::cli {
 class AuditLog {
  public:
   static constexpr uint64_t kMostDenials = 100'000;
-  static constexpr uint64_t kMostRefusedNames = 10'000;
+  static constexpr uint64_t kMostOfBrokers = 10'000;
 
   // Appends to `path`, made with mode 0600 where it is missing. Not through a symbolic
   // link in any part of the path, nor into a pipe or a file with a second name: the tool may have
@@ -30,8 +30,9 @@ class AuditLog {
   //  denied
   // without end does not fill the disk: denials after the first kMostDenials are only counted.
   void Write(const palyra_event& event, const Denial& denial);
-  // The same with the action "resolve" and without what only the kernel knows.
-  void WriteRefusedName(const std::string& name);
+  // Of the resolver, with the action "resolve", or of the relay: the same without what only the
+  // kernel knows, and with the reason as "note".
+  void WriteOfBroker(const Denial& denial);
   // {"event":"end","time","run","egress","end","status","denied","lost","left_out"}
   void WriteEnd(const engine::RunOutcome& outcome, int status,
                 policy::EgressEnforcementMode egress);
@@ -46,7 +47,7 @@ class AuditLog {
   UniqueFd fd_;
   Result<void> state_;
   uint64_t denials_ = 0;
-  uint64_t refused_names_ = 0;
+  uint64_t of_brokers_ = 0;
 };
 
 }  // namespace palyra::cli

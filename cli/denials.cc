@@ -148,6 +148,16 @@ Denial DenialNames::Name(const palyra_event& event) const {
   return denial;
 }
 
+Denial RefusedName(const std::string& name, bool is_unpinned) {
+  return {.action = kResolve,
+          .protocol = name,
+          .address = {},
+          .layer = std::nullopt,
+          .policies = {},
+          .note = is_unpinned ? "it was not resolved before the run"
+                              : "no policy could allow to reach it"};
+}
+
 void DenialSummary::Add(const Denial& denial) {
   const Key key = denial.Key();
   const auto found = entries_.find(key);
@@ -158,19 +168,13 @@ void DenialSummary::Add(const Denial& denial) {
   }
 }
 
-void DenialSummary::AddRefusedName(const std::string& name, bool is_unpinned) {
-  ++refused_names_;
-  Add({.action = kResolve,
-       .protocol = name,
-       .address = {},
-       .layer = std::nullopt,
-       .policies = {},
-       .note = is_unpinned ? "it was not resolved before the run"
-                           : "no policy could allow to reach it"});
+void DenialSummary::AddOfBroker(const Denial& denial) {
+  ++of_brokers_;
+  Add(denial);
 }
 
 std::optional<std::string> DenialSummary::Line(uint64_t total, uint64_t lost) const {
-  total += refused_names_;
+  total += of_brokers_;
   if (total == 0) return std::nullopt;
   std::vector<const Entry*> shown;
   shown.reserve(entries_.size());

@@ -34,7 +34,7 @@ struct Denial {
   // By which the run knows the address.
   std::vector<std::string> names = {};  // NOLINT(readability-redundant-member-init)
 
-  auto Key() const { return std::tie(action, protocol, address, port); }
+  auto Key() const { return std::tie(action, protocol, address, port, names, note); }
 };
 
 class DenialNames {
@@ -50,13 +50,15 @@ class DenialNames {
   const std::vector<LayerPolicies>& layers_;
 };
 
+// Of a name that no rule could allow, or that was not resolved before the run.
+Denial RefusedName(const std::string& name, bool is_unpinned);
+
 // Counts equal denials; memory is bounded, whatever a tool tries.
 class DenialSummary {
  public:
   void Add(const Denial& denial);
-  // What the kernel did not count. `is_unpinned`: policies allow the name, but it was not resolved
-  // before the run.
-  void AddRefusedName(const std::string& name, bool is_unpinned);
+  // One that the kernel did not count: the resolver's or the relay's.
+  void AddOfBroker(const Denial& denial);
 
   // One line, or nothing where nothing was denied: what was denied how often, by which policy, and
   // how to allow it. `total` and `lost` are the kernel's counts.
@@ -68,10 +70,11 @@ class DenialSummary {
     uint64_t count = 0;
     uint64_t order = 0;
   };
-  using Key = std::tuple<std::string, std::string, std::string, uint16_t>;
+  using Key = std::tuple<std::string, std::string, std::string, uint16_t, std::vector<std::string>,
+                         std::string>;
 
   std::map<Key, Entry> entries_;
-  uint64_t refused_names_ = 0;
+  uint64_t of_brokers_ = 0;
 };
 
 }  // namespace palyra::cli

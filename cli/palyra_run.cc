@@ -24,8 +24,7 @@
 #include "cli/denials.h"
 #include "cli/name_answers.h"
 #include "cli/policy_sources.h"
-#include "cli/preflight.h"
-#include "cli/resolver_process.h"
+#include "cli/run_brokers.h"
 #include "cli/run_input.h"
 #include "cli/run_options.h"
 #include "engine/environment.h"
@@ -249,26 +248,6 @@ void Disown(Denial& denial) {
   denial.note = "by rules that replaced this command line's";
 }
 
-// Whoever answers the run's DNS, and what it was told before.
-struct RunResolver {
-  ResolverProcess process;
-  std::vector<engine::PinnedAddress> pins;
-};
-
-// Nothing where the run needs none.
-Result<std::optional<RunResolver>> StartResolver(const Prepared& prepared) {
-  if (!engine::NeedsBrokers(prepared.rules) && !prepared.pins) return std::nullopt;
-  const PinnedNames* pins = prepared.pins ? &*prepared.pins : nullptr;
-  Result<ResolverProcess> process = ResolverProcess::Start(pins);
-  if (!process) return std::unexpected(process.error());
-  RunResolver resolver = {.process = *std::move(process), .pins = {}};
-  if (pins == nullptr) return resolver;
-  auto resolved = Preflight(prepared.rules, *pins).Run(resolver.process.channel());
-  if (!resolved) return std::unexpected(resolved.error());
-  resolver.pins = *std::move(resolved);
-  return resolver;
-}
-
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine) {
   Result<std::vector<std::string>> environment =
       engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
@@ -285,6 +264,17 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     denials.Add(denial);
     if (prepared.audit) prepared.audit->Write(event, denial);
   };
+  const auto on_refusal = [&](const ResolverProcess::RefusedName& refused) {
+    const Denial denial = RefusedName(refused.name, refused.is_unpinned);
+    denials.AddOfBroker(denial);
+    if (prepared.audit) prepared.audit->WriteOfBroker(denial);
+  };
+  const auto on_relayed = [&](const broker::RelayEvent& event) {
+    if (!IsDenial(event)) return;
+    const Denial denial = DenialOf(event);
+    denials.AddOfBroker(denial);
+    if (prepared.audit) prepared.audit->WriteOfBroker(denial);
+  };
   size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
@@ -299,18 +289,14 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     return engine::SourcedRules{.rules = std::move(compiled->rules),
                                 .source = prepared.layers.size() - 1};
   };
-  Result<std::optional<RunResolver>> resolver = StartResolver(prepared);
-  if (!resolver) return std::unexpected(resolver.error());
-  std::optional<engine::BrokerService> names;
-  if (*resolver) {
-    names = (*resolver)->process.Service(
-        known_names,
-        [&](const ResolverProcess::RefusedName& refused) {
-          denials.AddRefusedName(refused.name, refused.is_unpinned);
-          if (prepared.audit) prepared.audit->WriteRefusedName(refused.name);
-        },
-        prepared.pins ? &*prepared.pins : nullptr);
-    names->pins = std::move((*resolver)->pins);
+  std::optional<RunBrokers> brokers;
+  std::optional<engine::BrokerService> service;
+  if (engine::NeedsBrokers(prepared.rules) || prepared.pins) {
+    Result<RunBrokers> started =
+        RunBrokers::Start(prepared.rules, prepared.pins ? &*prepared.pins : nullptr);
+    if (!started) return std::unexpected(started.error());
+    service = brokers.emplace(*std::move(started))
+                  .Service(known_names, {.on_refusal = on_refusal, .on_relayed = on_relayed});
   }
   const engine::RunRequest request = {
       .argv = options.command,
@@ -322,7 +308,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .renew = renew,
       .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,
-      .brokers = names ? &*names : nullptr,
+      .brokers = service ? &*service : nullptr,
       .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);

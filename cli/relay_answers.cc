@@ -8,7 +8,7 @@
 namespace palyra::cli {
 namespace {
 
-engine::NetEndpoint ToEngine(const broker::Endpoint& endpoint) {
+engine::NetEndpoint EndpointOf(const broker::Endpoint& endpoint) {
   return {.address = ToEngine(endpoint.address), .port = endpoint.port};
 }
 
@@ -30,13 +30,18 @@ std::optional<broker::Endpoint> RelayAnswers::OriginalDestination(
 
 std::optional<std::vector<broker::Endpoint>> RelayAnswers::Reach(
     std::string_view name, const broker::Endpoint& destination) {
-  const engine::NetEndpoint wanted = ToEngine(destination);
+  const engine::NetEndpoint wanted = EndpointOf(destination);
   if (!relay_.MayReach(std::string(name), wanted)) return std::nullopt;
   std::vector<broker::Endpoint> endpoints;
   for (const engine::NetAddress& address : relay_.AddressesOf(std::string(name), wanted)) {
     if (const auto endpoint = ToBroker(address, wanted.port)) endpoints.push_back(*endpoint);
   }
   return endpoints;
+}
+
+bool IsDenial(const broker::RelayEvent& event) {
+  return event.outcome != broker::RelayEvent::Outcome::kAllowed &&
+         event.reason != broker::RelayReason::kUnreachable;
 }
 
 Denial DenialOf(const broker::RelayEvent& event) {

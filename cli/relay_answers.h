@@ -34,7 +34,8 @@ class RelayAnswers final : public broker::RelayAuthority {
   const OnEvent& on_event_;
 };
 
-// Of an event whose outcome is kDenied.
+// Not of a server that does not answer. A name that the run did not look up is one.
+bool IsDenial(const broker::RelayEvent& event);
 Denial DenialOf(const broker::RelayEvent& event);
 
 }  // namespace palyra::cli

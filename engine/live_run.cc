@@ -77,6 +77,7 @@ Result<RunNames*> LiveRun::UseBrokers(const BrokerPorts& ports, std::span<const 
     }
   }
   objects_->runs().SetBrokers(cgroup_.id(), ports);
+  uses_relay_ = ports.relay != 0;
   return &names_.emplace(*objects_, cgroup_.id(), first_profile_, rules);
 }
 
@@ -103,16 +104,14 @@ Result<void> LiveRun::Kill() { return KillCgroup(cgroup_, kill_method_, kKillLim
 // Without the lock too: a run that cannot open one more file must not stay in force.
 void LiveRun::FreeEntry() {
   bool had_grants = false;
-  bool had_relay = false;
   {
     const Result<UniqueFd> lock = objects_->LockRuns();
     had_grants = objects_->runs().HasGrants(cgroup_.id());
-    had_relay = objects_->runs().BrokersOf(cgroup_.id()).relay != 0;
     objects_->runs().Free(cgroup_.id());
   }
   if (had_grants) RemoveGrantsOf(*objects_, cgroup_.id());
   if (names_) names_->RemoveAll();
-  if (had_relay) RemoveRelayedOf(*objects_, cgroup_.id());
+  if (uses_relay_) RemoveRelayedOf(*objects_, cgroup_.id());
 }
 
 Result<void> LiveRun::Remove() {

@@ -80,6 +80,7 @@ class LiveRun {
   std::optional<EventRing> ring_;
   uint32_t first_profile_ = 0;
   std::optional<RunNames> names_;
+  bool uses_relay_ = false;
   bool removed_ = false;
 };
 

@@ -153,20 +153,37 @@ class BrokerServing {
     std::vector<WaitSource> sources = {
         {.fd = service_->resolver_fd, .on_readable = [this] { return Serve(); }},
         {.fd = timer_.get(), .on_readable = [this] { return Expire(); }}};
-    if (service_->relay_fd >= 0) {
-      sources.push_back({.fd = service_->relay_fd,
-                         .on_readable = [this] { return service_->serve_relay(relay_); }});
+    if (has_relay_) {
+      sources.push_back(
+          {.fd = service_->relay_fd, .on_readable = [this] { return ServeRelay(); }});
     }
     return sources;
   }
 
+  // What the relay has said that nobody has heard yet.
+  void Drain() {
+    if (has_relay_) ServeRelay();
+  }
+
   void Recheck() {
-    if (service_->relay_fd >= 0) service_->recheck_relay(relay_);
+    if (has_relay_) service_->recheck_relay(relay_);
   }
 
  private:
   BrokerServing(const BrokerService& service, RunNames& names, RunRelay relay, UniqueFd timer)
-      : service_(&service), names_(&names), relay_(relay), timer_(std::move(timer)) {}
+      : service_(&service),
+        names_(&names),
+        relay_(relay),
+        has_relay_(service.relay_fd >= 0),
+        timer_(std::move(timer)) {}
+
+  // A call that nobody would answer fails at once.
+  bool ServeRelay() {
+    if (service_->serve_relay(relay_)) return true;
+    has_relay_ = false;
+    relay_.Close();
+    return false;
+  }
 
   bool Serve() {
     const bool goes_on = service_->serve_resolver(*names_);
@@ -195,6 +212,7 @@ class BrokerServing {
   const BrokerService* service_;
   RunNames* names_;
   RunRelay relay_;
+  bool has_relay_;
   UniqueFd timer_;
 };
 
@@ -264,6 +282,7 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   RunOutcome outcome = Reap(spawned->child);
   if (*waited == WaitEnd::kDeadline) outcome.end = RunEnd::kTimedOut;
   run.events().Drain(on_event, kEventsAtEnd);
+  if (*brokers) (*brokers)->Drain();
   outcome.counters = run.ReadCounters();
   return outcome;
 }

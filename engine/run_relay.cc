@@ -8,6 +8,12 @@
 
 namespace palyra::engine {
 
+void RunRelay::Close() const {
+  BrokerPorts ports = objects_->runs().BrokersOf(run_);
+  ports.relay = 0;
+  objects_->runs().SetBrokers(run_, ports);
+}
+
 std::optional<NetEndpoint> RunRelay::TakeDestination(bool is_ipv6, uint16_t port) const {
   palyra_relayed_key key = {};
   key.run = run_;

@@ -26,6 +26,11 @@ class RunRelay {
   RunRelay(const KernelObjects& objects, uint64_t run, const RunNames& names)
       : objects_(&objects), run_(run), names_(&names) {}
 
+  [[nodiscard]] const RunNames& names() const { return *names_; }
+
+  // The relay is gone: from now on what is to be verified is denied.
+  void Close() const;
+
   // Where the connection was meant to go that the relay has from that port of 127.0.0.1 or ::1. It
   // is told once. Nothing where it is none of the run's.
   [[nodiscard]] std::optional<NetEndpoint> TakeDestination(bool is_ipv6, uint16_t port) const;

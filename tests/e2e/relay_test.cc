@@ -3,8 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,8 +60,7 @@ class Relay : public Names {
   }
 
   // That nothing of `said` reaches the server, and why.
-  static void ExpectDenied(const std::string& said, const std::string& name,
-                           std::string_view why) {
+  static void ExpectDenied(const std::string& said, const std::string& name, std::string_view why) {
     const uint64_t before = HeardAt(kPublicV4);
     const ProbeResult probe = Say(VerifyDomain(), "a.test", said);
     EXPECT_EQ(HeardAt(kPublicV4), before) << probe;
@@ -118,14 +119,13 @@ TEST_F(Relay, WhatSaysNoNameIsDenied) {
 TEST_F(Relay, OnlyTcpCanBeVerified) {
   const std::string probe = BinaryPath("palyra_probe");
   const uint64_t before = Servers().At(kPublicV4, Transport::kUdp).bytes;
-  const Ended ended = PalyraRun()
-                          .Policy(VerifyDomain())
-                          .Run({"sh", "-c",
-                                probe + " name-say a.test " + kPort + " " +
-                                    Hex(OpenSslHello("a.test")) + "; " + probe +
-                                    " udp-connect-send " + std::string(kPublicV4) + " " + kUdpPort +
-                                    "; " + probe + " udp-sendto " + std::string(kPublicV4) + " " +
-                                    kUdpPort});
+  const Ended ended =
+      PalyraRun()
+          .Policy(VerifyDomain())
+          .Run({"sh", "-c",
+                probe + " name-say a.test " + kPort + " " + Hex(OpenSslHello("a.test")) + "; " +
+                    probe + " udp-connect-send " + std::string(kPublicV4) + " " + kUdpPort + "; " +
+                    probe + " udp-sendto " + std::string(kPublicV4) + " " + kUdpPort});
   EXPECT_THAT(ended.output, HasSubstr("name-say allowed none")) << Describe(ended);
   EXPECT_THAT(ended.output, HasSubstr("udp-connect-send denied EPERM")) << Describe(ended);
   EXPECT_THAT(ended.output, HasSubstr("udp-sendto denied EPERM")) << Describe(ended);
@@ -174,20 +174,28 @@ TEST_F(Relay, WithoutItNothingIsReached) {
   EXPECT_EQ(HeardAt(kPublicV4), before);
 }
 
+bool Eventually(const std::function<bool()>& holds) {
+  constexpr int kTries = 5000;
+  for (int i = 0; i < kTries && !holds(); ++i) usleep(1000);
+  return holds();
+}
+
 TEST_F(Relay, HasNoPrivileges) {
   const PalyraRun run = std::move(PalyraRun().Policy(VerifyDomain()));
   Subprocess process(run.CommandLine({"sleep", "20"}), {});
   pid_t relay = 0;
   ASSERT_TRUE(Eventually([&] { return (relay = ChildOf(process.pid(), "palyra-relay")) > 0; }));
   const std::filesystem::path status = "/proc/" + std::to_string(relay) + "/status";
-  ASSERT_TRUE(Eventually([&] { return ReadText(status).find("Seccomp:\t2") != std::string::npos; }));
+  ASSERT_TRUE(
+      Eventually([&] { return ReadText(status).find("Seccomp:\t2") != std::string::npos; }));
   const std::string text = ReadText(status);
   EXPECT_THAT(text, HasSubstr("Uid:\t65534\t65534\t65534\t65534\n"));
   EXPECT_THAT(text, HasSubstr("CapEff:\t0000000000000000\n"));
   EXPECT_THAT(text, HasSubstr("NoNewPrivs:\t1\n"));
   process.Signal(SIGTERM);
   (void)process.Wait();
-  EXPECT_TRUE(Eventually([&] { return !std::filesystem::exists("/proc/" + std::to_string(relay)); }));
+  EXPECT_TRUE(Eventually([&] { return !std::filesystem::exists(status); }))
+      << "it dies with its run";
 }
 
 }  // namespace

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -299,6 +302,64 @@ TEST(RelayLoad, StopsWhileItIsBusy) {
     EXPECT_TRUE(unknown.WasReset());
   }
   EXPECT_EQ(OpenFiles(), before);
+}
+
+TEST(RelayLoad, ServesSeveralListeners) {
+  const Upstream upstream;
+  FakeAuthority authority;
+  authority.destination = upstream.endpoint();
+  authority.addresses["a.test"] = {upstream.endpoint()};
+  std::vector<UniqueFd> listeners = OneListener();
+  const auto ipv6 = broker::ListenAt(*broker::ParseEndpoint("::1", 0));
+  if (ipv6) listeners.emplace_back(dup(ipv6->get()));
+  listeners.push_back(std::move(OneListener()[0]));
+  std::vector<broker::Endpoint> endpoints;
+  for (const UniqueFd& fd : listeners) endpoints.push_back(*broker::LocalOf(fd.get()));
+  const auto relay = *broker::Relay::Create(std::move(listeners), authority);
+  std::thread thread([&] { EXPECT_TRUE(relay->Run()); });
+  for (int round = 0; round < 2; ++round) {
+    for (const broker::Endpoint& endpoint : endpoints) {
+      const Peer client = ConnectTo(endpoint);
+      ASSERT_TRUE(client.Send(Get("a.test"))) << ToText(endpoint);
+      EXPECT_EQ(upstream.Accept().Read(3), "GET") << ToText(endpoint);
+    }
+  }
+  relay->Stop();
+  thread.join();
+}
+
+TEST(RelayLoad, NeedsAListener) {
+  FakeAuthority authority;
+  std::vector<UniqueFd> many(broker::Relay::kMostListeners + 1);
+  EXPECT_EQ(broker::Relay::Create({}, authority).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(broker::Relay::Create(std::move(many), authority).error().code,
+            ErrorCode::kInvalidArgument);
+}
+
+TEST(RelayLoad, EndsWithItsOwner) {
+  for (const bool by_itself : {false, true}) {
+    std::array<int, 2> ends = {-1, -1};
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+    const UniqueFd own(ends[0]);
+    UniqueFd owner(ends[1]);
+    FakeAuthority authority;
+    const auto relay = *broker::Relay::Create(OneListener(), authority);
+    std::atomic<bool> ended = false;
+    std::thread thread([&] {
+      EXPECT_TRUE(relay->Run(own.get()));
+      ended = true;
+    });
+    // What the owner says is not its end.
+    ASSERT_EQ(send(owner.get(), "x", 1, 0), 1);
+    std::this_thread::sleep_for(milliseconds(100));
+    EXPECT_FALSE(ended);
+    if (by_itself) {
+      shutdown(own.get(), SHUT_RDWR);
+    } else {
+      owner.Reset();
+    }
+    thread.join();
+  }
 }
 
 TEST(RelayLoad, MayBeStoppedBeforeItRuns) {

@@ -127,8 +127,8 @@ bool Peer::WasReset() const {
 }
 
 Peer ConnectTo(const Endpoint& endpoint) {
-  UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const broker::SocketAddress address(endpoint);
+  UniqueFd fd(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (connect(fd.get(), address.get(), address.size()) != 0) return {};
   return Peer(std::move(fd));
 }
