@@ -1,6 +1,7 @@
 // What a packet costs: send() on a connected UDP socket to a socket of the same process, in turn
 //   Bare/F           with no egress program attached anywhere on the machine,
 //   Empty/F          in a cgroup with programs at egress and ingress that only allow,
+//   EmptyEgress/F    the same at egress alone,
 //   Outside/F        in the root cgroup, while Palyra is attached to its own,
 //   Egress/F/N       in a run whose policy has N rules; who receives is outside, so that the egress
 //                    program alone runs,
@@ -19,6 +20,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <span>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -97,15 +99,24 @@ void Bare(benchmark::State& state) {
   SendToSelf(state);
 }
 
-void Empty(benchmark::State& state) {
+void UnderEmpty(benchmark::State& state, std::span<const bpf_attach_type> hooks) {
   (void)Uninstall();
-  constexpr std::array kHooks = {BPF_CGROUP_INET_EGRESS, BPF_CGROUP_INET_INGRESS};
-  const EmptyPrograms programs(BPF_PROG_TYPE_CGROUP_SKB, kHooks);
+  const EmptyPrograms programs(BPF_PROG_TYPE_CGROUP_SKB, hooks);
   if (!programs.attached()) {
     state.SkipWithError("cannot attach empty programs");
     return;
   }
   SendToSelf(state);
+}
+
+void Empty(benchmark::State& state) {
+  constexpr std::array kHooks = {BPF_CGROUP_INET_EGRESS, BPF_CGROUP_INET_INGRESS};
+  UnderEmpty(state, kHooks);
+}
+
+void EmptyEgress(benchmark::State& state) {
+  constexpr std::array kHooks = {BPF_CGROUP_INET_EGRESS};
+  UnderEmpty(state, kHooks);
 }
 
 void Outside(benchmark::State& state) {
@@ -157,6 +168,7 @@ void Both(benchmark::State& state) {
 
 BENCHMARK(Bare)->Arg(4)->Arg(6);
 BENCHMARK(Empty)->Arg(4)->Arg(6);
+BENCHMARK(EmptyEgress)->Arg(4)->Arg(6);
 BENCHMARK(Outside)->Arg(4)->Arg(6);
 BENCHMARK(Egress)->Args({4, 10})->Args({4, 10'000})->Args({6, 10});
 BENCHMARK(Both)->Args({4, 10})->Args({6, 10});

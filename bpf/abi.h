@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 5
+#define PALYRA_ABI_VERSION 6
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -43,6 +43,9 @@
 #define PALYRA_MAX_RINGS 1024
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
+
+/* In which nothing is kept in sockets. */
+#define PALYRA_LAST_EPOCH 0xFFFFFFFFU
 
 /* Profiles that no run is under are kept for the next run with equal rules, within these bounds. */
 #define PALYRA_MAX_IDLE_PROFILES 64
@@ -111,7 +114,9 @@ struct palyra_run {
 	/* On every packet of the run to its resolver, whose sockets take no others: nobody else on
 	 * the machine asks in the run's name. Not 0 where it has one. */
 	__u32 resolver_mark;
-	__u32 padding;
+	/* Incremented after each change of `profile` or of the run's entries in `names`; it stays
+	 * at PALYRA_LAST_EPOCH. See palyra_flow. */
+	__u32 epoch;
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
 };
@@ -284,10 +289,23 @@ struct palyra_redirect {
 	struct palyra_origin origins[PALYRA_RESOLVER_PORTS];
 };
 
-/* Map `flows`, in sockets: a TCP socket without one that has a peer was accepted. */
+/*
+ * Map `flows`, in sockets: how the flow began, and that its packets were allowed
+ * (bpf/flow_cache.h). A TCP socket with a peer whose flow is not connected was accepted.
+ */
 struct palyra_flow {
 	__u32 connected; /* 1: opened by connect() */
 	__u32 granted; /* 1: that connect() took a use of a limited grant */
+	__u64 kept; /* epoch of the run in the upper half, `written` below; 0: nothing is kept */
+	__u64 run; /* cgroup id; this and what follows means nothing where `kept` is 0 */
+	__u8 address[16]; /* of the peer */
+	__u16 port;
+	__u8 ip_protocol; /* IPPROTO_* */
+	__u8 is_ipv6;
+	enum palyra_action action;
+	__u8 padding[3];
+	__u32 written; /* how often */
+	__u32 is_written; /* 1: somebody writes at this moment */
 };
 
 /* Map `ring_owners`: index into `rings` -> cgroup id of the run whose supervisor reads it. */

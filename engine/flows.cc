@@ -120,14 +120,14 @@ std::vector<Flow> FlowsOfListener(const DiagSocket& socket) {
 std::vector<Flow> FlowsOf(const DiagSocket& socket) {
   const bool is_tcp = socket.protocol == IPPROTO_TCP;
   if (is_tcp && socket.state == TCP_LISTEN) return FlowsOfListener(socket);
-  const bool is_accepted = is_tcp && !socket.has_flow;
+  const bool is_accepted = is_tcp && socket.flow.connected == 0;
   NetEvent event = {.action = is_accepted ? NetAction::kAccept : NetAction::kConnect,
                     .protocol = ProtocolOf(socket.protocol),
                     .is_ipv6 = false,
                     .address = {},
                     .port = ntohs(socket.id.idiag_dport)};
   SetAddress(event, socket.family, socket.id.idiag_dst);
-  return {{.event = event, .took_use = socket.has_flow && socket.flow.granted != 0}};
+  return {{.event = event, .took_use = socket.flow.granted != 0}};
 }
 
 Result<size_t> CutIn(const SockDiag& diag, uint64_t cgroup, int flows,
