@@ -45,6 +45,9 @@
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
 
+/* In which nothing is kept in sockets. */
+#define PALYRA_LAST_EPOCH 0xFFFFFFFFU
+
 /* Profiles that no run is under are kept for the next run with equal rules, within these bounds. */
 #define PALYRA_MAX_IDLE_PROFILES 64
 #define PALYRA_MAX_IDLE_ENTRIES (1 << 16) /* of all tables together */
@@ -105,16 +108,19 @@ struct palyra_run {
 	__u64 expires_ns; /* CLOCK_BOOTTIME from which on everything is denied; 0: never */
 	__u32 profile; /* first part of the keys of the rule tables */
 	__u32 ring; /* index into `rings` for events of this run */
-	__u32 has_grants; /* 1 since the first entry of this run in `grants` */
-	__u32 has_names; /* 1 since the first entry of this run in `names` */
+	__u8 has_grants; /* 1 since the first entry of this run in `grants` */
+	__u8 has_names; /* 1 since the first entry of this run in `names` */
+	__u8 padding[4];
+	__u16 relay_port; /* of the run's relay, on 127.0.0.1 and ::1, TCP; 0: it has none */
 	/* Of the run's resolver, on 127.0.0.1 and ::1, UDP and TCP; all 0: it has none. What the
 	 * run sends to port 53 anywhere goes there, without a look at its rules. */
 	__u16 resolver_ports[PALYRA_RESOLVER_PORTS];
 	/* On every packet of the run to its resolver or relay, whose sockets take no others: nobody
 	 * else on the machine asks in the run's name. Not 0 where it has one. */
 	__u32 broker_mark;
-	__u16 relay_port; /* of the run's relay, on 127.0.0.1 and ::1, TCP; 0: it has none */
-	__u16 padding;
+	/* Incremented after each change of `profile` or of the run's entries in `names`; it stays
+	 * at PALYRA_LAST_EPOCH. See palyra_flow. */
+	__u32 epoch;
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
 };
@@ -295,18 +301,6 @@ struct palyra_broker {
 	__u64 run; /* cgroup id */
 };
 
-/* Map `flows`, in sockets: a TCP socket without one that has a peer was accepted. */
-struct palyra_flow {
-	__u32 connected; /* 1: opened by connect() */
-	__u32 granted; /* 1: that connect() took a use of a limited grant */
-	/* Where it is relayed: whom it asked for, in place of the relay. */
-	__u8 address[16]; /* IPv4 in the first four bytes, the rest zero */
-	__u16 port;
-	__u8 is_ipv6;
-	__u8 is_relayed;
-	__u8 padding[4];
-};
-
 /*
  * Map `relayed`: by the port that the relay sees as its client's, whom the client asked for.
  * Written before the first packet leaves, and removed by whoever reads it for the relay.
@@ -323,6 +317,27 @@ struct palyra_relayed {
 	__u16 port;
 	__u8 is_ipv6;
 	__u8 padding[5];
+};
+
+/*
+ * Map `flows`, in sockets: how the flow began, and that its packets were allowed
+ * (bpf/flow_cache.h). A TCP socket with a peer whose flow is not connected was accepted.
+ */
+struct palyra_flow {
+	__u32 connected; /* 1: opened by connect() */
+	__u32 granted; /* 1: that connect() took a use of a limited grant */
+	__u64 kept; /* epoch of the run in the upper half, `written` below; 0: nothing is kept */
+	__u64 run; /* cgroup id; this and what follows means nothing where `kept` is 0 */
+	__u8 address[16]; /* of the peer */
+	__u16 port;
+	__u8 ip_protocol; /* IPPROTO_* */
+	__u8 is_ipv6;
+	enum palyra_action action;
+	__u8 is_relayed; /* 1: led to the relay; nothing is kept */
+	__u8 padding[2];
+	__u32 written; /* how often */
+	__u32 is_written; /* 1: somebody writes at this moment */
+	struct palyra_relayed origin; /* where is_relayed is 1 */
 };
 
 /* Map `ring_owners`: index into `rings` -> cgroup id of the run whose supervisor reads it. */

@@ -32,6 +32,7 @@ struct cause {
 	__u32 profile;
 	__u32 reason;
 	__u32 by_name; /* 1: by the names that the address is known by */
+	__u32 by_grant; /* 1: allowed by a grant alone */
 };
 
 static __always_inline void report_denial(struct palyra_run *run, __u64 run_id,
@@ -81,6 +82,7 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 
 	cause->profile = READ_ONCE(run->profile);
 	cause->by_name = 0;
+	cause->by_grant = 0;
 	if (expired) {
 		cause->reason = PALYRA_REASON_EXPIRED;
 		return PALYRA_DENY;
@@ -104,8 +106,10 @@ static __always_inline enum palyra_verdict verdict_of(const struct palyra_run *r
 		cause->reason = decision >> 32;
 	}
 decided:
-	if (verdict == PALYRA_ASK && is_granted(run, run_id, q, sk))
+	if (verdict == PALYRA_ASK && is_granted(run, run_id, q, sk)) {
+		cause->by_grant = 1;
 		return PALYRA_ALLOW;
+	}
 	return verdict;
 }
 

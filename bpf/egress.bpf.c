@@ -34,6 +34,7 @@
  */
 #include "bpf/decision.h"
 #include "bpf/endpoint.h"
+#include "bpf/flow_cache.h"
 #include "bpf/packet.h"
 #include "bpf/relay.h"
 #include "bpf/resolver.h"
@@ -290,8 +291,27 @@ static __always_inline int judge_relayed(struct __sk_buff *skb, const struct pal
 	return sk->state != BPF_TCP_SYN_SENT || publish(run->cgroup, sk, flow, is_ipv6);
 }
 
-SEC("cgroup_skb/egress")
-int palyra_egress(struct __sk_buff *skb)
+/* Of a packet, and keeps the answer where the next one of the flow gets the same. */
+static __always_inline int judge_packet(__u64 run_id, const struct question *q, struct bpf_sock *sk)
+{
+	struct palyra_run *run = find_run(run_id);
+	struct cause cause;
+	__u32 epoch;
+
+	if (!run)
+		return SOCK_PROGRAM_DENY;
+	epoch = READ_ONCE(run->epoch);
+	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) != PALYRA_ALLOW) {
+		report_denial(run, run_id, q, cause, (struct socket_kind){}, BY_PACKET);
+		return SOCK_PROGRAM_DENY;
+	}
+	if (!cause.by_grant)
+		keep_flow(sk, q, run_id, epoch);
+	return SOCK_PROGRAM_ALLOW;
+}
+
+/* Apart from the program, which then has little to do before it knows a flow. */
+static __noinline int judge_sent(struct __sk_buff *skb)
 {
 	struct question q = { .hook = PALYRA_HOOK_EGRESS };
 	struct bpf_sock *sk = skb->sk;
@@ -316,7 +336,15 @@ int palyra_egress(struct __sk_buff *skb)
 		return judge_relayed(skb, run, flow, &q, sk);
 	q.action = action_of_packet(sk, &q);
 	q.has_begun = has_begun(sk, &q);
-	return judge(run_id, &q, sk, BY_PACKET);
+	return judge_packet(run_id, &q, sk);
+}
+
+SEC("cgroup_skb/egress")
+int palyra_egress(struct __sk_buff *skb)
+{
+	if (is_kept_flow(skb, PEER_DESTINATION))
+		return SOCK_PROGRAM_ALLOW;
+	return judge_sent(skb);
 }
 
 /*
@@ -366,8 +394,7 @@ static __always_inline int judge_listener(__u64 run_id, struct bpf_sock *sk)
  * Kernels before 6.8 do not show a listener's IPv6 SYN-ACK to the egress hook, so a connection is
  * judged here as it begins; and a peer that may no longer be spoken to must not be heard either.
  */
-SEC("cgroup_skb/ingress")
-int palyra_ingress(struct __sk_buff *skb)
+static __noinline int judge_received(struct __sk_buff *skb)
 {
 	struct question q = { .hook = PALYRA_HOOK_INGRESS };
 	struct bpf_sock *sk = skb->sk;
@@ -394,11 +421,19 @@ int palyra_ingress(struct __sk_buff *skb)
 	q.has_begun = has_begun(sk, &q);
 	if (q.action == PALYRA_NET_SEND)
 		return judge_datagram(run_id, &q, sk);
-	if (judge(run_id, &q, sk, BY_PACKET) == SOCK_PROGRAM_DENY)
+	if (judge_packet(run_id, &q, sk) == SOCK_PROGRAM_DENY)
 		return SOCK_PROGRAM_DENY;
 	if (q.protocol == PALYRA_TCP && sk->state == BPF_TCP_LISTEN)
 		return judge_listener(run_id, sk);
 	return SOCK_PROGRAM_ALLOW;
+}
+
+SEC("cgroup_skb/ingress")
+int palyra_ingress(struct __sk_buff *skb)
+{
+	if (is_kept_flow(skb, PEER_SOURCE))
+		return SOCK_PROGRAM_ALLOW;
+	return judge_received(skb);
 }
 
 static __always_inline int is_ordinary_socket(__u32 type, __u32 protocol)

@@ -73,11 +73,14 @@ static __always_inline void parse_packet(struct __sk_buff *skb, enum peer peer, 
 static __always_inline enum palyra_action action_of_packet(struct bpf_sock *sk,
 							   const struct question *q)
 {
+	struct palyra_flow *flow;
+
 	if (q->protocol != PALYRA_TCP)
 		return is_peer(sk, q) ? PALYRA_NET_CONNECT : PALYRA_NET_SEND;
 	if (sk->state == BPF_TCP_LISTEN)
 		return PALYRA_NET_ACCEPT;
-	return bpf_sk_storage_get(&flows, sk, NULL, 0) ? PALYRA_NET_CONNECT : PALYRA_NET_ACCEPT;
+	flow = bpf_sk_storage_get(&flows, sk, NULL, 0);
+	return flow && flow->connected ? PALYRA_NET_CONNECT : PALYRA_NET_ACCEPT;
 }
 
 /* A packet to or from somebody new is of no flow, whatever the socket did before. */

@@ -22,9 +22,9 @@ static __always_inline int redirect_to_relay(struct bpf_sock_addr *ctx,
 {
 	if (!run || !is_broker_of(ctx, run, q, run->relay_port))
 		return 0;
-	__builtin_memcpy(flow->address, q->address, sizeof(flow->address));
-	flow->port = q->port;
-	flow->is_ipv6 = q->is_ipv6;
+	__builtin_memcpy(flow->origin.address, q->address, sizeof(flow->origin.address));
+	flow->origin.port = q->port;
+	flow->origin.is_ipv6 = q->is_ipv6;
 	flow->is_relayed = 1;
 	lead_to(ctx, run->relay_port, q, is_ipv6_call);
 	return 1;
@@ -53,18 +53,15 @@ static __always_inline int publish(__u64 run_id, const struct bpf_sock *sk,
 		.port = sk->src_port,
 		.is_ipv6 = is_ipv6,
 	};
-	struct palyra_relayed value = { .port = flow->port, .is_ipv6 = flow->is_ipv6 };
-
-	__builtin_memcpy(value.address, flow->address, sizeof(value.address));
-	return bpf_map_update_elem(&relayed, &key, &value, BPF_ANY) == 0;
+	return bpf_map_update_elem(&relayed, &key, &flow->origin, BPF_ANY) == 0;
 }
 
 /* The question of a packet of that flow is about whom the client asked for. */
 static __always_inline void ask_for_origin(const struct palyra_flow *flow, struct question *q)
 {
-	__builtin_memcpy(q->address, flow->address, sizeof(q->address));
-	q->port = flow->port;
-	q->is_ipv6 = flow->is_ipv6;
+	__builtin_memcpy(q->address, flow->origin.address, sizeof(q->address));
+	q->port = flow->origin.port;
+	q->is_ipv6 = flow->origin.is_ipv6;
 	q->action = PALYRA_NET_CONNECT;
 	q->has_begun = 1;
 	q->is_relayed = 1;
@@ -87,8 +84,8 @@ static __always_inline void restore_peer4(struct bpf_sock_addr *ctx, const struc
 {
 	struct palyra_flow *flow = flow_of_peer(ctx, run);
 
-	if (flow && !flow->is_ipv6)
-		show4(ctx, flow->address, flow->port);
+	if (flow && !flow->origin.is_ipv6)
+		show4(ctx, flow->origin.address, flow->origin.port);
 }
 
 static __always_inline void restore_peer6(struct bpf_sock_addr *ctx, const struct palyra_run *run,
@@ -96,8 +93,8 @@ static __always_inline void restore_peer6(struct bpf_sock_addr *ctx, const struc
 {
 	struct palyra_flow *flow = flow_of_peer(ctx, run);
 
-	if (flow && flow->is_ipv6 != is_mapped)
-		show6(ctx, flow->address, flow->port, is_mapped);
+	if (flow && flow->origin.is_ipv6 != is_mapped)
+		show6(ctx, flow->origin.address, flow->origin.port, is_mapped);
 }
 
 #endif /* PALYRA_BPF_RELAY_H_ */

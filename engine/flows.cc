@@ -116,13 +116,13 @@ std::vector<Flow> FlowsOfListener(const DiagSocket& socket) {
 }
 
 std::optional<NetEvent> OriginOf(const DiagSocket& socket) {
-  if (!socket.has_flow || socket.flow.is_relayed == 0) return std::nullopt;
+  if (socket.flow.is_relayed == 0) return std::nullopt;
   NetEvent origin = {.action = NetAction::kConnect,
                      .protocol = Protocol::kTcp,
-                     .is_ipv6 = socket.flow.is_ipv6 != 0,
+                     .is_ipv6 = socket.flow.origin.is_ipv6 != 0,
                      .address = {},
-                     .port = socket.flow.port};
-  std::ranges::copy(socket.flow.address, origin.address.begin());
+                     .port = socket.flow.origin.port};
+  std::ranges::copy(socket.flow.origin.address, origin.address.begin());
   return origin;
 }
 
@@ -131,16 +131,14 @@ std::optional<NetEvent> OriginOf(const DiagSocket& socket) {
 std::vector<Flow> FlowsOf(const DiagSocket& socket) {
   const bool is_tcp = socket.protocol == IPPROTO_TCP;
   if (is_tcp && socket.state == TCP_LISTEN) return FlowsOfListener(socket);
-  const bool is_accepted = is_tcp && !socket.has_flow;
+  const bool is_accepted = is_tcp && socket.flow.connected == 0;
   NetEvent event = {.action = is_accepted ? NetAction::kAccept : NetAction::kConnect,
                     .protocol = ProtocolOf(socket.protocol),
                     .is_ipv6 = false,
                     .address = {},
                     .port = ntohs(socket.id.idiag_dport)};
   SetAddress(event, socket.family, socket.id.idiag_dst);
-  return {{.event = event,
-           .took_use = socket.has_flow && socket.flow.granted != 0,
-           .origin = OriginOf(socket)}};
+  return {{.event = event, .took_use = socket.flow.granted != 0, .origin = OriginOf(socket)}};
 }
 
 Result<size_t> CutIn(const SockDiag& diag, uint64_t cgroup, int flows,

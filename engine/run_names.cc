@@ -74,7 +74,7 @@ Result<void> RunNames::Learn(const std::string& name, const NetAddress& address,
   }
   if (Result<void> written = Write(profile_, rules_, address, known); !written) return written;
   addresses_[address] = std::move(known);
-  objects_->runs().MarkNames(run_);
+  objects_->runs().ChangeNames(run_);
   return {};
 }
 
@@ -87,6 +87,7 @@ bool RunNames::MakeRoom() {
     if (has_ended) Erase(profile_, entry.first);
     return has_ended;
   });
+  objects_->runs().ChangeNames(run_);
   return addresses_.size() < kMaxAddressesOfRun;
 }
 
@@ -117,6 +118,7 @@ void RunNames::Expire() {
     // Without an entry the address has no name, which is no more than it had.
     if (!Write(profile_, rules_, address, known)) Erase(profile_, address);
   }
+  objects_->runs().ChangeNames(run_);
 }
 
 Result<void> RunNames::Prepare(uint32_t profile, const policy::RuleSet& rules) const {

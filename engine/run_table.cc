@@ -17,6 +17,13 @@ std::atomic_ref<T> Shared(T& field) {
   return std::atomic_ref<T>(field);
 }
 
+// What decides for the run has changed: nothing that sockets keep of before counts any more.
+void BeginEpoch(palyra_run& run) {
+  const auto epoch = Shared(run.epoch);
+  __u32 before = epoch.load();
+  while (before != PALYRA_LAST_EPOCH && !epoch.compare_exchange_weak(before, before + 1)) continue;
+}
+
 }  // namespace
 
 Result<RunTable> RunTable::Map(int map_fd) {
@@ -48,6 +55,7 @@ void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring,
   Shared(run.ring).store(ring);
   Shared(run.expires_ns).store(expires_ns);
   Shared(run.profile).store(profile);
+  BeginEpoch(run);
 }
 
 std::optional<uint32_t> RunTable::Replace(uint64_t cgroup, uint32_t profile,
@@ -58,6 +66,7 @@ std::optional<uint32_t> RunTable::Replace(uint64_t cgroup, uint32_t profile,
   const bool earlier = expires_ns != 0 && (before == 0 || expires_ns < before);
   if (earlier) Shared(run.expires_ns).store(expires_ns);
   const uint32_t previous = Shared(run.profile).exchange(profile);
+  BeginEpoch(run);
   if (!earlier) Shared(run.expires_ns).store(expires_ns);
   return previous;
 }
@@ -97,9 +106,11 @@ BrokerPorts RunTable::BrokersOf(uint64_t cgroup) const {
   return ports;
 }
 
-void RunTable::MarkNames(uint64_t cgroup) const {
+void RunTable::ChangeNames(uint64_t cgroup) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
-  if (Shared(run.cgroup).load() == cgroup) Shared(run.has_names).store(1);
+  if (Shared(run.cgroup).load() != cgroup) return;
+  Shared(run.has_names).store(1);
+  BeginEpoch(run);
 }
 
 bool RunTable::MarkGrants(uint64_t cgroup) const {
@@ -124,6 +135,7 @@ void RunTable::Free(uint64_t cgroup) const {
   if (Shared(run.cgroup).load() != cgroup) return;
   // No profile has id 0: between the two stores everything is denied.
   Shared(run.profile).store(0);
+  BeginEpoch(run);
   Shared(run.cgroup).store(0);
 }
 

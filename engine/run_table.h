@@ -64,8 +64,9 @@ class RunTable {
   // All 0 where it has none, or no entry.
   [[nodiscard]] BrokerPorts BrokersOf(uint64_t cgroup) const;
 
-  // From now on the programs look into `names` for `cgroup`.
-  void MarkNames(uint64_t cgroup) const;
+  // The entries of `cgroup` in `names` have changed: the programs look there from now on, for open
+  // flows too.
+  void ChangeNames(uint64_t cgroup) const;
 
   // From now on the programs look into `grants` for `cgroup`. False where it has no entry. Under
   // the lock of the runs.
