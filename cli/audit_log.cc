@@ -62,6 +62,25 @@ std::string Dump(const nlohmann::ordered_json& record) {
   return record.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
+nlohmann::ordered_json RecordOf(std::string_view kind, std::string_view verdict,
+                                const palyra_event& event, const Denial& told) {
+  const size_t length = strnlen(event.comm, sizeof(event.comm));
+  nlohmann::ordered_json record = {
+      {"event", kind},           {"time", TimeOfEvent(event)},
+      {"cgroup", event.run},     {"verdict", verdict},
+      {"action", told.action},   {"protocol", told.protocol},
+      {"address", told.address}, {"port", told.port},
+      {"pid", event.pid},        {"comm", std::string(event.comm, length)},
+      {"policies", told.policies}};
+  record["layer"] =
+      told.layer ? nlohmann::ordered_json(policy::LayerName(*told.layer)) : nullptr;
+  if (!told.names.empty()) record["names"] = told.names;
+  return record;
+}
+
+// How many of `count` were more than `most`.
+uint64_t Beyond(uint64_t most, uint64_t count) { return count - std::min(count, most); }
+
 }  // namespace
 
 Result<AuditLog> AuditLog::Open(const std::string& path) {
@@ -95,18 +114,12 @@ void AuditLog::WriteLine(const std::string& line) {
 
 void AuditLog::Write(const palyra_event& event, const Denial& denial) {
   if (++denials_ > kMostDenials) return;
-  const size_t length = strnlen(event.comm, sizeof(event.comm));
-  nlohmann::ordered_json record = {
-      {"event", "denial"},          {"time", TimeOfEvent(event)},
-      {"cgroup", event.run},        {"verdict", "deny"},
-      {"action", denial.action},    {"protocol", denial.protocol},
-      {"address", denial.address},  {"port", denial.port},
-      {"pid", event.pid},           {"comm", std::string(event.comm, length)},
-      {"policies", denial.policies}};
-  record["layer"] =
-      denial.layer ? nlohmann::ordered_json(policy::LayerName(*denial.layer)) : nullptr;
-  if (!denial.names.empty()) record["names"] = denial.names;
-  WriteLine(Dump(record));
+  WriteLine(Dump(RecordOf("denial", "deny", event, denial)));
+}
+
+void AuditLog::WriteAllow(const palyra_event& event, const Denial& allowed) {
+  if (++allows_ > kMostAllows) return;
+  WriteLine(Dump(RecordOf("allow", "allow", event, allowed)));
 }
 
 void AuditLog::WriteRefusedName(const std::string& name) {
@@ -134,8 +147,11 @@ void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status,
                   {"status", status},
                   {"denied", outcome.counters.denied},
                   {"lost", outcome.counters.lost},
-                  {"left_out", denials_ - std::min(denials_, kMostDenials) + refused_names_ -
-                                   std::min(refused_names_, kMostRefusedNames)}}));
+                  {"left_out",
+                   Beyond(kMostDenials, denials_) + Beyond(kMostRefusedNames, refused_names_)},
+                  {"audited", outcome.counters.audited},
+                  {"lost_audited", outcome.counters.lost_audited},
+                  {"left_out_audited", Beyond(kMostAllows, allows_)}}));
 }
 
 }  // namespace palyra::cli

@@ -174,6 +174,10 @@ void TellEnd(const RunOptions& options, const engine::RunOutcome& outcome,
   if (const auto line = denials.Line(outcome.counters.denied, outcome.counters.lost)) {
     Say(kProgram, *line);
   }
+  if (outcome.counters.lost_audited > 0) {
+    Say(kProgram, fmt::format("{} of {} allows found no room on their way to the audit file",
+                              outcome.counters.lost_audited, outcome.counters.audited));
+  }
 }
 
 struct Prepared {
@@ -285,6 +289,16 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     denials.Add(denial);
     if (prepared.audit) prepared.audit->Write(event, denial);
   };
+  const auto on_allow = [&](const palyra_event& event, const policy::RuleSet* rules,
+                            size_t source) {
+    if (!prepared.audit) return;
+    Denial allowed =
+        DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers[source])
+            .NameAllowed(event);
+    if (rules == nullptr) allowed.policies.clear();
+    if (known_names != nullptr) allowed.names = known_names->NamesOf(engine::AddressOf(event));
+    prepared.audit->WriteAllow(event, allowed);
+  };
   size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
@@ -319,6 +333,8 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .rules = prepared.rules,
       .timeout = options.timeout,
       .on_denial = on_denial,
+      .on_allow = on_allow,
+      .audit_allows = options.audit_allows,
       .renew = renew,
       .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,

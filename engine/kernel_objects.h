@@ -38,8 +38,9 @@ enum class Table {
   kFlows,
   kNames,
   kRedirects,
+  kAudited,
 };
-inline constexpr size_t kTableCount = 16;
+inline constexpr size_t kTableCount = 17;
 
 const char* TableName(Table table);
 

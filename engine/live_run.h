@@ -52,6 +52,9 @@ class LiveRun {
   RunNames& UseResolver(const RunTable::ResolverPorts& ports, uint32_t mark,
                         const policy::RuleSet& rules);
 
+  // RunTable::AuditAllows, before anything runs.
+  void AuditAllows(uint32_t one_in) const { objects_->runs().AuditAllows(cgroup_.id(), one_in); }
+
   // Moves the deadline of its rules if they are still those of `profile`; false if not.
   [[nodiscard]] bool MoveDeadline(uint32_t profile, uint64_t expires_ns) const;
 

@@ -209,6 +209,7 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   Result<std::optional<RuleRenewal>> renewal = StartRenewal(run, request, rules);
   if (!renewal) return std::unexpected(renewal.error());
 
+  run.AuditAllows(request.audit_allows);
   Result<std::optional<NameServing>> names = ServeNames(run, request);
   if (!names) return std::unexpected(names.error());
   const std::vector<WaitSource> sources = *names ? (*names)->Sources() : std::vector<WaitSource>();
@@ -222,7 +223,8 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
 
   const EventRing::Handler on_event = [&](const palyra_event& event) {
     const RulesByProfile::Entry judged = rules.Find(event.profile);
-    if (request.on_denial) request.on_denial(event, judged.rules, judged.source);
+    const auto& tell = event.verdict == PALYRA_ALLOW ? request.on_allow : request.on_denial;
+    if (tell) tell(event, judged.rules, judged.source);
   };
   Result<WaitEnd> waited = WaitForChild({.child = &spawned->child,
                                          .signals = &*signals,

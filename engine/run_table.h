@@ -18,6 +18,9 @@ namespace palyra::engine {
 struct RunCounters {
   uint64_t denied = 0;  // Decisions that were deny.
   uint64_t lost = 0;    // Of those, without an event because the ring was full.
+  // The same of allows that were to be told.
+  uint64_t audited = 0;
+  uint64_t lost_audited = 0;
 };
 
 class RunTable {
@@ -56,6 +59,9 @@ class RunTable {
   void SetResolver(uint64_t cgroup, const ResolverPorts& ports, uint32_t mark) const;
   // All 0 where it has no resolver, or no entry.
   [[nodiscard]] ResolverPorts ResolverOf(uint64_t cgroup) const;
+
+  // One in `one_in` allows of `cgroup` is an event; 0: none, as at first.
+  void AuditAllows(uint64_t cgroup, uint32_t one_in) const;
 
   // From now on the programs look into `names` for `cgroup`.
   void MarkNames(uint64_t cgroup) const;

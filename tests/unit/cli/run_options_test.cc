@@ -183,6 +183,23 @@ struct DurationCase {
   milliseconds expected;
 };
 
+TEST(RunOptions, AllowsAreAuditedOnlyWithAFile) {
+  EXPECT_EQ(Parse({"--audit", "f", "--", "true"}).audit_allows, 0U);
+  EXPECT_EQ(Parse({"--audit", "f", "--audit-allows", "all", "--", "true"}).audit_allows, 1U);
+  EXPECT_EQ(Parse({"--audit", "f", "--audit-allows", "1/100", "--", "true"}).audit_allows, 100U);
+  EXPECT_EQ(Parse({"--audit-allows", "none", "--", "true"}).audit_allows, 0U);
+  EXPECT_THAT(ErrorOf({"--audit-allows", "all", "--", "true"}), HasSubstr("--audit FILE"));
+}
+
+TEST(ParseSampling, RefusesEverythingElse) {
+  for (const char* text : {"", "some", "1/", "1/0", "1/x", "1/9x", "2/3", "1/1000001", "1/-1",
+                           "0", "All", "1/99999999999999999999"}) {
+    EXPECT_FALSE(ParseSampling(text)) << text;
+  }
+  EXPECT_EQ(ParseSampling("1/1").value(), 1U);
+  EXPECT_EQ(ParseSampling("1/1000000").value(), 1'000'000U);
+}
+
 TEST(ParseDuration, TakesSecondsMinutesAndHours) {
   const DurationCase cases[] = {
       {"90", milliseconds(90'000)},
