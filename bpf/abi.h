@@ -110,8 +110,9 @@ struct palyra_run {
 	__u32 ring; /* index into `rings` for events of this run */
 	__u8 has_grants; /* 1 since the first entry of this run in `grants` */
 	__u8 has_names; /* 1 since the first entry of this run in `names` */
-	__u8 padding[4];
 	__u16 relay_port; /* of the run's relay, on 127.0.0.1 and ::1, TCP; 0: it has none */
+	/* One in how many allows is an event: 1 is all, 0 none. See bpf/audit.h for what is one. */
+	__u32 audit_allows;
 	/* Of the run's resolver, on 127.0.0.1 and ::1, UDP and TCP; all 0: it has none. What the
 	 * run sends to port 53 anywhere goes there, without a look at its rules. */
 	__u16 resolver_ports[PALYRA_RESOLVER_PORTS];
@@ -123,6 +124,8 @@ struct palyra_run {
 	__u32 epoch;
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
+	__u64 audited; /* allows that were to be events */
+	__u64 lost_audited; /* of those, the ones that found no room */
 };
 
 /* Fibonacci hashing (Knuth, TAOCP volume 3, section 6.4): cgroup ids come in even strides. */
@@ -340,6 +343,26 @@ struct palyra_flow {
 	struct palyra_relayed origin; /* where is_relayed is 1 */
 };
 
+/*
+ * Map `audited`, in sockets other than TCP of runs whose allows are events: about whom the last
+ * event was, sent to and heard from, and who called connect() last.
+ */
+struct palyra_audited_peer {
+	__u8 address[16];
+	__u16 port;
+	__u8 is_ipv6;
+	__u8 is_known;
+	__u8 padding[4];
+};
+
+struct palyra_audited {
+	struct palyra_audited_peer sent;
+	struct palyra_audited_peer heard;
+	__u32 pid;
+	__u8 padding[4];
+	char comm[PALYRA_COMM_LENGTH];
+};
+
 /* Map `ring_owners`: index into `rings` -> cgroup id of the run whose supervisor reads it. */
 struct palyra_ring_owner {
 	__u64 run;
@@ -421,13 +444,13 @@ struct palyra_net_judgement {
 	__u8 address[16]; /* IPv4 in the first four bytes */
 };
 
-/* One denial, written to the run's ring buffer. */
+/* One denial, or allow where the run asks for these, written to the run's ring buffer. */
 struct palyra_event {
 	__u64 time_ns; /* CLOCK_BOOTTIME */
 	__u64 run; /* cgroup id */
 	__u32 profile;
 	__u32 reason;
-	__u32 pid; /* thread group id; 0 where the packet has no task (egress) */
+	__u32 pid; /* thread group id; 0 where nobody knows whose packet it is */
 	__u32 socket_type; /* SOCK_*, only for PALYRA_SOCKET_CREATE */
 	__u16 ip_protocol; /* IPPROTO_* as the kernel numbers it */
 	__u16 port;
@@ -437,7 +460,8 @@ struct palyra_event {
 	enum palyra_protocol protocol;
 	__u8 is_ipv6;
 	__u16 socket_family; /* AF_*, only for PALYRA_SOCKET_CREATE */
-	__u8 padding[6];
+	enum palyra_verdict verdict; /* never ask: without a grant that is deny, with one allow */
+	__u8 padding[5];
 	char comm[PALYRA_COMM_LENGTH];
 };
 

@@ -305,6 +305,7 @@ static __always_inline int judge_packet(__u64 run_id, const struct question *q, 
 		report_denial(run, run_id, q, cause, (struct socket_kind){}, BY_PACKET);
 		return SOCK_PROGRAM_DENY;
 	}
+	report_allow(run, run_id, q, sk, &cause, BY_PACKET);
 	if (!cause.by_grant)
 		keep_flow(sk, q, run_id, epoch);
 	return SOCK_PROGRAM_ALLOW;
@@ -361,8 +362,10 @@ static __always_inline int judge_datagram(__u64 run_id, struct question *q, stru
 	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) == PALYRA_ALLOW)
 		return SOCK_PROGRAM_ALLOW;
 	q->action = PALYRA_NET_ACCEPT;
-	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) == PALYRA_ALLOW)
+	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) == PALYRA_ALLOW) {
+		report_allow(run, run_id, q, sk, &cause, BY_PACKET);
 		return SOCK_PROGRAM_ALLOW;
+	}
 	report_denial(run, run_id, q, cause, (struct socket_kind){}, BY_PACKET);
 	return SOCK_PROGRAM_DENY;
 }
@@ -419,6 +422,8 @@ static __noinline int judge_received(struct __sk_buff *skb)
 	}
 	q.action = action_of_packet(sk, &q);
 	q.has_begun = has_begun(sk, &q);
+	if (q.action == PALYRA_NET_ACCEPT && sk->state == BPF_TCP_LISTEN)
+		q.opens_connection = opens_connection(skb);
 	if (q.action == PALYRA_NET_SEND)
 		return judge_datagram(run_id, &q, sk);
 	if (judge_packet(run_id, &q, sk) == SOCK_PROGRAM_DENY)

@@ -69,6 +69,22 @@ static __always_inline void parse_packet(struct __sk_buff *skb, enum peer peer, 
 		q->port = bpf_ntohs(port);
 }
 
+/* Whether a packet of TCP is the first of a connection (RFC 9293 section 3.1: SYN without ACK). */
+static __always_inline int opens_connection(struct __sk_buff *skb)
+{
+	__u32 transport = sizeof(struct ipv6_header);
+	__u8 byte;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (bpf_skb_load_bytes(skb, 0, &byte, sizeof(byte)) < 0)
+			return 0;
+		transport = (byte & 0xf) * 4;
+	}
+	if (bpf_skb_load_bytes(skb, transport + 13, &byte, sizeof(byte)) < 0)
+		return 0;
+	return (byte & 0x12) == 0x02;
+}
+
 /* How the flow of this packet began. */
 static __always_inline enum palyra_action action_of_packet(struct bpf_sock *sk,
 							   const struct question *q)

@@ -1,4 +1,5 @@
-// The file of --audit: JSON lines, one object for each denial, and one for the end of the run.
+// The file of --audit: JSON lines, one object for each denial, or allow where these are asked for,
+// and one for the end of the run.
 
 #ifndef PALYRA_CLI_AUDIT_LOG_H_
 #define PALYRA_CLI_AUDIT_LOG_H_
@@ -18,6 +19,7 @@ namespace palyra::cli {
 class AuditLog {
  public:
   static constexpr uint64_t kMostDenials = 100'000;
+  static constexpr uint64_t kMostAllows = 100'000;
   static constexpr uint64_t kMostOfBrokers = 10'000;
 
   // Appends to `path`, made with mode 0600 where it is missing. Not through a symbolic
@@ -30,10 +32,16 @@ class AuditLog {
   //  denied
   // without end does not fill the disk: denials after the first kMostDenials are only counted.
   void Write(const palyra_event& event, const Denial& denial);
-  // Of the resolver, with the action "resolve", or of the relay: the same without what only the
-  // kernel knows, and with the reason as "note".
+  // The same with the event and the verdict "allow" for what was allowed, up to kMostAllows.
+  void WriteAllow(const palyra_event& event, const Denial& allowed);
+  // That of Write without what only the kernel knows, and with the reason as "note": of the
+  // resolver, with the action "resolve", or of the relay.
   void WriteOfBroker(const Denial& denial);
-  // {"event":"end","time","run","egress","end","status","denied","lost","left_out"}
+  // Likewise, that of WriteAllow: what the relay has verified.
+  void WriteVerified(const Denial& allowed);
+  // {"event":"end","time","run","egress","end","status","denied","lost","left_out","audited",
+  //  "lost_audited","left_out_audited"}: how many denials there were, without an event, and without
+  // a record though there was an event; and the same of allows that were to be told.
   void WriteEnd(const engine::RunOutcome& outcome, int status,
                 policy::EgressEnforcementMode egress);
 
@@ -47,6 +55,7 @@ class AuditLog {
   UniqueFd fd_;
   Result<void> state_;
   uint64_t denials_ = 0;
+  uint64_t allows_ = 0;
   uint64_t of_brokers_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 namespace palyra::cli {
 namespace {
@@ -138,14 +139,35 @@ Denial DenialNames::Name(const palyra_event& event) const {
   const policy::Reason& reason = rules_.reasons[event.reason];
   if (reason.layers.empty()) return denial;
   denial.layer = reason.layers.front().layer;
+  denial.policies = LabelsOf(reason.layers.front());
+  return denial;
+}
+
+Denial DenialNames::NameAllowed(const palyra_event& event) const {
+  Denial allowed = {.action = ActionName(event.action),
+                    .protocol = ProtocolName(event),
+                    .address = AddressText(event),
+                    .port = event.port,
+                    .layer = std::nullopt,
+                    .policies = {},
+                    .note = {}};
+  if (event.reason >= rules_.reasons.size()) return allowed;
+  for (const policy::Reason::LayerPolicies& layer : rules_.reasons[event.reason].layers) {
+    std::ranges::move(LabelsOf(layer), std::back_inserter(allowed.policies));
+  }
+  return allowed;
+}
+
+std::vector<std::string> DenialNames::LabelsOf(const policy::Reason::LayerPolicies& named) const {
+  std::vector<std::string> labels;
   for (const LayerPolicies& layer : layers_) {
-    if (layer.layer != *denial.layer) continue;
-    for (const std::string& id : reason.layers.front().policy_ids) {
+    if (layer.layer != named.layer) continue;
+    for (const std::string& id : named.policy_ids) {
       const policy::PlacedPolicy* policy = layer.policies.Find(id);
-      denial.policies.push_back(policy == nullptr ? id : policy->Label());
+      labels.push_back(policy == nullptr ? id : policy->Label());
     }
   }
-  return denial;
+  return labels;
 }
 
 Denial RefusedName(const std::string& name, bool is_unpinned) {

@@ -45,7 +45,13 @@ class DenialNames {
 
   [[nodiscard]] Denial Name(const palyra_event& event) const;
 
+  // Of what was allowed: `policies` are the permits of every layer, outermost first, and there is
+  // no layer that denies.
+  [[nodiscard]] Denial NameAllowed(const palyra_event& event) const;
+
  private:
+  [[nodiscard]] std::vector<std::string> LabelsOf(const policy::Reason::LayerPolicies& named) const;
+
   const policy::RuleSet& rules_;
   const std::vector<LayerPolicies>& layers_;
 };

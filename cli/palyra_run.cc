@@ -173,6 +173,10 @@ void TellEnd(const RunOptions& options, const engine::RunOutcome& outcome,
   if (const auto line = denials.Line(outcome.counters.denied, outcome.counters.lost)) {
     Say(kProgram, *line);
   }
+  if (outcome.counters.lost_audited > 0) {
+    Say(kProgram, fmt::format("{} of {} allows found no room on their way to the audit file",
+                              outcome.counters.lost_audited, outcome.counters.audited));
+  }
 }
 
 struct Prepared {
@@ -264,12 +268,27 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     denials.Add(denial);
     if (prepared.audit) prepared.audit->Write(event, denial);
   };
+  const auto on_allow = [&](const palyra_event& event, const policy::RuleSet* rules,
+                            size_t source) {
+    if (!prepared.audit) return;
+    Denial allowed =
+        DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers[source])
+            .NameAllowed(event);
+    if (rules == nullptr) allowed.policies.clear();
+    if (known_names != nullptr) allowed.names = known_names->NamesOf(engine::AddressOf(event));
+    prepared.audit->WriteAllow(event, allowed);
+  };
   const auto on_refusal = [&](const ResolverProcess::RefusedName& refused) {
     const Denial denial = RefusedName(refused.name, refused.is_unpinned);
     denials.AddOfBroker(denial);
     if (prepared.audit) prepared.audit->WriteOfBroker(denial);
   };
+  uint64_t verified = 0;
   const auto on_relayed = [&](const broker::RelayEvent& event) {
+    if (event.outcome == broker::RelayEvent::Outcome::kAllowed && prepared.audit &&
+        options.audit_allows != 0 && verified++ % options.audit_allows == 0) {
+      prepared.audit->WriteVerified(DenialOf(event));
+    }
     if (!IsDenial(event)) return;
     const Denial denial = DenialOf(event);
     denials.AddOfBroker(denial);
@@ -305,6 +324,8 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .rules = prepared.rules,
       .timeout = options.timeout,
       .on_denial = on_denial,
+      .on_allow = on_allow,
+      .audit_allows = options.audit_allows,
       .renew = renew,
       .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,

@@ -4,6 +4,7 @@
 #define PALYRA_CLI_RUN_OPTIONS_H_
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ struct RunOptions {
   std::vector<std::string> environment;  // NAME or NAME=VALUE.
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::string> audit;
+  uint32_t audit_allows = 0;  // One in so many allows is in the audit file; 0: none.
   std::optional<std::string> user;
   policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict;
   std::vector<NetRule> net_rules;  // In the order of the command line.
@@ -45,6 +47,9 @@ struct HelpText {
 
 // `arguments` without argv[0]. kInvalidArgument names the option and what it takes.
 Result<std::variant<RunOptions, HelpText>> ParseRunOptions(std::vector<std::string> arguments);
+
+// "none", "all", "1/N" with N up to a million: one in how many, 0 for none.
+Result<uint32_t> ParseSampling(std::string_view text);
 
 // "90", "1.5", "90s", "5m", "2h": more than zero, at most a year.
 Result<std::chrono::milliseconds> ParseDuration(std::string_view text);

@@ -40,8 +40,9 @@ enum class Table {
   kRedirects,
   kBrokers,
   kRelayed,
+  kAudited,
 };
-inline constexpr size_t kTableCount = 18;
+inline constexpr size_t kTableCount = 19;
 
 const char* TableName(Table table);
 

@@ -54,6 +54,9 @@ class LiveRun {
   Result<RunNames*> UseBrokers(const BrokerPorts& ports, std::span<const int> sockets,
                                const policy::RuleSet& rules);
 
+  // RunTable::AuditAllows, before anything runs.
+  void AuditAllows(uint32_t one_in) const { objects_->runs().AuditAllows(cgroup_.id(), one_in); }
+
   // Moves the deadline of its rules if they are still those of `profile`; false if not.
   [[nodiscard]] bool MoveDeadline(uint32_t profile, uint64_t expires_ns) const;
 

@@ -154,8 +154,7 @@ class BrokerServing {
         {.fd = service_->resolver_fd, .on_readable = [this] { return Serve(); }},
         {.fd = timer_.get(), .on_readable = [this] { return Expire(); }}};
     if (has_relay_) {
-      sources.push_back(
-          {.fd = service_->relay_fd, .on_readable = [this] { return ServeRelay(); }});
+      sources.push_back({.fd = service_->relay_fd, .on_readable = [this] { return ServeRelay(); }});
     }
     return sources;
   }
@@ -255,6 +254,7 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
     if (*brokers) (*brokers)->Recheck();
   });
   if (!renewal) return std::unexpected(renewal.error());
+  run.AuditAllows(request.audit_allows);
 
   // Before the command: it may detach children as soon as it runs.
   Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(); });
@@ -265,7 +265,8 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
 
   const EventRing::Handler on_event = [&](const palyra_event& event) {
     const RulesByProfile::Entry judged = rules.Find(event.profile);
-    if (request.on_denial) request.on_denial(event, judged.rules, judged.source);
+    const auto& tell = event.verdict == PALYRA_ALLOW ? request.on_allow : request.on_denial;
+    if (tell) tell(event, judged.rules, judged.source);
   };
   Result<WaitEnd> waited = WaitForChild({.child = &spawned->child,
                                          .signals = &*signals,

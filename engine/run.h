@@ -47,6 +47,10 @@ struct RunRequest {
   // by, and `source` is what SourcedRules says of them, 0 for the first ones; null where another
   // process had put them in force.
   std::function<void(const palyra_event&, const policy::RuleSet* rules, size_t source)> on_denial;
+  // The same for one in `audit_allows` of what was allowed, calls and beginnings of flows
+  // (bpf/audit.h); 0: for none.
+  std::function<void(const palyra_event&, const policy::RuleSet* rules, size_t source)> on_allow;
+  uint32_t audit_allows = 0;
   // Called, likewise, when rules have reached their end (RuleSet::valid_until_ms), and when `watch`
   // has seen a change: the ones that hold from now on. renewal.h says what holds until they are in
   // force, and after an error. Null: nobody has any.

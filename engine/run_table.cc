@@ -48,6 +48,9 @@ void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring,
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   Shared(run.denied).store(0);
   Shared(run.lost).store(0);
+  Shared(run.audited).store(0);
+  Shared(run.lost_audited).store(0);
+  Shared(run.audit_allows).store(0);
   Shared(run.has_grants).store(0);
   Shared(run.has_names).store(0);
   for (__u16& port : run.resolver_ports) Shared(port).store(0);
@@ -106,6 +109,11 @@ BrokerPorts RunTable::BrokersOf(uint64_t cgroup) const {
   return ports;
 }
 
+void RunTable::AuditAllows(uint64_t cgroup, uint32_t one_in) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() == cgroup) Shared(run.audit_allows).store(one_in);
+}
+
 void RunTable::ChangeNames(uint64_t cgroup) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   if (Shared(run.cgroup).load() != cgroup) return;
@@ -127,7 +135,10 @@ bool RunTable::HasGrants(uint64_t cgroup) const {
 
 RunCounters RunTable::Counters(uint64_t cgroup) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
-  return {.denied = Shared(run.denied).load(), .lost = Shared(run.lost).load()};
+  return {.denied = Shared(run.denied).load(),
+          .lost = Shared(run.lost).load(),
+          .audited = Shared(run.audited).load(),
+          .lost_audited = Shared(run.lost_audited).load()};
 }
 
 void RunTable::Free(uint64_t cgroup) const {

@@ -18,6 +18,9 @@ namespace palyra::engine {
 struct RunCounters {
   uint64_t denied = 0;  // Decisions that were deny.
   uint64_t lost = 0;    // Of those, without an event because the ring was full.
+  // The same of allows that were to be told.
+  uint64_t audited = 0;
+  uint64_t lost_audited = 0;
 };
 
 // Where a run's resolver and relay listen.
@@ -63,6 +66,9 @@ class RunTable {
   void SetBrokers(uint64_t cgroup, const BrokerPorts& ports) const;
   // All 0 where it has none, or no entry.
   [[nodiscard]] BrokerPorts BrokersOf(uint64_t cgroup) const;
+
+  // One in `one_in` allows of `cgroup` is an event; 0: none, as at first.
+  void AuditAllows(uint64_t cgroup, uint32_t one_in) const;
 
   // The entries of `cgroup` in `names` have changed: the programs look there from now on, for open
   // flows too.

@@ -25,14 +25,14 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(
-    kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-                     palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
-                     palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
-                     palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
-                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
-                     palyra_broker, palyra_relayed_key, palyra_relayed, palyra_name_key,
-                     palyra_name, palyra_origin, palyra_redirect>);
+static_assert(kNoHiddenPadding<
+              palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+              palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
+              palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
+              palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
+              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_broker,
+              palyra_relayed_key, palyra_relayed, palyra_name_key, palyra_name, palyra_origin,
+              palyra_redirect, palyra_audited_peer, palyra_audited>);
 
 struct Member {
   std::string name;
@@ -85,7 +85,16 @@ std::vector<Struct> StructsOfNamesAndFlows() {
        sizeof(palyra_origin),
        {MEMBER(palyra_origin, address), MEMBER(palyra_origin, is_ipv6),
         MEMBER(palyra_origin, is_used), MEMBER(palyra_origin, padding)}},
-      {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}}};
+      {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}},
+      {"palyra_audited_peer",
+       sizeof(palyra_audited_peer),
+       {MEMBER(palyra_audited_peer, address), MEMBER(palyra_audited_peer, port),
+        MEMBER(palyra_audited_peer, is_ipv6), MEMBER(palyra_audited_peer, is_known),
+        MEMBER(palyra_audited_peer, padding)}},
+      {"palyra_audited",
+       sizeof(palyra_audited),
+       {MEMBER(palyra_audited, sent), MEMBER(palyra_audited, heard), MEMBER(palyra_audited, pid),
+        MEMBER(palyra_audited, padding), MEMBER(palyra_audited, comm)}}};
 }
 
 // Every struct of the header, with every member: those of the egress programs.
@@ -97,9 +106,10 @@ const std::vector<Struct>& StructsInCpp() {
            sizeof(palyra_run),
            {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, expires_ns), MEMBER(palyra_run, profile),
             MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, has_names),
-            MEMBER(palyra_run, padding), MEMBER(palyra_run, relay_port),
+            MEMBER(palyra_run, relay_port), MEMBER(palyra_run, audit_allows),
             MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, broker_mark),
-            MEMBER(palyra_run, epoch), MEMBER(palyra_run, denied), MEMBER(palyra_run, lost)}},
+            MEMBER(palyra_run, epoch), MEMBER(palyra_run, denied), MEMBER(palyra_run, lost),
+            MEMBER(palyra_run, audited), MEMBER(palyra_run, lost_audited)}},
           {"palyra_digest", sizeof(palyra_digest), {MEMBER(palyra_digest, bytes)}},
           {"palyra_profile",
            sizeof(palyra_profile),
@@ -164,7 +174,8 @@ const std::vector<Struct>& StructsInCpp() {
             MEMBER(palyra_event, port), MEMBER(palyra_event, address), MEMBER(palyra_event, hook),
             MEMBER(palyra_event, action), MEMBER(palyra_event, protocol),
             MEMBER(palyra_event, is_ipv6), MEMBER(palyra_event, socket_family),
-            MEMBER(palyra_event, padding), MEMBER(palyra_event, comm)}},
+            MEMBER(palyra_event, verdict), MEMBER(palyra_event, padding),
+            MEMBER(palyra_event, comm)}},
       });
   return kStructs;
 }
@@ -397,6 +408,7 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"redirects", {sizeof(int), sizeof(palyra_redirect)}},
       {"brokers", {sizeof(int), sizeof(palyra_broker)}},
       {"relayed", {sizeof(palyra_relayed_key), sizeof(palyra_relayed)}},
+      {"audited", {sizeof(int), sizeof(palyra_audited)}},
   };
   ExpectMaps(skeleton_->obj, expected);
   ExpectMaps(judge_skeleton_->obj,
