@@ -123,7 +123,7 @@ TEST_F(DenialsTest, AnAllowHasThePermitsOfEachLayer) {
 
 TEST_F(DenialsTest, NamesThatWereNotResolvedBeforeTheRunSayThat) {
   DenialSummary summary;
-  summary.AddRefusedName("b.a.test", /*is_unpinned=*/true);
+  summary.AddOfBroker(RefusedName("b.a.test", /*is_unpinned=*/true));
   EXPECT_EQ(summary.Line(0, 0),
             "denied: resolve b.a.test 1x (it was not resolved before the run); allow it with "
             "--allow-net b.a.test");

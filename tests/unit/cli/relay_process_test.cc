@@ -43,6 +43,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr int kUnrecognizedName = 112;
+constexpr uint32_t kMark = 0x5EED0001;
 
 bool IsReadable(int fd, std::chrono::milliseconds limit) {
   pollfd ready = {.fd = fd, .events = POLLIN, .revents = 0};
@@ -69,7 +70,7 @@ class RelayProcessTest : public testing::Test {
  protected:
   void SetUp() override {
     PALYRA_REQUIRE_FEATURE(Root());
-    Result<RelayProcess> started = RelayProcess::Start();
+    Result<RelayProcess> started = RelayProcess::Start(kMark);
     ASSERT_TRUE(started) << started.error().message;
     relay_.emplace(*std::move(started));
     authority_.destination = upstream_.endpoint();
@@ -85,7 +86,7 @@ class RelayProcessTest : public testing::Test {
   }
 
   [[nodiscard]] Peer Connect(const std::string& address = "127.0.0.1") const {
-    return ConnectMarked(*broker::ParseEndpoint(address, relay_->port()), relay_->mark(),
+    return ConnectMarked(*broker::ParseEndpoint(address, relay_->port()), kMark,
                          std::chrono::duration_cast<std::chrono::milliseconds>(kPatience));
   }
 
@@ -158,8 +159,8 @@ TEST_F(RelayProcessTest, TellsWhyAHelloIsMalformed) {
 TEST_F(RelayProcessTest, IsNotThereForPacketsWithoutItsMark) {
   const Endpoint endpoint = Loopback(relay_->port());
   constexpr std::chrono::milliseconds kLittle{300};
-  EXPECT_TRUE(ConnectMarked(endpoint, relay_->mark(), kLittle).valid());
-  for (const uint32_t mark : {uint32_t{0}, relay_->mark() ^ 1}) {
+  EXPECT_TRUE(ConnectMarked(endpoint, kMark, kLittle).valid());
+  for (const uint32_t mark : {uint32_t{0}, kMark ^ 1}) {
     EXPECT_FALSE(ConnectMarked(endpoint, mark, kLittle).valid()) << mark;
   }
   // Nor for later packets of a connection.
@@ -240,7 +241,7 @@ TEST(RelayProcessEnd, ComesWithItsParent) {
   const UniqueFd input(ends[1]);
   const pid_t parent = fork();
   if (parent == 0) {
-    const Result<RelayProcess> relay = RelayProcess::Start();
+    const Result<RelayProcess> relay = RelayProcess::Start(kMark);
     const pid_t pid = relay ? relay->pid() : -1;
     (void)!write(input.get(), &pid, sizeof(pid));
     while (true) pause();
