@@ -115,6 +115,13 @@ void Connection::OnDeadline() {
   }
 }
 
+void Connection::AskAgain() {
+  if (state_ != State::kConnecting && state_ != State::kRelaying) return;
+  if (context_.authority.Reach(up_.check().name(), destination_)) return;
+  Tell(RelayEvent::Outcome::kDenied, RelayReason::kNameNotAllowed, "");
+  Reset();
+}
+
 void Connection::Tell(RelayEvent::Outcome outcome, RelayReason reason,
                       std::string_view detail) const {
   context_.authority.Record({.outcome = outcome,

@@ -1,6 +1,14 @@
 #include "cli/relay_process.h"
 
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "broker/relay_channel.h"
 #include "cli/run_sockets.h"
@@ -19,10 +27,14 @@ Result<RelayProcess> RelayProcess::Start() {
   Result<RunSockets> sockets = OpenRunSockets(RunProtocols::kTcp, *mark);
   if (!sockets) return std::unexpected(sockets.error());
   const std::string count = std::to_string(sockets->tcp.size());
-  Result<ServiceProcess> process =
-      ServiceProcess::Start("palyra-relay", std::move(sockets->tcp), {count});
+  UniqueFd changed(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  std::vector<UniqueFd> fds;
+  fds.emplace_back(fcntl(changed.get(), F_DUPFD_CLOEXEC, 0));
+  if (!fds[0].valid()) return FailErrno(errno, "cannot make an eventfd for the relay");
+  std::ranges::move(sockets->tcp, std::back_inserter(fds));
+  Result<ServiceProcess> process = ServiceProcess::Start("palyra-relay", std::move(fds), {count});
   if (!process) return std::unexpected(process.error());
-  return RelayProcess(*std::move(process), sockets->port, *mark);
+  return RelayProcess(*std::move(process), std::move(changed), sockets->port, *mark);
 }
 
 Result<void> RelayProcess::Serve(broker::RelayAuthority& authority) const {
@@ -35,6 +47,12 @@ Result<void> RelayProcess::Serve(broker::RelayAuthority& authority) const {
     if (!*answered) break;
   }
   return {};
+}
+
+void RelayProcess::AskAgain() const {
+  const uint64_t one = 1;
+  // A counter that is full says the same.
+  [[maybe_unused]] const ssize_t written = write(changed_.get(), &one, sizeof(one));
 }
 
 }  // namespace palyra::cli

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "broker/relay_authority.h"
 #include "cli/service_process.h"
 
@@ -31,11 +32,16 @@ class RelayProcess {
   // relay is killed, and nothing is relayed any more.
   Result<void> Serve(broker::RelayAuthority& authority) const;
 
+  // After the authority has come to answer otherwise (new rules): has the relay ask about its open
+  // connections again, and reset what is denied now. Call Serve() meanwhile.
+  void AskAgain() const;
+
  private:
-  RelayProcess(ServiceProcess process, uint16_t port, uint32_t mark)
-      : process_(std::move(process)), port_(port), mark_(mark) {}
+  RelayProcess(ServiceProcess process, UniqueFd changed, uint16_t port, uint32_t mark)
+      : process_(std::move(process)), changed_(std::move(changed)), port_(port), mark_(mark) {}
 
   ServiceProcess process_;
+  UniqueFd changed_;  // An eventfd that the relay has too.
   uint16_t port_;
   uint32_t mark_;
 };

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -154,12 +156,19 @@ bool Upstream::Untouched() const {
 }
 
 RelayRig::RelayRig(const broker::RelayOptions& options)
-    : listeners_(OneListener()), endpoint_(*broker::LocalOf(listeners_[0].get())) {
+    : changed_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      listeners_(OneListener()),
+      endpoint_(*broker::LocalOf(listeners_[0].get())) {
   relay_ = *broker::Relay::Create(std::move(listeners_), authority_, options);
   thread_ = std::thread([this] {
-    const auto served = relay_->Run();
+    const auto served = relay_->Run({.life = -1, .changed = changed_.get()});
     EXPECT_TRUE(served) << served.error().message;
   });
+}
+
+void RelayRig::AskAgain() const {
+  const uint64_t one = 1;
+  EXPECT_EQ(write(changed_.get(), &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
 }
 
 RelayRig::~RelayRig() { Stop(); }
