@@ -1,17 +1,20 @@
 // What the relay costs, over loopback and on one machine that also plays client and server:
 //   direct  the client connects to the server
-//   relay   through palyra's relay, by the name in a TLS hello or in an HTTP request
-//   socat   through `socat TCP-LISTEN:… TCP:…`, which looks at nothing (left out where it is
-//   missing)
+//   relay   through palyra-relay, by the name in a TLS hello or in an HTTP request; a thread here
+//   is
+//           its supervisor
+//   chain   through two socats, TCP to a unix socket and that to TCP, which look at nothing: how
+//           sandboxes bridge a proxy into a network namespace (left out where socat is missing)
 // and of each, in turn and several rounds: bytes a second of one long stream; requests a second on
 // one connection, each after the answer to the one before, and on 16 connections at once; and
-// connections a second with one request each. Prints medians and their ratios; takes half a minute.
-// One request after another is a row of wake-ups, twice as many with anything in between.
+// connections a second with one request each. Prints medians and their ratios; takes half a minute,
+// as root. One request after another is a row of wake-ups, twice as many with anything in between.
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -20,6 +23,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -32,8 +36,10 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "broker/relay.h"
+#include "broker/endpoint.h"
+#include "broker/relay_authority.h"
 #include "broker/socket_address.h"
+#include "cli/relay_process.h"
 
 namespace {
 
@@ -51,6 +57,9 @@ constexpr const char* kSocat = "/usr/bin/socat";
 constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: bench.test\r\nX: 0123456789\r\n\r\n";
 constexpr size_t kAnswer = 256;
 
+constexpr uint32_t kMark = 0x5EED0001;
+uint32_t client_mark = 0;  // Of what ConnectTo() sends.
+
 Endpoint Loopback(uint16_t port) { return *broker::ParseEndpoint("127.0.0.1", port); }
 
 UniqueFd ListenAnywhere() { return *broker::ListenAt(Loopback(0)); }
@@ -58,6 +67,11 @@ UniqueFd ListenAnywhere() { return *broker::ListenAt(Loopback(0)); }
 UniqueFd ConnectTo(const Endpoint& endpoint) {
   UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return fd;
+  // For the relay, which takes no other packets; nobody else cares.
+  if (client_mark != 0 &&
+      setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &client_mark, sizeof(client_mark)) != 0) {
+    return {};
+  }
   const broker::SocketAddress address(endpoint);
   if (connect(fd.get(), address.get(), address.size()) != 0) fd.Reset();
   const int on = 1;
@@ -198,31 +212,53 @@ uint16_t FreePort() { return broker::LocalOf(ListenAnywhere().get())->port; }
 
 class Socat {
  public:
-  explicit Socat(const Endpoint& server) : port_(FreePort()) {
-    if (access(kSocat, X_OK) != 0) return;
-    std::string listen = fmt::format("TCP-LISTEN:{},bind=127.0.0.1,reuseaddr,fork,nodelay", port_);
-    std::string connect = fmt::format("TCP:{},nodelay", ToText(server));
+  Socat(std::string from, std::string to) {
     std::string program = kSocat;
-    std::array<char*, 4> arguments = {program.data(), listen.data(), connect.data(), nullptr};
+    std::string quiet = "-lf/dev/null";
+    std::array<char*, 5> arguments = {program.data(), quiet.data(), from.data(), to.data(),
+                                      nullptr};
     if (posix_spawn(&pid_, kSocat, nullptr, nullptr, arguments.data(), environ) != 0) pid_ = -1;
-    for (int i = 0; i < 200 && running(); ++i) {
-      if (ConnectTo(Loopback(port_)).valid()) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
   }
   Socat(const Socat&) = delete;
   Socat& operator=(const Socat&) = delete;
   ~Socat() {
-    if (!running()) return;
+    if (pid_ <= 0) return;
     kill(pid_, SIGTERM);
     waitpid(pid_, nullptr, 0);
   }
-  [[nodiscard]] bool running() const { return pid_ > 0; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+// TCP to a unix socket, and that to TCP: how a proxy is bridged into a network namespace.
+class SocatChain {
+ public:
+  explicit SocatChain(const Endpoint& server)
+      : port_(FreePort()),
+        path_(fmt::format("/tmp/relay_bench.{}", getpid())),
+        outer_(fmt::format("UNIX-LISTEN:{},fork", path_),
+               fmt::format("TCP:{},nodelay", ToText(server))),
+        inner_(
+            fmt::format("TCP-LISTEN:{},bind=127.0.0.1,reuseaddr,backlog=1024,fork,nodelay", port_),
+            fmt::format("UNIX-CONNECT:{}", path_)) {
+    for (int i = 0; i < 200 && !ready_; ++i) {
+      ready_ = access(path_.c_str(), F_OK) == 0 && ConnectTo(endpoint()).valid();
+      if (!ready_) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+  SocatChain(const SocatChain&) = delete;
+  SocatChain& operator=(const SocatChain&) = delete;
+  ~SocatChain() { unlink(path_.c_str()); }
+  [[nodiscard]] bool ready() const { return ready_; }
   [[nodiscard]] Endpoint endpoint() const { return Loopback(port_); }
 
  private:
   uint16_t port_;
-  pid_t pid_ = -1;
+  std::string path_;
+  Socat outer_;
+  Socat inner_;
+  bool ready_ = false;
 };
 
 struct Measurement {
@@ -273,25 +309,29 @@ int main() {
   }
 
   OneServer authority(server);
-  UniqueFd relay_listener = ListenAnywhere();
-  const Endpoint relay_endpoint = *broker::LocalOf(relay_listener.get());
-  std::vector<UniqueFd> listeners;
-  listeners.push_back(std::move(relay_listener));
-  auto relay = broker::Relay::Create(std::move(listeners), authority);
+  const auto relay = palyra::cli::RelayProcess::Start(kMark);
   if (!relay) {
     fmt::print(stderr, "relay_bench: {}\n", relay.error().message);
     std::exit(1);
   }
-  std::thread relaying([&] { (void)(*relay)->Run(); });
+  client_mark = kMark;
+  std::atomic<bool> over = false;
+  std::thread supervising([&] {
+    pollfd ready = {.fd = relay->channel(), .events = POLLIN, .revents = 0};
+    while (!over) {
+      if (poll(&ready, 1, 100) > 0 && !relay->Serve(authority)) return;
+    }
+  });
   {
-    const Socat socat(server);
+    const bool has_socat = access(kSocat, X_OK) == 0;
+    const auto chain = has_socat ? std::make_unique<SocatChain>(server) : nullptr;
     std::vector<std::pair<std::string, Endpoint>> ways = {{"direct", server},
-                                                          {"relay", relay_endpoint}};
-    if (socat.running()) ways.emplace_back("socat", socat.endpoint());
+                                                          {"relay", Loopback(relay->port())}};
+    if (chain && chain->ready()) ways.emplace_back("chain", chain->endpoint());
     Compare(ways);
   }
-  (*relay)->Stop();
-  relaying.join();
+  over = true;
+  supervising.join();
   // The threads end before the listener does.
   shutdown(listener.get(), SHUT_RDWR);
   return 0;

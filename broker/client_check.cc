@@ -151,11 +151,11 @@ std::optional<Verdict> ClientCheck::CheckName(std::string_view raw) {
   auto name = base::CanonicalDomain(raw);
   if (!name) return Deny(RelayReason::kBadName);
   if (!name_.empty() && *name != name_) return Deny(RelayReason::kOtherHost);
-  const bool is_first = name_.empty();
+  if (!name_.empty()) return std::nullopt;
   name_ = *std::move(name);
   auto addresses = authority_.Reach(name_, destination_);
   if (!addresses) return Deny(RelayReason::kNameNotAllowed);
-  if (is_first) addresses_ = *std::move(addresses);
+  addresses_ = *std::move(addresses);
   return std::nullopt;
 }
 

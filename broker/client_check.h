@@ -44,7 +44,7 @@ class ClientCheck {
       : authority_(authority), destination_(destination) {}
 
   // `held`: all that came from the client and has not passed. After kPass the caller takes `size`
-  // bytes off the front before the next call. Asks Reach(). Not to be called once opaque().
+  // bytes off the front before the next call. Asks Reach(), once. Not to be called once opaque().
   Verdict Check(std::string_view held);
 
   // TLS whose hello has passed: what follows is encrypted, and passes unseen.

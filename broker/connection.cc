@@ -28,6 +28,12 @@ void SendAtOnce(int fd) {
 }
 
 // Closing tells the peer that the stream was cut off.
+// As connect(2) says of AF_UNSPEC; TCP then sends a reset and forgets what it had to send.
+void Disconnect(const UniqueFd& fd) {
+  const sockaddr none = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  if (fd.valid()) (void)connect(fd.get(), &none, sizeof(none));
+}
+
 void ResetOnClose(const UniqueFd& fd) {
   const linger now = {.l_onoff = 1, .l_linger = 0};
   if (fd.valid()) (void)setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
@@ -113,6 +119,16 @@ void Connection::OnDeadline() {
     case State::kClosed:
       return;
   }
+}
+
+void Connection::AskAgain() {
+  if (state_ != State::kConnecting && state_ != State::kRelaying) return;
+  if (context_.authority.Reach(up_.check().name(), destination_)) return;
+  Tell(RelayEvent::Outcome::kDenied, RelayReason::kNameNotAllowed, "");
+  // At once, and not when the ring comes to it: nothing that waits to be sent may leave any more.
+  Disconnect(client_);
+  Disconnect(upstream_);
+  Reset();
 }
 
 void Connection::Tell(RelayEvent::Outcome outcome, RelayReason reason,

@@ -56,6 +56,9 @@ class Connection {
 
   [[nodiscard]] RelayClock::time_point deadline() const { return deadline_; }
 
+  // The authority would answer otherwise: cuts off both sides if it denies the name now.
+  void AskAgain();
+
   // Cuts off both sides.
   void Abort() { Reset(); }
 

@@ -16,7 +16,8 @@ namespace palyra::broker {
 namespace {
 
 constexpr uint64_t kStopTag = 1;
-constexpr uint64_t kFirstAcceptTag = 2;  // Of the first listener.
+constexpr uint64_t kChangedTag = 2;
+constexpr uint64_t kFirstAcceptTag = 3;  // Of the first listener.
 // Tags of connections are above those.
 constexpr uint64_t kNumbersBefore =
     (kFirstAcceptTag + Relay::kMostListeners) / Connection::kWatches;
@@ -103,12 +104,14 @@ Result<void> Relay::Start() {
   return ring_->Start();
 }
 
-Result<void> Relay::Run(int owner) {
+Result<void> Relay::Run(const RelayOwner& owner) {
   const SigpipeBlocked blocked;
   if (auto started = Start(); !started) return started;
   ring_->Poll(stop_.get(), POLLIN, kStopTag);
   // No events but the end: what else comes there is not for the relay.
-  if (owner >= 0) ring_->Poll(owner, 0, kStopTag);
+  if (owner.life >= 0) ring_->Poll(owner.life, 0, kStopTag);
+  changed_ = owner.changed;
+  if (changed_ >= 0) ring_->Poll(changed_, POLLIN, kChangedTag);
   next_deadline_ = RelayClock::now() + kLongestWait;
   while (!stopped_) {
     AcceptAgain();
@@ -136,9 +139,30 @@ void Relay::AcceptAgain() {
   }
 }
 
+void Relay::AskAgain() {
+  char message = 0;
+  const ssize_t size = recv(changed_, &message, sizeof(message), MSG_DONTWAIT);
+  if (size == 0 || (size < 0 && errno != EAGAIN)) {
+    stopped_ = true;
+    return;
+  }
+  ring_->Poll(changed_, POLLIN, kChangedTag);
+  if (size < 0) return;
+  std::erase_if(connections_, [](const auto& numbered) {
+    numbered.second->AskAgain();
+    return numbered.second->closed();
+  });
+  open_connections_ = connections_.size();
+  if (send(changed_, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) stopped_ = true;
+}
+
 void Relay::Serve(const RelayRing::Completion& completion) {
   if (completion.tag == kStopTag) {
     stopped_ = true;
+    return;
+  }
+  if (completion.tag == kChangedTag) {
+    AskAgain();
     return;
   }
   if (completion.tag < kFirstAcceptTag + listeners_.size()) {

@@ -25,6 +25,14 @@
 
 namespace palyra::broker {
 
+// What a relay hears of whom it relays for. -1: nothing.
+struct RelayOwner {
+  int life = -1;     // A socket whose other end is gone when the owner is.
+  int changed = -1;  // A socket of SOCK_SEQPACKET. Of each message: the authority would answer
+                     // otherwise than it has. Connections are asked about again, those that it
+                     // denies now are reset, and then the message is sent back.
+};
+
 class Relay {
  public:
   // `listeners` are TCP sockets that listen already, possibly in another network namespace; the
@@ -43,10 +51,10 @@ class Relay {
   // of this thread, and io_uring_enter(2) is the one call of io_uring that is needed.
   Result<void> Start();
 
-  // Serves until Stop(), or until the other end of socket `owner` (-1: none) is gone; then all
-  // connections are reset. Only once. Calls the authority. SIGPIPE is blocked for the calling
-  // thread meanwhile. An error is one of io_uring itself.
-  Result<void> Run(int owner = -1);
+  // Serves until Stop(), or until the owner is gone; then all connections are reset. Only once.
+  // Calls the authority. SIGPIPE is blocked for the calling thread meanwhile. An error is one of
+  // io_uring itself.
+  Result<void> Run(const RelayOwner& owner = {});
 
   // Ends Run() soon, also one that has not begun. Any thread; safe in a signal handler.
   void Stop();
@@ -65,6 +73,7 @@ class Relay {
         RelayAuthority& authority, const RelayOptions& options);
 
   void AcceptAgain();
+  void AskAgain();
   void Serve(const RelayRing::Completion& completion);
   void AfterAccept(Listener& listener, const RelayRing::Completion& completion);
   void Admit(UniqueFd client);
@@ -74,6 +83,7 @@ class Relay {
 
   std::vector<Listener> listeners_;
   UniqueFd stop_;  // An eventfd.
+  int changed_ = -1;
   RelayOptions options_;
   std::unique_ptr<RelayRing> ring_;
   PipePool pipes_;

@@ -65,7 +65,8 @@ class RelayAuthority {
   // destination. Else where to connect for the name, best first: addresses that the resolver
   // learned for it. `destination` came from the client, and belongs into the answer only if it is
   // among them. An address that policies forbid must not be. At most kMostAddresses are tried.
-  // Asked for each request of an HTTP connection, once for each connection with TLS.
+  // Asked once for each connection, and again when its owner says that answers have changed
+  // (RelayOwner).
   virtual std::optional<std::vector<Endpoint>> Reach(std::string_view name,
                                                      const Endpoint& destination) = 0;
 

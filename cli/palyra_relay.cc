@@ -1,6 +1,6 @@
 // palyra-relay: relays connections of one run by the names that they ask for. palyra-run starts it
-// with descriptor 3, where it asks about them (broker/relay_channel.h), and then the sockets that
-// it listens at.
+// with descriptor 3, where it asks about them (broker/relay_channel.h), 4, a socket that says when
+// answers have changed, and then the sockets that it listens at.
 
 #include <fcntl.h>
 
@@ -24,6 +24,7 @@ namespace {
 
 constexpr const char* kProgram = "palyra-relay";
 constexpr int kChannel = 3;
+constexpr int kChanged = 4;
 
 std::optional<int> CountOf(std::string_view text) {
   int count = 0;
@@ -35,7 +36,7 @@ std::optional<int> CountOf(std::string_view text) {
 
 Result<void> Serve(int count) {
   std::vector<UniqueFd> listeners;
-  for (int i = 0; i < count; ++i) listeners.emplace_back(kChannel + 1 + i);
+  for (int i = 0; i < count; ++i) listeners.emplace_back(kChanged + 1 + i);
   Result<broker::RelayChannel> channel = broker::RelayChannel::Create(kChannel);
   if (!channel) return std::unexpected(channel.error());
   Result<std::unique_ptr<broker::Relay>> relay =
@@ -43,7 +44,7 @@ Result<void> Serve(int count) {
   if (!relay) return std::unexpected(relay.error());
   if (Result<void> started = (*relay)->Start(); !started) return started;
   if (Result<void> entered = broker::EnterRelaySandbox(); !entered) return entered;
-  return (*relay)->Run(kChannel);
+  return (*relay)->Run({.life = kChannel, .changed = kChanged});
 }
 
 int Main(std::span<char*> arguments) {

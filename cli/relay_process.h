@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "broker/relay_authority.h"
 #include "cli/service_process.h"
 
@@ -33,10 +34,17 @@ class RelayProcess {
   // relay is killed, and nothing is relayed any more.
   Result<void> Serve(broker::RelayAuthority& authority) const;
 
+  // After the authority has come to answer otherwise (new rules): returns when the relay has asked
+  // about its open connections again, and reset those that are denied now. After an error it is
+  // killed, and all of them are.
+  Result<void> AskAgain(broker::RelayAuthority& authority) const;
+
  private:
-  RelayProcess(ServiceProcess process, uint16_t port) : process_(std::move(process)), port_(port) {}
+  RelayProcess(ServiceProcess process, UniqueFd changed, uint16_t port)
+      : process_(std::move(process)), changed_(std::move(changed)), port_(port) {}
 
   ServiceProcess process_;
+  UniqueFd changed_;  // RelayOwner::changed is its other end.
   uint16_t port_;
 };
 

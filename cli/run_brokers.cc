@@ -41,8 +41,7 @@ engine::BrokerService RunBrokers::Service(const engine::RunNames*& known,
   service.ports.relay = relay_->port();
   for (const int fd : relay_->sockets()) service.sockets.push_back(fd);
   service.relay_fd = relay_->channel();
-  service.serve_relay = [this, &known,
-                         on_relayed = std::move(listeners.on_relayed)](engine::RunRelay& relay) {
+  service.serve_relay = [this, &known, on_relayed = listeners.on_relayed](engine::RunRelay& relay) {
     known = &relay.names();
     RelayAnswers answers(relay, on_relayed);
     const Result<void> served = relay_->Serve(answers);
@@ -50,6 +49,11 @@ engine::BrokerService RunBrokers::Service(const engine::RunNames*& known,
       Say("palyra-run", served.error().message + ": connections cannot be verified any more");
     }
     return served.has_value();
+  };
+  service.recheck_relay = [this, on_relayed = listeners.on_relayed](engine::RunRelay& relay) {
+    RelayAnswers answers(relay, on_relayed);
+    const Result<void> asked = relay_->AskAgain(answers);
+    if (!asked) Say("palyra-run", asked.error().message);
   };
   return service;
 }

@@ -346,7 +346,7 @@ TEST(RelayLoad, EndsWithItsOwner) {
     const auto relay = *broker::Relay::Create(OneListener(), authority);
     std::atomic<bool> ended = false;
     std::thread thread([&] {
-      EXPECT_TRUE(relay->Run(own.get()));
+      EXPECT_TRUE(relay->Run({.life = own.get()}));
       ended = true;
     });
     // What the owner says is not its end.

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -154,12 +155,23 @@ bool Upstream::Untouched() const {
 }
 
 RelayRig::RelayRig(const broker::RelayOptions& options)
-    : listeners_(OneListener()), endpoint_(*broker::LocalOf(listeners_[0].get())) {
+    : listeners_(OneListener()),
+      endpoint_(*broker::LocalOf(listeners_[0].get())) {
+  std::array<int, 2> ends = {-1, -1};
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+  changed_ = UniqueFd(ends[0]);
+  heard_ = UniqueFd(ends[1]);
   relay_ = *broker::Relay::Create(std::move(listeners_), authority_, options);
   thread_ = std::thread([this] {
-    const auto served = relay_->Run();
+    const auto served = relay_->Run({.life = -1, .changed = heard_.get()});
     EXPECT_TRUE(served) << served.error().message;
   });
+}
+
+void RelayRig::AskAgain() const {
+  char message = 0;
+  EXPECT_EQ(send(changed_.get(), &message, sizeof(message), 0), 1);
+  EXPECT_EQ(recv(changed_.get(), &message, sizeof(message), 0), 1);
 }
 
 RelayRig::~RelayRig() { Stop(); }

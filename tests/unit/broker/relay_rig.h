@@ -100,10 +100,15 @@ class RelayRig {
   // True once that many connections are open.
   [[nodiscard]] bool WaitForOpen(size_t count) const;
 
+  // What the authority says has changed.
+  void AskAgain() const;
+
   void Stop();
 
  private:
   FakeAuthority authority_;
+  UniqueFd changed_;
+  UniqueFd heard_;  // Its other end.
   std::vector<UniqueFd> listeners_;
   broker::Endpoint endpoint_;
   std::unique_ptr<broker::Relay> relay_;

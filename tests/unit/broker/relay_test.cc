@@ -204,6 +204,50 @@ TEST(Relay, ChecksEachRequestOfAConnection) {
   EXPECT_EQ(events[7].reason, RelayReason::kNotTlsOrHttp);
 }
 
+TEST(Relay, CutsOffWhatIsNotAllowedAnyMore) {
+  const Upstream upstream;
+  RelayRig rig;
+  rig.Allow("a.test", upstream);
+  rig.authority().addresses["b.test"] = {upstream.endpoint()};
+  for (const bool is_tls : {true, false}) {
+    const auto first = [&](const char* name) {
+      return is_tls ? Hello(ServerName(name)) : Get(name);
+    };
+    const Peer revoked = rig.Connect();
+    ASSERT_TRUE(revoked.Send(first("a.test")));
+    const Peer revoked_server = upstream.Accept();
+    ASSERT_EQ(revoked_server.Read(first("a.test").size()), first("a.test"));
+    const Peer kept = rig.Connect();
+    ASSERT_TRUE(kept.Send(first("b.test")));
+    const Peer kept_server = upstream.Accept();
+    ASSERT_EQ(kept_server.Read(first("b.test").size()), first("b.test"));
+    const Peer silent = rig.Connect();
+    ASSERT_TRUE(rig.WaitForOpen(3));
+
+    rig.authority().addresses.erase("a.test");
+    rig.AskAgain();
+    EXPECT_TRUE(revoked.WasReset());
+    EXPECT_TRUE(revoked_server.WasReset());
+    ASSERT_TRUE(kept_server.Send("answer"));
+    EXPECT_EQ(kept.Read(6), "answer");
+    ASSERT_TRUE(silent.Send(first("a.test")));
+    EXPECT_FALSE(silent.ReadAll().empty()) << "why not";
+    EXPECT_TRUE(upstream.Untouched());
+    rig.authority().addresses["a.test"] = {upstream.endpoint()};
+    rig.AskAgain();
+    ASSERT_TRUE(kept_server.Send("answer"));
+    EXPECT_EQ(kept.Read(6), "answer");
+    kept.End();
+    kept_server.End();
+    silent.End();
+    ASSERT_TRUE(rig.WaitForOpen(0));
+  }
+  const auto events = rig.authority().Events(8);
+  EXPECT_EQ(events[2].outcome, Outcome::kDenied);
+  EXPECT_EQ(events[2].reason, RelayReason::kNameNotAllowed);
+  EXPECT_EQ(events[2].name, "a.test");
+}
+
 TEST(Relay, TriesTheAddressesInTurn) {
   const Upstream upstream;
   RelayRig rig;

@@ -75,10 +75,20 @@ class RelayProcessTest : public testing::Test {
     relay_.emplace(*std::move(started));
     authority_.destination = upstream_.endpoint();
     authority_.addresses["a.test"] = {upstream_.endpoint()};
-    supervisor_ = std::thread([this] { Supervise(); });
+    Supervise();
   }
 
   void TearDown() override { StopSupervising(); }
+
+  void Supervise() {
+    stop_ = false;
+    supervisor_ = std::thread([this] {
+      while (!stop_) {
+        if (!IsReadable(relay_->channel(), std::chrono::milliseconds(20))) continue;
+        if (!relay_->Serve(authority_)) return;
+      }
+    });
+  }
 
   void StopSupervising() {
     stop_ = true;
@@ -95,13 +105,6 @@ class RelayProcessTest : public testing::Test {
   Upstream upstream_;
 
  private:
-  void Supervise() {
-    while (!stop_) {
-      if (!IsReadable(relay_->channel(), std::chrono::milliseconds(20))) continue;
-      if (!relay_->Serve(authority_)) return;
-    }
-  }
-
   std::atomic<bool> stop_ = false;
   std::thread supervisor_;
 };
@@ -146,6 +149,22 @@ TEST_F(RelayProcessTest, CarriesHttpForTheAllowedNameAloneAtBothAddresses) {
     EXPECT_THAT(denied.ReadAll(), StartsWith("HTTP/1.1 403 Forbidden\r\n")) << address;
     EXPECT_TRUE(upstream_.Untouched());
   }
+}
+
+TEST_F(RelayProcessTest, CutsOffWhatNewRulesDeny) {
+  const Peer client = Connect();
+  ASSERT_TRUE(client.Send(Get("a.test")));
+  const Peer server = upstream_.Accept();
+  ASSERT_EQ(server.Read(Get("a.test").size()), Get("a.test"));
+  StopSupervising();
+  ASSERT_TRUE(relay_->AskAgain(authority_));
+  ASSERT_TRUE(server.Send("still"));
+  EXPECT_EQ(client.Read(5), "still");
+  authority_.addresses.erase("a.test");
+  ASSERT_TRUE(relay_->AskAgain(authority_));
+  EXPECT_TRUE(client.WasReset());
+  EXPECT_TRUE(server.WasReset());
+  EXPECT_EQ(authority_.Events(2)[1].reason, RelayReason::kNameNotAllowed);
 }
 
 TEST_F(RelayProcessTest, TellsWhyAHelloIsMalformed) {
