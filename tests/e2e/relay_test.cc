@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -145,6 +146,35 @@ TEST_F(Relay, TheNamesAddressesAloneAreNotReached) {
       PalyraRun().Policy(VerifyDomain()).Probe({"tcp-connect", std::string(kPublicV4), kPort});
   EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
   ExpectUntouched(kPublicV4);
+}
+
+std::string VerifyName(std::string_view name, std::string_view condition) {
+  return std::string(
+             "@verify(\"sni\") permit (principal, action == Palyra::Action::\"net.connect\", "
+             "resource) when { resource has domain && resource.domain == \"")
+      .append(name)
+      .append("\" && ")
+      .append(condition)
+      .append(" };\n");
+}
+
+// Both names have one address, which the run may go on reaching: only the relay knows better.
+TEST_F(Relay, NewRulesEndTheConnectionsThatTheyDeny) {
+  constexpr std::chrono::seconds kOpen{4};
+  const std::string policy =
+      VerifyName("a.test", "context has now && context.now < datetime(\"" + Moment(kOpen) + "\")") +
+      VerifyName("evil.test", "true");
+  const std::string probe = BinaryPath("palyra_probe");
+  const uint64_t before = HeardAt(kPublicV4);
+  const Ended ended = PalyraRun().Policy(policy).Run(
+      {"sh", "-c",
+       probe + " name-say evil.test " + kPort + " " + Hex(OpenSslHello("evil.test")) + "; " +
+           probe + " name-hold a.test " + kPort + " " + Hex(OpenSslHello("a.test")) + "; " + probe +
+           " name-say evil.test " + kPort + " " + Hex(OpenSslHello("evil.test"))});
+  EXPECT_THAT(ended.output, HasSubstr("name-hold other ECONNRESET")) << Describe(ended);
+  EXPECT_THAT(ended.output, HasSubstr("name-say allowed none")) << Describe(ended);
+  EXPECT_GT(HeardAt(kPublicV4), before) << "it was open";
+  EXPECT_THAT(ended.error_output, HasSubstr("as a.test")) << Describe(ended);
 }
 
 // A child of `parent` with that name; 0 where there is none.

@@ -136,8 +136,8 @@ std::string FromHex(std::string_view text) {
 }
 
 // Says that to the first address of the name; shows whom the socket believes to speak to, and how
-// an answer of text begins.
-Outcome NameSay(Arguments arguments) {
+// an answer of text begins. `hold`: leaves the server to end the connection.
+Outcome Say(Arguments arguments, bool hold) {
   const std::expected<Target, Outcome> target = TargetOf(arguments[0], arguments[1]);
   if (!target) return target.error();
   const std::string said = FromHex(arguments[2]);
@@ -146,16 +146,21 @@ Outcome NameSay(Arguments arguments) {
   if (connect(fd.get(), target->address(), target->length) != 0) return FromErrno(errno);
   std::string detail = PeerOf(fd.get());
   if (send(fd.get(), said.data(), said.size(), MSG_NOSIGNAL) < 0) return FromErrno(errno);
-  shutdown(fd.get(), SHUT_WR);
+  if (!hold) shutdown(fd.get(), SHUT_WR);
   std::array<char, 64> answer = {};
   const ssize_t length = recv(fd.get(), answer.data(), answer.size(), 0);
+  if (hold && length < 0) return FromErrno(errno);
   for (ssize_t i = 0; i < length && answer.at(i) >= ' ' && answer.at(i) <= '~'; ++i) {
     detail += (i == 0 ? " " : "") + std::string(1, answer.at(i));
   }
   return {Status::kAllowed, 0, detail};
 }
 
+Outcome NameSay(Arguments arguments) { return Say(arguments, /*hold=*/false); }
+Outcome NameHold(Arguments arguments) { return Say(arguments, /*hold=*/true); }
+
 constexpr std::array kVerbs = {
+    Verb{"name-hold", 3, false, "NAME PORT HEX", NameHold},
     Verb{"name-say", 3, false, "NAME PORT HEX", NameSay},
     Verb{"name-connect", 2, false, "NAME PORT", NameConnect},
     Verb{"dns-ask", 3, true, "TYPE NAME SERVER...", DnsAsk},
