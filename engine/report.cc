@@ -58,6 +58,8 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
     promises.push_back(Held("no other socket families", "seccomp"));
     promises.push_back(Held("no sockets by way of io_uring", "seccomp refuses io_uring"));
   }
+  promises.push_back(Held("names that are verified (@verify)",
+                          "BPF connect, getpeername, cgroup_skb; a relay that reads SNI and Host"));
   promises.push_back(Held("cloud metadata addresses always denied", "mandatory policy layer"));
   promises.push_back(Held("no inherited sockets", "birth in the run's cgroup, close_range"));
   promises.push_back(
