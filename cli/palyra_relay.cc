@@ -1,6 +1,6 @@
 // palyra-relay: relays connections of one run by the names that they ask for. palyra-run starts it
-// with descriptor 3, where it asks about them (broker/relay_channel.h), 4, an eventfd that says when
-// answers have changed, and then the sockets that it listens at.
+// with descriptor 3, where it asks about them (broker/relay_channel.h), 4, an eventfd that says
+// when answers have changed, and then the sockets that it listens at.
 
 #include <fcntl.h>
 
