@@ -65,15 +65,18 @@ std::string Dump(const nlohmann::ordered_json& record) {
 nlohmann::ordered_json RecordOf(std::string_view kind, std::string_view verdict,
                                 const palyra_event& event, const Denial& told) {
   const size_t length = strnlen(event.comm, sizeof(event.comm));
-  nlohmann::ordered_json record = {
-      {"event", kind},           {"time", TimeOfEvent(event)},
-      {"cgroup", event.run},     {"verdict", verdict},
-      {"action", told.action},   {"protocol", told.protocol},
-      {"address", told.address}, {"port", told.port},
-      {"pid", event.pid},        {"comm", std::string(event.comm, length)},
-      {"policies", told.policies}};
-  record["layer"] =
-      told.layer ? nlohmann::ordered_json(policy::LayerName(*told.layer)) : nullptr;
+  nlohmann::ordered_json record = {{"event", kind},
+                                   {"time", TimeOfEvent(event)},
+                                   {"cgroup", event.run},
+                                   {"verdict", verdict},
+                                   {"action", told.action},
+                                   {"protocol", told.protocol},
+                                   {"address", told.address},
+                                   {"port", told.port},
+                                   {"pid", event.pid},
+                                   {"comm", std::string(event.comm, length)},
+                                   {"policies", told.policies}};
+  record["layer"] = told.layer ? nlohmann::ordered_json(policy::LayerName(*told.layer)) : nullptr;
   if (!told.names.empty()) record["names"] = told.names;
   return record;
 }
@@ -139,19 +142,19 @@ void AuditLog::WriteRefusedName(const std::string& name) {
 
 void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status,
                         policy::EgressEnforcementMode egress) {
-  WriteLine(Dump({{"event", "end"},
-                  {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
-                  {"run", outcome.run_id},
-                  {"egress", policy::EgressModeName(egress)},
-                  {"end", EndName(outcome.end)},
-                  {"status", status},
-                  {"denied", outcome.counters.denied},
-                  {"lost", outcome.counters.lost},
-                  {"left_out",
-                   Beyond(kMostDenials, denials_) + Beyond(kMostRefusedNames, refused_names_)},
-                  {"audited", outcome.counters.audited},
-                  {"lost_audited", outcome.counters.lost_audited},
-                  {"left_out_audited", Beyond(kMostAllows, allows_)}}));
+  WriteLine(Dump(
+      {{"event", "end"},
+       {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
+       {"run", outcome.run_id},
+       {"egress", policy::EgressModeName(egress)},
+       {"end", EndName(outcome.end)},
+       {"status", status},
+       {"denied", outcome.counters.denied},
+       {"lost", outcome.counters.lost},
+       {"left_out", Beyond(kMostDenials, denials_) + Beyond(kMostRefusedNames, refused_names_)},
+       {"audited", outcome.counters.audited},
+       {"lost_audited", outcome.counters.lost_audited},
+       {"left_out_audited", Beyond(kMostAllows, allows_)}}));
 }
 
 }  // namespace palyra::cli

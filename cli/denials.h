@@ -45,8 +45,8 @@ class DenialNames {
 
   [[nodiscard]] Denial Name(const palyra_event& event) const;
 
-  // Of what was allowed: `policies` are the permits of every layer, outermost first, and there is no
-  // layer that denies.
+  // Of what was allowed: `policies` are the permits of every layer, outermost first, and there is
+  // no layer that denies.
   [[nodiscard]] Denial NameAllowed(const palyra_event& event) const;
 
  private:

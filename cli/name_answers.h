@@ -1,5 +1,5 @@
-// What a run's supervisor answers its resolver. The resolver is not trusted: whatever it asks, it is
-// the rules that answer, and what it says of addresses is looked at again.
+// What a run's supervisor answers its resolver. The resolver is not trusted: whatever it asks, it
+// is the rules that answer, and what it says of addresses is looked at again.
 
 #ifndef PALYRA_CLI_NAME_ANSWERS_H_
 #define PALYRA_CLI_NAME_ANSWERS_H_
@@ -15,8 +15,8 @@ namespace palyra::cli {
 // Names that were resolved before the run.
 using PinnedNames = std::set<std::string>;
 
-// While the run goes on. Where `pinned` is not null, other names may not be asked for, and no address
-// is learned but those of localhost.
+// While the run goes on. Where `pinned` is not null, other names may not be asked for, and no
+// address is learned but those of localhost.
 broker::AddressSet AnswerTo(engine::RunNames& names, const broker::NameQuestion& question,
                             const PinnedNames* pinned);
 

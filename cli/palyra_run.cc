@@ -363,8 +363,8 @@ Result<int> Run(const RunOptions& options) {
   Engine engine;
   if (Result<void> ready = Prepare(engine); !ready) return std::unexpected(ready.error());
   if (options.report) {
-    SayBlock(engine::ReportText(engine::BuildReport(*engine.objects, engine.features,
-                                                    prepared->user, options.egress)));
+    SayBlock(engine::ReportText(
+        engine::BuildReport(*engine.objects, engine.features, prepared->user, options.egress)));
     if (options.command.empty()) return 0;
   }
   return RunCommand(options, *prepared, engine);

@@ -95,9 +95,9 @@ Result<void> Check(RawOptions& raw) {
   if (raw.egress) {
     const std::optional<policy::EgressEnforcementMode> mode = policy::EgressModeOf(*raw.egress);
     if (!mode) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("--egress: \"{}\" is no mode; write none, preflight or strict",
-                              *raw.egress));
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("--egress: \"{}\" is no mode; write none, preflight or strict", *raw.egress));
     }
     options.egress = *mode;
   }

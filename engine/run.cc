@@ -187,8 +187,8 @@ Result<std::optional<NameServing>> ServeNames(LiveRun& run, const RunRequest& re
   for (const PinnedAddress& pin : request.names->pins) {
     Result<void> learned = names.Learn(pin.name, pin.address, pin.is_special, kNeverEnds);
     if (!learned) {
-      return Fail(ErrorCode::kRefused, "\"" + pin.name + "\" cannot be pinned for the run: " +
-                                           learned.error().message);
+      return Fail(ErrorCode::kRefused,
+                  "\"" + pin.name + "\" cannot be pinned for the run: " + learned.error().message);
     }
   }
   Result<NameServing> serving = NameServing::Start(*request.names, names);

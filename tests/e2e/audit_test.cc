@@ -122,9 +122,9 @@ TEST_F(Audit, ShowsTheBeginningOfAFlowAndNotEachPacket) {
   EXPECT_THAT(Allows(many), ElementsAre(Target("net.send", "udp", v4, kUdpPort)));
 
   const PalyraRun both = Auditing("all", std::string(kPermitAll));
-  EXPECT_EQ(both.Probe({"udp-reconnect", v4, kUdpPort, std::string(kAllowedV4), kUdpPort})
-                .Summary(),
-            "allowed none");
+  EXPECT_EQ(
+      both.Probe({"udp-reconnect", v4, kUdpPort, std::string(kAllowedV4), kUdpPort}).Summary(),
+      "allowed none");
   EXPECT_THAT(Allows(both), ElementsAre(Target("net.connect", "udp", kAllowedV4, kUdpPort)))
       << "nothing was sent to the first";
 }
@@ -207,17 +207,20 @@ TEST_F(Audit, AFloodOfDenialsIsCountedToTheLast) {
   // One line, whatever the number: what was told by itself, and the rest.
   EXPECT_THAT(probe.raw, HasSubstr("denied: net.send udp " + std::string(kDeniedV4)));
   if (end["lost"].get<uint64_t>() > 0) {
-    EXPECT_THAT(probe.raw, HasSubstr("(" + std::to_string(end["lost"].get<uint64_t>()) +
-                                     " without details)"));
+    EXPECT_THAT(probe.raw,
+                HasSubstr("(" + std::to_string(end["lost"].get<uint64_t>()) + " without details)"));
   }
 }
 
 // The supervisor reads the flood, and all the same sees the clock and signals, in little memory.
 TEST_F(Audit, AFloodOfDenialsHoldsUpNobody) {
   constexpr size_t kMostKib = 64 * 1024;
-  const std::vector<std::string> flood = {BinaryPath("palyra_probe"), "udp-flood",
-                                          std::string(kDeniedV4),     kUdpPort,
-                                          "2000000000",               "50"};
+  const std::vector<std::string> flood = {BinaryPath("palyra_probe"),
+                                          "udp-flood",
+                                          std::string(kDeniedV4),
+                                          kUdpPort,
+                                          "2000000000",
+                                          "50"};
   PalyraRun timed;
   timed.Policy(ForbidWhen("true")).Option("--timeout", "2");
   steady_clock::time_point begin = steady_clock::now();

@@ -146,8 +146,8 @@ TEST_F(AuditLogTest, WritesTheEndOfTheRun) {
   log.WriteEnd(outcome, 124, policy::EgressEnforcementMode::kPreflight);
   const ordered_json record = Records().at(0);
   EXPECT_THAT(Keys(record),
-              ElementsAre("event", "time", "run", "egress", "end", "status", "denied", "lost", "left_out",
-                          "audited", "lost_audited", "left_out_audited"));
+              ElementsAre("event", "time", "run", "egress", "end", "status", "denied", "lost",
+                          "left_out", "audited", "lost_audited", "left_out_audited"));
   EXPECT_EQ(record["event"], "end");
   EXPECT_EQ(record["run"], "0123");
   EXPECT_EQ(record["egress"], "preflight");

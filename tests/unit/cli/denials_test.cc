@@ -113,8 +113,8 @@ TEST_F(DenialsTest, BlameTheOutermostLayerAlone) {
 }
 
 TEST_F(DenialsTest, AnAllowHasThePermitsOfEachLayer) {
-  const Denial allowed = DenialNames(rules_, layers_)
-                             .NameAllowed(Event(PALYRA_NET_CONNECT, PALYRA_TCP, kV4, 80, 2));
+  const Denial allowed =
+      DenialNames(rules_, layers_).NameAllowed(Event(PALYRA_NET_CONNECT, PALYRA_TCP, kV4, 80, 2));
   EXPECT_EQ(allowed.action, "net.connect");
   EXPECT_FALSE(allowed.layer);
   EXPECT_THAT(allowed.policies,

@@ -49,34 +49,13 @@ TEST(RunOptions, AreDefaultsWhereNothingIsSaid) {
 }
 
 TEST(RunOptions, HoldWhatEachOptionSays) {
-  const RunOptions options = Parse({"--schema",
-                                    "s",
-                                    "--policy",
-                                    "a.cedar",
-                                    "--policy=b",
-                                    "--entities",
-                                    "e.json",
-                                    "--agent",
-                                    "agent-1",
-                                    "--tool",
-                                    "git",
-                                    "--env",
-                                    "A",
-                                    "--env",
-                                    "B=c=d",
-                                    "--user",
-                                    "1000:1000",
-                                    "--timeout",
-                                    "1.5m",
-                                    "--egress",
-                                    "preflight",
-                                    "--audit",
-                                    "log",
-                                    "--report",
-                                    "--print-policy",
-                                    "--",
-                                    "git",
-                                    "status"});
+  const RunOptions options =
+      Parse({"--schema",   "s",         "--policy",  "a.cedar",  "--policy=b",
+             "--entities", "e.json",    "--agent",   "agent-1",  "--tool",
+             "git",        "--env",     "A",         "--env",    "B=c=d",
+             "--user",     "1000:1000", "--timeout", "1.5m",     "--egress",
+             "preflight",  "--audit",   "log",       "--report", "--print-policy",
+             "--",         "git",       "status"});
   EXPECT_THAT(options.policies, ElementsAre("a.cedar", "b"));
   EXPECT_EQ(options.entities, "e.json");
   EXPECT_EQ(options.schema, "s");
@@ -192,8 +171,8 @@ TEST(RunOptions, AllowsAreAuditedOnlyWithAFile) {
 }
 
 TEST(ParseSampling, RefusesEverythingElse) {
-  for (const char* text : {"", "some", "1/", "1/0", "1/x", "1/9x", "2/3", "1/1000001", "1/-1",
-                           "0", "All", "1/99999999999999999999"}) {
+  for (const char* text : {"", "some", "1/", "1/0", "1/x", "1/9x", "2/3", "1/1000001", "1/-1", "0",
+                           "All", "1/99999999999999999999"}) {
     EXPECT_FALSE(ParseSampling(text)) << text;
   }
   EXPECT_EQ(ParseSampling("1/1").value(), 1U);

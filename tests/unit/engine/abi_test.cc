@@ -25,14 +25,13 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(
-    kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-                     palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
-                     palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
-                     palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
-                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
-                     palyra_name_key, palyra_name, palyra_origin, palyra_redirect, palyra_audited_peer,
-                     palyra_audited>);
+static_assert(kNoHiddenPadding<
+              palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+              palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
+              palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
+              palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
+              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_name_key,
+              palyra_name, palyra_origin, palyra_redirect, palyra_audited_peer, palyra_audited>);
 
 struct Member {
   std::string name;
@@ -55,33 +54,33 @@ std::vector<Struct> Joined(std::vector<Struct> a, const std::vector<Struct>& b) 
 }
 
 std::vector<Struct> StructsOfNamesAndFlows() {
-  return {{"palyra_flow",
-           sizeof(palyra_flow),
-           {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted)}},
-          {"palyra_name_key",
-           sizeof(palyra_name_key),
-           {MEMBER(palyra_name_key, run), MEMBER(palyra_name_key, profile),
-            MEMBER(palyra_name_key, is_ipv6), MEMBER(palyra_name_key, padding),
-            MEMBER(palyra_name_key, address)}},
-          {"palyra_name",
-           sizeof(palyra_name),
-           {MEMBER(palyra_name, expires_ns), MEMBER(palyra_name, span_count),
-            MEMBER(palyra_name, spans)}},
-          {"palyra_origin",
-           sizeof(palyra_origin),
-           {MEMBER(palyra_origin, address), MEMBER(palyra_origin, is_ipv6),
-            MEMBER(palyra_origin, is_used), MEMBER(palyra_origin, padding)}},
-          {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}},
-          {"palyra_audited_peer",
-           sizeof(palyra_audited_peer),
-           {MEMBER(palyra_audited_peer, address), MEMBER(palyra_audited_peer, port),
-            MEMBER(palyra_audited_peer, is_ipv6), MEMBER(palyra_audited_peer, is_known),
-            MEMBER(palyra_audited_peer, padding)}},
-          {"palyra_audited",
-           sizeof(palyra_audited),
-           {MEMBER(palyra_audited, sent), MEMBER(palyra_audited, heard),
-            MEMBER(palyra_audited, pid), MEMBER(palyra_audited, padding),
-            MEMBER(palyra_audited, comm)}}};
+  return {
+      {"palyra_flow",
+       sizeof(palyra_flow),
+       {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted)}},
+      {"palyra_name_key",
+       sizeof(palyra_name_key),
+       {MEMBER(palyra_name_key, run), MEMBER(palyra_name_key, profile),
+        MEMBER(palyra_name_key, is_ipv6), MEMBER(palyra_name_key, padding),
+        MEMBER(palyra_name_key, address)}},
+      {"palyra_name",
+       sizeof(palyra_name),
+       {MEMBER(palyra_name, expires_ns), MEMBER(palyra_name, span_count),
+        MEMBER(palyra_name, spans)}},
+      {"palyra_origin",
+       sizeof(palyra_origin),
+       {MEMBER(palyra_origin, address), MEMBER(palyra_origin, is_ipv6),
+        MEMBER(palyra_origin, is_used), MEMBER(palyra_origin, padding)}},
+      {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}},
+      {"palyra_audited_peer",
+       sizeof(palyra_audited_peer),
+       {MEMBER(palyra_audited_peer, address), MEMBER(palyra_audited_peer, port),
+        MEMBER(palyra_audited_peer, is_ipv6), MEMBER(palyra_audited_peer, is_known),
+        MEMBER(palyra_audited_peer, padding)}},
+      {"palyra_audited",
+       sizeof(palyra_audited),
+       {MEMBER(palyra_audited, sent), MEMBER(palyra_audited, heard), MEMBER(palyra_audited, pid),
+        MEMBER(palyra_audited, padding), MEMBER(palyra_audited, comm)}}};
 }
 
 // Every struct of the header, with every member: those of the egress programs.
