@@ -210,6 +210,7 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   if (!renewal) return std::unexpected(renewal.error());
 
   run.AuditAllows(request.audit_allows);
+  if (request.is_offline) run.MarkOffline();
   Result<std::optional<NameServing>> names = ServeNames(run, request);
   if (!names) return std::unexpected(names.error());
   const std::vector<WaitSource> sources = *names ? (*names)->Sources() : std::vector<WaitSource>();

@@ -63,6 +63,10 @@ class RunTable {
   // One in `one_in` allows of `cgroup` is an event; 0: none, as at first.
   void AuditAllows(uint64_t cgroup, uint32_t one_in) const;
 
+  // For its whole life `cgroup` reaches nothing: whoever would put other rules in force asks first.
+  void MarkOffline(uint64_t cgroup) const;
+  [[nodiscard]] bool IsOffline(uint64_t cgroup) const;
+
   // From now on the programs look into `names` for `cgroup`.
   void MarkNames(uint64_t cgroup) const;
 
