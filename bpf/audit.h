@@ -1,6 +1,6 @@
 /*
- * Allows as events, where a run asks for them: calls, and the beginnings of flows, never each packet.
- * While palyra_run.audit_allows is 0 all of this is one test of it.
+ * Allows as events, where a run asks for them: calls, and the beginnings of flows, never each
+ * packet. While palyra_run.audit_allows is 0 all of this is one test of it.
  *
  *   connect() of TCP, bind(), listen()   the call; listen() where BPF LSM is there
  *   an accepted TCP connection           the packet that opens it, as it comes to the listener

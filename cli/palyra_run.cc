@@ -326,6 +326,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .on_denial = on_denial,
       .on_allow = on_allow,
       .audit_allows = options.audit_allows,
+      .is_offline = options.egress == policy::EgressEnforcementMode::kNone,
       .renew = renew,
       .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,

@@ -57,6 +57,9 @@ class LiveRun {
   // RunTable::AuditAllows, before anything runs.
   void AuditAllows(uint32_t one_in) const { objects_->runs().AuditAllows(cgroup_.id(), one_in); }
 
+  // No other process changes its rules from now on (RunTable::MarkOffline).
+  void MarkOffline() const { objects_->runs().MarkOffline(cgroup_.id()); }
+
   // Moves the deadline of its rules if they are still those of `profile`; false if not.
   [[nodiscard]] bool MoveDeadline(uint32_t profile, uint64_t expires_ns) const;
 

@@ -73,6 +73,10 @@ Result<Replacement> ReplaceRulesOfRun(const KernelObjects& objects, const std::s
                                       const policy::RuleSet& rules) {
   const Result<Cgroup> cgroup = CgroupOfRun(objects, run_id);
   if (!cgroup) return std::unexpected(cgroup.error());
+  if (objects.runs().IsOffline(cgroup->id())) {
+    return Fail(ErrorCode::kRefused,
+                "the run is offline (--egress none), and stays so whatever rules say");
+  }
   return ReplaceRules(objects, *cgroup, rules);
 }
 

@@ -255,6 +255,7 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   });
   if (!renewal) return std::unexpected(renewal.error());
   run.AuditAllows(request.audit_allows);
+  if (request.is_offline) run.MarkOffline();
 
   // Before the command: it may detach children as soon as it runs.
   Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(); });

@@ -51,6 +51,8 @@ struct RunRequest {
   // (bpf/audit.h); 0: for none.
   std::function<void(const palyra_event&, const policy::RuleSet* rules, size_t source)> on_allow;
   uint32_t audit_allows = 0;
+  // `rules` deny every action of the network, and nobody else may put others in force.
+  bool is_offline = false;
   // Called, likewise, when rules have reached their end (RuleSet::valid_until_ms), and when `watch`
   // has seen a change: the ones that hold from now on. renewal.h says what holds until they are in
   // force, and after an error. Null: nobody has any.

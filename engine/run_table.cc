@@ -51,6 +51,7 @@ void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring,
   Shared(run.audited).store(0);
   Shared(run.lost_audited).store(0);
   Shared(run.audit_allows).store(0);
+  Shared(run.is_offline).store(0);
   Shared(run.has_grants).store(0);
   Shared(run.has_names).store(0);
   for (__u16& port : run.resolver_ports) Shared(port).store(0);
@@ -112,6 +113,16 @@ BrokerPorts RunTable::BrokersOf(uint64_t cgroup) const {
 void RunTable::AuditAllows(uint64_t cgroup, uint32_t one_in) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   if (Shared(run.cgroup).load() == cgroup) Shared(run.audit_allows).store(one_in);
+}
+
+void RunTable::MarkOffline(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() == cgroup) Shared(run.is_offline).store(1);
+}
+
+bool RunTable::IsOffline(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  return Shared(run.cgroup).load() == cgroup && Shared(run.is_offline).load() != 0;
 }
 
 void RunTable::ChangeNames(uint64_t cgroup) const {

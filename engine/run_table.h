@@ -70,6 +70,10 @@ class RunTable {
   // One in `one_in` allows of `cgroup` is an event; 0: none, as at first.
   void AuditAllows(uint64_t cgroup, uint32_t one_in) const;
 
+  // For its whole life `cgroup` reaches nothing: whoever would put other rules in force asks first.
+  void MarkOffline(uint64_t cgroup) const;
+  [[nodiscard]] bool IsOffline(uint64_t cgroup) const;
+
   // The entries of `cgroup` in `names` have changed: the programs look there from now on, for open
   // flows too.
   void ChangeNames(uint64_t cgroup) const;

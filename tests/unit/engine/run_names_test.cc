@@ -208,8 +208,8 @@ TEST_F(RunNamesTest, ItsNamesEndOneByOne) {
 }
 
 TEST_F(RunNamesTest, APinnedNameStays) {
-  const RuleSet rules = Compile(Permit("a.test", "resource.port == 9") +
-                                Permit("b.test", "resource.port == 10"));
+  const RuleSet rules =
+      Compile(Permit("a.test", "resource.port == 9") + Permit("b.test", "resource.port == 10"));
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   const NetCaller caller(run.cgroup().path());
