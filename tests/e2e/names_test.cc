@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -49,16 +50,57 @@ struct Zone {
   uint32_t ttl = kLongTtl;
 };
 
+// Where a name must not lead, of each class: this machine and network, private ones, metadata
+// services, and IPv6 addresses that translators and tunnels turn into one of them.
+constexpr std::array kNotPublic = {
+    "127.0.0.1",
+    "127.8.8.8",
+    "0.0.0.0",
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.100.100.200",
+    "192.0.2.1",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::1",
+    "::",
+    "fd00:a::1",
+    "fd00:ec2::254",
+    "fe80::1",
+    "64:ff9b::7f00:1",
+    "64:ff9b::a9fe:a9fe",
+    "2002:7f00:1::1",
+    "2002:c0a8:101::1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.1.2.3",
+    "::7f00:1",
+    "ff02::1",
+};
+
+std::string RebindingName(size_t index) { return "rebind" + std::to_string(index) + ".a.test"; }
+
 // What the upstream server knows.
 const std::map<std::string, Zone>& Zones() {
-  static const std::map<std::string, Zone> kZones = {
-      {"a.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
-      {"six.a.test", {.v4 = "", .v6 = std::string(kPublicV6)}},
-      {"short.a.test", {.v4 = std::string(kPublicV4), .v6 = "", .ttl = 1}},
-      {"rebind.a.test", {.v4 = std::string(kMetadataV4), .v6 = ""}},
-      {"private.a.test", {.v4 = std::string(kAllowedV4), .v6 = ""}},
-      {"evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
-  };
+  static const std::map<std::string, Zone> kZones = [] {
+    std::map<std::string, Zone> zones = {
+        {"a.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+        {"six.a.test", {.v4 = "", .v6 = std::string(kPublicV6)}},
+        {"short.a.test", {.v4 = std::string(kPublicV4), .v6 = "", .ttl = 1}},
+        {"rebind.a.test", {.v4 = std::string(kMetadataV4), .v6 = ""}},
+        {"private.a.test", {.v4 = std::string(kAllowedV4), .v6 = ""}},
+        {"evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+        {"evila.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+        {"a.test.evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+    };
+    for (size_t i = 0; i < kNotPublic.size(); ++i) {
+      const std::string address = kNotPublic.at(i);
+      const bool is_v6 = address.find(':') != std::string::npos;
+      zones[RebindingName(i)] = {.v4 = is_v6 ? "" : address, .v6 = is_v6 ? address : ""};
+    }
+    return zones;
+  }();
   return kZones;
 }
 
@@ -200,6 +242,72 @@ TEST_F(Names, DoNotLeadToPrivateAddresses) {
   ExpectUntouched(kMetadataV4);
 }
 
+TEST_F(Names, OfEveryClassThatIsNotPublicNoneIsGivenOut) {
+  for (size_t i = 0; i < kNotPublic.size(); ++i) {
+    const std::string name = RebindingName(i);
+    EXPECT_NE(ProbeBare({"name-connect", name, kPort}).error, "ENOENT") << kNotPublic.at(i);
+    Observer().Start();
+    const ProbeResult probe = Connect(PermitDomain(), name);
+    EXPECT_EQ(probe.Summary(), "denied ENOENT") << kNotPublic.at(i) << '\n' << probe;
+    EXPECT_THAT(Asked(), Contains(name)) << "it was not the answer that was withheld";
+    ExpectUntouched(kMetadataV4);
+    ExpectUntouched(kSharedMetadataV4);
+    ExpectUntouched(kMetadataV6);
+  }
+}
+
+// What is like an allowed name, or is one in another spelling.
+TEST_F(Names, AreComparedInOneForm) {
+  for (const std::string name : {"A.Test", "a.test.", "SIX.A.TEST."}) {
+    EXPECT_EQ(Connect(PermitDomain(), name).Summary(), "allowed none") << name;
+  }
+  const size_t asked = Asked().size();
+  for (const std::string name : {"evila.test", "a.test.evil.test", "test", "a.tes", "a-test"}) {
+    EXPECT_EQ(Connect(PermitDomain(), name).Summary(), "denied ENOENT") << name;
+  }
+  // Straight to the server: libc would refuse them itself.
+  for (const std::string name : {"user@a.test", "a%2etest", "a.test%00.evil.test", "1.2.3.4",
+                                 "0x7f.1", "2130706433", "b\xc3\xbc.a.test", "a b.a.test"}) {
+    const ProbeResult probe =
+        PalyraRun().Policy(PermitDomain()).Probe({"dns-ask", "1", name, "127.0.0.53"});
+    EXPECT_EQ(probe.verdict, "allowed") << name << '\n' << probe;
+    EXPECT_THAT(probe.detail,
+                testing::AnyOf("127.0.0.53:53=1", "127.0.0.53:53=3", "127.0.0.53:53=5"))
+        << name;
+  }
+  EXPECT_EQ(Asked().size(), asked) << "one of them left";
+}
+
+// libc takes them for addresses, and so does the kernel.
+TEST_F(Names, NumbersAreAddresses) {
+  for (const std::string number : {"0x7f.1", "2130706433", "0177.0.0.1", "127.1"}) {
+    EXPECT_NE(ProbeBare({"name-connect", number, kPort}).error, "EPERM") << number;
+    const ProbeResult probe = Connect(PermitDomain(), number);
+    EXPECT_EQ(probe.Summary(), "denied EPERM") << number << '\n' << probe;
+    ASSERT_FALSE(probe.audit.empty());
+    EXPECT_EQ(probe.audit[0].address, "127.0.0.1");
+  }
+  EXPECT_THAT(Asked(), IsEmpty());
+}
+
+// DNS over TLS and HTTPS are connections like any other.
+TEST_F(Names, NoOtherResolverIsReached) {
+  for (const std::string port : {"853", "443", "784", "8853"}) {
+    for (const std::string verb : {"tcp-connect", "udp-sendto", "udp-connect-send"}) {
+      for (const std::string_view server : {kDeniedV4, kDeniedV6}) {
+        const std::vector<std::string> arguments = {verb, std::string(server), port};
+        Observer().Start();
+        (void)ProbeBare(arguments);
+        EXPECT_GT(Observer().PacketsFor(server), 0U) << "the control did not arrive";
+        Observer().Start();
+        const ProbeResult probe = PalyraRun().Policy(PermitDomain()).Probe(arguments);
+        EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
+        ExpectUntouched(server);
+      }
+    }
+  }
+}
+
 TEST_F(Names, EndWithTheirTime) {
   const std::string probe = BinaryPath("palyra_probe");
   const Ended ended =
@@ -253,12 +361,14 @@ TEST_F(Names, SocketsSeeThePeerThatTheyAskedFor) {
 }
 
 TEST_F(Names, NoOtherKindOfRecordLeaves) {
-  constexpr const char* kTxt = "16";
-  constexpr const char* kNull = "10";
-  for (const char* type : {kTxt, kNull}) {
+  // NS, SOA, NULL, PTR, MX, TXT, DNSKEY, AXFR, ANY, CAA, one that is private and one that is none.
+  for (const char* type :
+       {"2", "6", "10", "12", "15", "16", "48", "252", "255", "257", "65280", "0"}) {
     const ProbeResult probe =
         PalyraRun().Policy(PermitDomain()).Probe({"dns-ask", type, "a.test", "127.0.0.53"});
-    EXPECT_EQ(probe.detail, "127.0.0.53:53=5") << probe;  // REFUSED
+    // REFUSED; or NXDOMAIN, for the names of addresses.
+    const bool is_ptr = std::string(type) == "12";
+    EXPECT_EQ(probe.detail, is_ptr ? "127.0.0.53:53=3" : "127.0.0.53:53=5") << type << probe;
   }
   EXPECT_THAT(Asked(), IsEmpty());
 }
