@@ -25,6 +25,7 @@
 
 #include "tests/e2e/egress_fixture.h"
 #include "tests/e2e/policies.h"
+#include "tests/e2e/upstream_dns.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/broker/fake_server.h"
@@ -41,7 +42,6 @@ using testing::Not;
 const std::string kPort = std::to_string(PortOf(Transport::kTcp));
 const std::string kMptcpPort = std::to_string(PortOf(Transport::kMptcp));
 const std::string kUdpPort = std::to_string(PortOf(Transport::kUdp));
-constexpr const char* kServer = "127.0.0.201";
 constexpr uint32_t kLongTtl = 300;
 
 struct Zone {
@@ -120,22 +120,6 @@ broker::Messages Respond(const broker::Asked& asked) {
   return {message.bytes()};
 }
 
-// In a mount namespace of this process's own from then on.
-void UseServer() {
-  static const TempDir kDirectory;
-  if (unshare(CLONE_NEWNS) != 0 ||
-      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-    throw std::runtime_error("no mount namespace");
-  }
-  const std::string file = kDirectory.Write(
-      "resolv.conf", std::string("nameserver ") + kServer + "\noptions timeout:2 attempts:2\n");
-  std::ofstream("/etc/resolv.conf", std::ios::app).flush();
-  const std::string target = std::filesystem::canonical("/etc/resolv.conf");
-  if (mount(file.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0) {
-    throw std::runtime_error("cannot replace /etc/resolv.conf");
-  }
-}
-
 std::string PermitDomain(std::string_view condition = "true") {
   return std::string("permit (principal, action, resource in Palyra::Domain::\"a.test\") when { ")
       .append(condition)
@@ -146,13 +130,13 @@ class Names : public EgressTest {
  protected:
   static void SetUpTestSuite() {
     TestNetwork::Get();
-    UseServer();
+    UseUpstreamDns();
   }
 
   void SetUp() override {
     EgressTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
-    const auto address = broker::Address::Parse(kServer);
+    const auto address = broker::Address::Parse(kUpstreamDns);
     server_ = std::make_unique<broker::FakeServer>(Respond, *address);
   }
 
