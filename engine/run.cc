@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -24,8 +25,17 @@ namespace {
 // end.
 constexpr int kEventsAtEnd = 1 << 16;
 
-// A network socket was born outside the run: no policy would hold what is sent through it. And a
-// directory leads into the mounts outside, where cgroups can be written.
+// An io_uring, a pidfd, a BPF map and their like: kernel objects that are no file anywhere.
+bool IsKernelObject(int fd) {
+  std::error_code failure;
+  const auto name =
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), failure).string();
+  return name.starts_with("anon_inode:");
+}
+
+// A network socket was born outside the run: no policy would hold what is sent through it. A
+// directory leads into the mounts outside, where cgroups can be written. And a kernel object acts
+// for who made it: the thread of an io_uring makes connections that are not the run's.
 Result<void> RefuseUnholdableStreams() {
   constexpr const char* kNames[] = {"standard input", "standard output", "standard error"};
   for (int fd = 0; fd <= 2; ++fd) {
@@ -33,6 +43,11 @@ Result<void> RefuseUnholdableStreams() {
     if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
       return Fail(ErrorCode::kRefused,
                   std::string(kNames[fd]) + " is a directory, which leads out of the sandbox");
+    }
+    if (IsKernelObject(fd)) {
+      return Fail(ErrorCode::kRefused, std::string(kNames[fd]) +
+                                           " is a kernel object that acts for who made it; pass "
+                                           "a file, a pipe or a terminal");
     }
     int family = 0;
     socklen_t size = sizeof(family);

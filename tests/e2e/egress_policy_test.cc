@@ -144,9 +144,11 @@ TEST_P(EgressMetadata, IsDeniedWhateverThePolicySays) {
 
 INSTANTIATE_TEST_SUITE_P(All, EgressMetadata,
                          testing::Values(std::string(kMetadataV4), std::string(kMetadataV6),
+                                         std::string(kSharedMetadataV4),
                                          "::ffff:" + std::string(kMetadataV4)),
                          [](const testing::TestParamInfo<std::string>& parameter) {
                            if (parameter.param.starts_with("::ffff:")) return "V4Mapped";
+                           if (parameter.param == kSharedMetadataV4) return "V4Shared";
                            return parameter.param.find(':') == std::string::npos ? "V4" : "V6";
                          });
 

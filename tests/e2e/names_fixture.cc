@@ -1,19 +1,12 @@
 #include "tests/e2e/names_fixture.h"
 
-#include <sched.h>
-#include <sys/mount.h>
-
-#include <filesystem>
-#include <fstream>
 #include <map>
-#include <stdexcept>
 
-#include "tests/support/temp_dir.h"
+#include "tests/e2e/upstream_dns.h"
 
 namespace palyra::tests {
 namespace {
 
-constexpr const char* kServer = "127.0.0.201";
 constexpr uint32_t kLongTtl = 300;
 
 struct Zone {
@@ -24,15 +17,24 @@ struct Zone {
 
 // What the upstream server knows.
 const std::map<std::string, Zone>& Zones() {
-  static const std::map<std::string, Zone> kZones = {
-      {"a.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
-      {"six.a.test", {.v4 = "", .v6 = std::string(kPublicV6)}},
-      {"short.a.test", {.v4 = std::string(kPublicV4), .v6 = "", .ttl = 1}},
-      {"rebind.a.test", {.v4 = std::string(kMetadataV4), .v6 = ""}},
-      {"private.a.test", {.v4 = std::string(kAllowedV4), .v6 = ""}},
-      {"www.example.com", {.v4 = std::string(kPublicV4), .v6 = ""}},  // docs/egress.md
-      {"evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
-  };
+  static const std::map<std::string, Zone> kZones = [] {
+    std::map<std::string, Zone> zones = {
+        {"a.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+        {"six.a.test", {.v4 = "", .v6 = std::string(kPublicV6)}},
+        {"short.a.test", {.v4 = std::string(kPublicV4), .v6 = "", .ttl = 1}},
+        {"rebind.a.test", {.v4 = std::string(kMetadataV4), .v6 = ""}},
+        {"private.a.test", {.v4 = std::string(kAllowedV4), .v6 = ""}},
+        {"evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+        {"evila.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+        {"a.test.evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
+    };
+    for (size_t i = 0; i < kNotPublic.size(); ++i) {
+      const std::string address = kNotPublic.at(i);
+      const bool is_v6 = address.find(':') != std::string::npos;
+      zones[RebindingName(i)] = {.v4 = is_v6 ? "" : address, .v6 = is_v6 ? address : ""};
+    }
+    return zones;
+  }();
   return kZones;
 }
 
@@ -52,23 +54,9 @@ broker::Messages Respond(const broker::Asked& asked) {
   return {message.bytes()};
 }
 
-// In a mount namespace of this process's own from then on.
-void UseServer() {
-  static const TempDir kDirectory;
-  if (unshare(CLONE_NEWNS) != 0 ||
-      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-    throw std::runtime_error("no mount namespace");
-  }
-  const std::string file = kDirectory.Write(
-      "resolv.conf", std::string("nameserver ") + kServer + "\noptions timeout:2 attempts:2\n");
-  std::ofstream("/etc/resolv.conf", std::ios::app).flush();
-  const std::string target = std::filesystem::canonical("/etc/resolv.conf");
-  if (mount(file.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0) {
-    throw std::runtime_error("cannot replace /etc/resolv.conf");
-  }
-}
-
 }  // namespace
+
+std::string RebindingName(size_t index) { return "rebind" + std::to_string(index) + ".a.test"; }
 
 std::string PermitDomain(std::string_view condition) {
   return std::string("permit (principal, action, resource in Palyra::Domain::\"a.test\") when { ")
@@ -78,17 +66,13 @@ std::string PermitDomain(std::string_view condition) {
 
 void Names::SetUpTestSuite() {
   TestNetwork::Get();
-  static const bool kIsDone = [] {
-    UseServer();
-    return true;
-  }();
-  (void)kIsDone;
+  UseUpstreamDns();
 }
 
 void Names::SetUp() {
   EgressTest::SetUp();
   if (IsSkipped() || HasFatalFailure()) return;
-  const auto address = broker::Address::Parse(kServer);
+  const auto address = broker::Address::Parse(kUpstreamDns);
   server_ = std::make_unique<broker::FakeServer>(Respond, *address);
 }
 

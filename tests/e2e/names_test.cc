@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <sstream>
 #include <string>
@@ -23,6 +25,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+
+const std::string kMptcpPort = std::to_string(PortOf(Transport::kMptcp));
 
 ProbeResult Connect(const std::string& policy, const std::string& name) {
   return PalyraRun().Policy(policy).Probe({"name-connect", name, kPort});
@@ -101,6 +105,72 @@ TEST_F(Names, DoNotLeadToPrivateAddresses) {
   ExpectUntouched(kMetadataV4);
 }
 
+TEST_F(Names, OfEveryClassThatIsNotPublicNoneIsGivenOut) {
+  for (size_t i = 0; i < kNotPublic.size(); ++i) {
+    const std::string name = RebindingName(i);
+    EXPECT_NE(ProbeBare({"name-connect", name, kPort}).error, "ENOENT") << kNotPublic.at(i);
+    Observer().Start();
+    const ProbeResult probe = Connect(PermitDomain(), name);
+    EXPECT_EQ(probe.Summary(), "denied ENOENT") << kNotPublic.at(i) << '\n' << probe;
+    EXPECT_THAT(Asked(), Contains(name)) << "it was not the answer that was withheld";
+    ExpectUntouched(kMetadataV4);
+    ExpectUntouched(kSharedMetadataV4);
+    ExpectUntouched(kMetadataV6);
+  }
+}
+
+// What is like an allowed name, or is one in another spelling.
+TEST_F(Names, AreComparedInOneForm) {
+  for (const std::string name : {"A.Test", "a.test.", "SIX.A.TEST."}) {
+    EXPECT_EQ(Connect(PermitDomain(), name).Summary(), "allowed none") << name;
+  }
+  const size_t asked = Asked().size();
+  for (const std::string name : {"evila.test", "a.test.evil.test", "test", "a.tes", "a-test"}) {
+    EXPECT_EQ(Connect(PermitDomain(), name).Summary(), "denied ENOENT") << name;
+  }
+  // Straight to the server: libc would refuse them itself.
+  for (const std::string name : {"user@a.test", "a%2etest", "a.test%00.evil.test", "1.2.3.4",
+                                 "0x7f.1", "2130706433", "b\xc3\xbc.a.test", "a b.a.test"}) {
+    const ProbeResult probe =
+        PalyraRun().Policy(PermitDomain()).Probe({"dns-ask", "1", name, "127.0.0.53"});
+    EXPECT_EQ(probe.verdict, "allowed") << name << '\n' << probe;
+    EXPECT_THAT(probe.detail,
+                testing::AnyOf("127.0.0.53:53=1", "127.0.0.53:53=3", "127.0.0.53:53=5"))
+        << name;
+  }
+  EXPECT_EQ(Asked().size(), asked) << "one of them left";
+}
+
+// libc takes them for addresses, and so does the kernel.
+TEST_F(Names, NumbersAreAddresses) {
+  for (const std::string number : {"0x7f.1", "2130706433", "0177.0.0.1", "127.1"}) {
+    EXPECT_NE(ProbeBare({"name-connect", number, kPort}).error, "EPERM") << number;
+    const ProbeResult probe = Connect(PermitDomain(), number);
+    EXPECT_EQ(probe.Summary(), "denied EPERM") << number << '\n' << probe;
+    ASSERT_FALSE(probe.audit.empty());
+    EXPECT_EQ(probe.audit[0].address, "127.0.0.1");
+  }
+  EXPECT_THAT(Asked(), IsEmpty());
+}
+
+// DNS over TLS and HTTPS are connections like any other.
+TEST_F(Names, NoOtherResolverIsReached) {
+  for (const std::string port : {"853", "443", "784", "8853"}) {
+    for (const std::string verb : {"tcp-connect", "udp-sendto", "udp-connect-send"}) {
+      for (const std::string_view server : {kDeniedV4, kDeniedV6}) {
+        const std::vector<std::string> arguments = {verb, std::string(server), port};
+        Observer().Start();
+        (void)ProbeBare(arguments);
+        EXPECT_GT(Observer().PacketsFor(server), 0U) << "the control did not arrive";
+        Observer().Start();
+        const ProbeResult probe = PalyraRun().Policy(PermitDomain()).Probe(arguments);
+        EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
+        ExpectUntouched(server);
+      }
+    }
+  }
+}
+
 TEST_F(Names, EndWithTheirTime) {
   const std::string probe = BinaryPath("palyra_probe");
   const Ended ended =
@@ -154,12 +224,14 @@ TEST_F(Names, SocketsSeeThePeerThatTheyAskedFor) {
 }
 
 TEST_F(Names, NoOtherKindOfRecordLeaves) {
-  constexpr const char* kTxt = "16";
-  constexpr const char* kNull = "10";
-  for (const char* type : {kTxt, kNull}) {
+  // NS, SOA, NULL, PTR, MX, TXT, DNSKEY, AXFR, ANY, CAA, one that is private and one that is none.
+  for (const char* type :
+       {"2", "6", "10", "12", "15", "16", "48", "252", "255", "257", "65280", "0"}) {
     const ProbeResult probe =
         PalyraRun().Policy(PermitDomain()).Probe({"dns-ask", type, "a.test", "127.0.0.53"});
-    EXPECT_EQ(probe.detail, "127.0.0.53:53=5") << probe;  // REFUSED
+    // REFUSED; or NXDOMAIN, for the names of addresses.
+    const bool is_ptr = std::string(type) == "12";
+    EXPECT_EQ(probe.detail, is_ptr ? "127.0.0.53:53=3" : "127.0.0.53:53=5") << type << probe;
   }
   EXPECT_THAT(Asked(), IsEmpty());
 }

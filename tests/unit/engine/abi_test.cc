@@ -30,14 +30,9 @@ static_assert(kNoHiddenPadding<
               palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
               palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
               palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
-<<<<<<< HEAD
               palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_broker,
               palyra_relayed_key, palyra_relayed, palyra_name_key, palyra_name, palyra_origin,
               palyra_redirect, palyra_audited_peer, palyra_audited>);
-=======
-              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_name_key,
-              palyra_name, palyra_origin, palyra_redirect, palyra_audited_peer, palyra_audited>);
->>>>>>> egress-modes
 
 struct Member {
   std::string name;
@@ -59,50 +54,47 @@ std::vector<Struct> Joined(std::vector<Struct> a, const std::vector<Struct>& b) 
   return a;
 }
 
-std::vector<Struct> StructsOfNamesAndFlows(){return {
-  {"palyra_flow",
-   sizeof(palyra_flow),
-<<<<<<< HEAD
-   {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted), MEMBER(palyra_flow, kept),
-    MEMBER(palyra_flow, run), MEMBER(palyra_flow, address), MEMBER(palyra_flow, port),
-    MEMBER(palyra_flow, ip_protocol), MEMBER(palyra_flow, is_ipv6), MEMBER(palyra_flow, action),
-    MEMBER(palyra_flow, is_relayed), MEMBER(palyra_flow, padding), MEMBER(palyra_flow, written),
-    MEMBER(palyra_flow, is_written), MEMBER(palyra_flow, origin)}},
-  {"palyra_broker", sizeof(palyra_broker), {MEMBER(palyra_broker, run)}},
-  {"palyra_relayed_key",
-   sizeof(palyra_relayed_key),
-   {MEMBER(palyra_relayed_key, run), MEMBER(palyra_relayed_key, port),
-    MEMBER(palyra_relayed_key, is_ipv6), MEMBER(palyra_relayed_key, padding)}},
-  {"palyra_relayed",
-   sizeof(palyra_relayed),
-   {MEMBER(palyra_relayed, address), MEMBER(palyra_relayed, port), MEMBER(palyra_relayed, is_ipv6),
-    MEMBER(palyra_relayed, padding)}},
-=======
-   {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted)}},
->>>>>>> egress-modes
-  {"palyra_name_key",
-   sizeof(palyra_name_key),
-   {MEMBER(palyra_name_key, run), MEMBER(palyra_name_key, profile),
-    MEMBER(palyra_name_key, is_ipv6), MEMBER(palyra_name_key, padding),
-    MEMBER(palyra_name_key, address)}},
-  {"palyra_name",
-   sizeof(palyra_name),
-   {MEMBER(palyra_name, expires_ns), MEMBER(palyra_name, span_count), MEMBER(palyra_name, spans)}},
-  {"palyra_origin",
-   sizeof(palyra_origin),
-   {MEMBER(palyra_origin, address), MEMBER(palyra_origin, is_ipv6), MEMBER(palyra_origin, is_used),
-    MEMBER(palyra_origin, padding)}},
-  {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}},
-  {"palyra_audited_peer",
-   sizeof(palyra_audited_peer),
-   {MEMBER(palyra_audited_peer, address), MEMBER(palyra_audited_peer, port),
-    MEMBER(palyra_audited_peer, is_ipv6), MEMBER(palyra_audited_peer, is_known),
-    MEMBER(palyra_audited_peer, padding)}},
-  {"palyra_audited",
-   sizeof(palyra_audited),
-   {MEMBER(palyra_audited, sent), MEMBER(palyra_audited, heard), MEMBER(palyra_audited, pid),
-    MEMBER(palyra_audited, padding), MEMBER(palyra_audited, comm)}}
-};
+std::vector<Struct> StructsOfNamesAndFlows() {
+  return {
+      {"palyra_flow",
+       sizeof(palyra_flow),
+       {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted), MEMBER(palyra_flow, kept),
+        MEMBER(palyra_flow, run), MEMBER(palyra_flow, address), MEMBER(palyra_flow, port),
+        MEMBER(palyra_flow, ip_protocol), MEMBER(palyra_flow, is_ipv6), MEMBER(palyra_flow, action),
+        MEMBER(palyra_flow, is_relayed), MEMBER(palyra_flow, padding), MEMBER(palyra_flow, written),
+        MEMBER(palyra_flow, is_written), MEMBER(palyra_flow, origin)}},
+      {"palyra_broker", sizeof(palyra_broker), {MEMBER(palyra_broker, run)}},
+      {"palyra_relayed_key",
+       sizeof(palyra_relayed_key),
+       {MEMBER(palyra_relayed_key, run), MEMBER(palyra_relayed_key, port),
+        MEMBER(palyra_relayed_key, is_ipv6), MEMBER(palyra_relayed_key, padding)}},
+      {"palyra_relayed",
+       sizeof(palyra_relayed),
+       {MEMBER(palyra_relayed, address), MEMBER(palyra_relayed, port),
+        MEMBER(palyra_relayed, is_ipv6), MEMBER(palyra_relayed, padding)}},
+      {"palyra_name_key",
+       sizeof(palyra_name_key),
+       {MEMBER(palyra_name_key, run), MEMBER(palyra_name_key, profile),
+        MEMBER(palyra_name_key, is_ipv6), MEMBER(palyra_name_key, padding),
+        MEMBER(palyra_name_key, address)}},
+      {"palyra_name",
+       sizeof(palyra_name),
+       {MEMBER(palyra_name, expires_ns), MEMBER(palyra_name, span_count),
+        MEMBER(palyra_name, spans)}},
+      {"palyra_origin",
+       sizeof(palyra_origin),
+       {MEMBER(palyra_origin, address), MEMBER(palyra_origin, is_ipv6),
+        MEMBER(palyra_origin, is_used), MEMBER(palyra_origin, padding)}},
+      {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}},
+      {"palyra_audited_peer",
+       sizeof(palyra_audited_peer),
+       {MEMBER(palyra_audited_peer, address), MEMBER(palyra_audited_peer, port),
+        MEMBER(palyra_audited_peer, is_ipv6), MEMBER(palyra_audited_peer, is_known),
+        MEMBER(palyra_audited_peer, padding)}},
+      {"palyra_audited",
+       sizeof(palyra_audited),
+       {MEMBER(palyra_audited, sent), MEMBER(palyra_audited, heard), MEMBER(palyra_audited, pid),
+        MEMBER(palyra_audited, padding), MEMBER(palyra_audited, comm)}}};
 }  // namespace
 
 // Every struct of the header, with every member: those of the egress programs.
@@ -114,16 +106,11 @@ const std::vector<Struct>& StructsInCpp() {
            sizeof(palyra_run),
            {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, expires_ns), MEMBER(palyra_run, profile),
             MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, has_names),
-<<<<<<< HEAD
             MEMBER(palyra_run, relay_port), MEMBER(palyra_run, audit_allows),
             MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, broker_mark),
-            MEMBER(palyra_run, epoch), MEMBER(palyra_run, denied), MEMBER(palyra_run, lost),
-=======
-            MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, resolver_mark),
-            MEMBER(palyra_run, audit_allows), MEMBER(palyra_run, is_offline),
-            MEMBER(palyra_run, padding), MEMBER(palyra_run, denied), MEMBER(palyra_run, lost),
->>>>>>> egress-modes
-            MEMBER(palyra_run, audited), MEMBER(palyra_run, lost_audited)}},
+            MEMBER(palyra_run, epoch), MEMBER(palyra_run, is_offline), MEMBER(palyra_run, padding),
+            MEMBER(palyra_run, denied), MEMBER(palyra_run, lost), MEMBER(palyra_run, audited),
+            MEMBER(palyra_run, lost_audited)}},
           {"palyra_digest", sizeof(palyra_digest), {MEMBER(palyra_digest, bytes)}},
           {"palyra_profile",
            sizeof(palyra_profile),
@@ -438,5 +425,5 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
              });
 }
 
-}  // namespace palyra::engine
+}  // namespace
 }  // namespace palyra::engine
