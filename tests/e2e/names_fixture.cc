@@ -24,6 +24,7 @@ const std::map<std::string, Zone>& Zones() {
         {"short.a.test", {.v4 = std::string(kPublicV4), .v6 = "", .ttl = 1}},
         {"rebind.a.test", {.v4 = std::string(kMetadataV4), .v6 = ""}},
         {"private.a.test", {.v4 = std::string(kAllowedV4), .v6 = ""}},
+        {"www.example.com", {.v4 = std::string(kPublicV4), .v6 = ""}},  // docs/egress.md
         {"evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
         {"evila.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
         {"a.test.evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
