@@ -29,7 +29,7 @@ struct NameService {
   int fd = -1;                         // Readable when `serve` has something to do.
   // Does not wait. False: there will be nothing to do any more.
   std::function<bool(RunNames&)> serve;
-  std::vector<PinnedAddress> pins = {};  // Which the run knows from its start to its end.
+  std::vector<PinnedAddress> pins;  // Which the run knows from its start to its end.
 };
 
 struct RunRequest {
