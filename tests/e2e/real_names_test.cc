@@ -70,7 +70,7 @@ class NamedServers {
         "cp source/file file; "
         "ssh-keygen -q -t ed25519 -N '' -f host; ssh-keygen -q -t ed25519 -N '' -f client; "
         "for n in www.good.test www.evil.test; do echo \"$n $(cat host.pub)\"; done >known; "
-        "mkdir -p /run/sshd; chmod -R a+rX .");
+        "mkdir -p /run/sshd; chmod -R a+rX .; chmod 600 host client");
     EXPECT_EQ(ended.status, 0) << Describe(ended);
     nginx_ = Start({"/usr/sbin/nginx", "-p", directory_.path(), "-c", NginxConfiguration()});
     sshd_ = Start({"/usr/sbin/sshd", "-D", "-e", "-f", SshdConfiguration()});
@@ -79,14 +79,15 @@ class NamedServers {
   [[nodiscard]] const std::string& path() const { return directory_.path(); }
   [[nodiscard]] std::string EvilLog() const { return ReadText(directory_.Path("evil.log")); }
 
-  static bool Ready() {
-    return Shell(
-               "curl --silent --fail --retry 30 --retry-delay 1 --retry-connrefused "
-               "-o /dev/null http://203.0.112.5/file; "
-               "for i in $(seq 30); do "
-               "ssh-keyscan -T 2 203.0.112.5 2>/dev/null | grep -q ssh && exit 0; sleep 1; "
-               "done; exit 1")
-               .status == 0;
+  // Waits until both answer; what was wrong if they do not.
+  static std::string Ready() {
+    const Ended ended = Shell(
+        "curl -sS --fail --retry 30 --retry-delay 1 --retry-connrefused -o /dev/null "
+        "http://203.0.112.5/file; "
+        "for i in $(seq 30); do "
+        "ssh-keyscan -T 2 203.0.112.5 2>/dev/null | grep -q ssh && exit 0; sleep 1; done; "
+        "echo no ssh; exit 1");
+    return ended.status == 0 ? "" : Describe(ended);
   }
 
  private:
@@ -191,8 +192,8 @@ class RealName : public EgressTest, public testing::WithParamInterface<Tool> {
     }
     const auto address = broker::Address::Parse(kUpstreamDns);
     dns_ = std::make_unique<broker::FakeServer>(Respond, *address);
-    static const bool kReady = (NameServers(), NamedServers::Ready());
-    ASSERT_TRUE(kReady) << "the servers do not answer";
+    static const std::string kProblem = (NameServers(), NamedServers::Ready());
+    ASSERT_EQ(kProblem, "");
   }
 
   static NamedServers& NameServers() {
