@@ -16,11 +16,10 @@ std::string PrintedBySudo(const std::string& command, const std::string& directo
   SpawnOptions options;
   options.directory = directory;
   const std::string programs = BinaryPath("palyra-run");
-  const Ended ended =
-      RunProgram({"/usr/bin/env", "SUDO_UID=" + std::string(kToolUser), "sh", "-c",
-                  "PATH=" + programs.substr(0, programs.rfind('/')) + ":$PATH; " +
-                      command.substr(kSudo.size())},
-                 options);
+  const Ended ended = RunProgram({"/usr/bin/env", "SUDO_UID=" + std::string(kToolUser), "sh", "-c",
+                                  "PATH=" + programs.substr(0, programs.rfind('/')) + ":$PATH; " +
+                                      command.substr(kSudo.size())},
+                                 options);
   return ended.output + ended.error_output;
 }
 

@@ -44,12 +44,15 @@ TEST_F(EgressMode, NoneReachesNothing) {
   const std::string mptcp_port = std::to_string(PortOf(Transport::kMptcp));
   const std::string v4(kPublicV4);
   const std::string v6(kPublicV6);
-  const std::vector<std::vector<std::string>> probes = {
-      {"tcp-connect", v4, kPort},           {"tcp-connect", v6, kPort},
-      {"tcp-fastopen", v4, kPort},          {"mptcp-connect", v4, mptcp_port},
-      {"udp-sendto", v4, kUdpPort},           {"udp-connect-send", v6, kUdpPort},
-      {"icmp-ping", v4},                    {"tcp-bind", "127.0.0.1", "4000"},
-      {"udp-bind", "127.0.0.1", "4000"}};
+  const std::vector<std::vector<std::string>> probes = {{"tcp-connect", v4, kPort},
+                                                        {"tcp-connect", v6, kPort},
+                                                        {"tcp-fastopen", v4, kPort},
+                                                        {"mptcp-connect", v4, mptcp_port},
+                                                        {"udp-sendto", v4, kUdpPort},
+                                                        {"udp-connect-send", v6, kUdpPort},
+                                                        {"icmp-ping", v4},
+                                                        {"tcp-bind", "127.0.0.1", "4000"},
+                                                        {"udp-bind", "127.0.0.1", "4000"}};
   for (const std::vector<std::string>& probe : probes) {
     // What the probe can do at all it can do in the mode that is the default.
     const ProbeResult strict = Mode("strict", all).Probe(probe);
@@ -67,8 +70,8 @@ TEST_F(EgressMode, NoneReachesNothing) {
 }
 
 TEST_F(EgressMode, NoneHoldsOnLoopbackToo) {
-  const ProbeResult probe = Mode("none", std::string(kPermitAll))
-                                .Probe({"tcp-connect", "127.0.0.1", kPort});
+  const ProbeResult probe =
+      Mode("none", std::string(kPermitAll)).Probe({"tcp-connect", "127.0.0.1", kPort});
   EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
   EXPECT_THAT(probe.raw, AllOf(HasSubstr("denied: net.connect tcp 127.0.0.1:" + kPort),
                                HasSubstr("egress mode none: the run is offline")));
@@ -83,15 +86,16 @@ TEST_F(EgressMode, NoneHasNoResolver) {
 
 TEST_F(EgressMode, PoliciesMustBeRightInEachMode) {
   for (const char* mode : {"none", "preflight", "strict"}) {
-    const Ended ended = Mode(mode, "permit (principal, action, resource) when { 1 };").Run({"true"});
+    const Ended ended =
+        Mode(mode, "permit (principal, action, resource) when { 1 };").Run({"true"});
     EXPECT_NE(ended.status, 0) << mode << Describe(ended);
   }
 }
 
 TEST_F(EgressMode, PreflightReachesWhatWasResolved) {
-  const PalyraRun run =
-      Mode("preflight", PermitDomain() + "permit (principal, action, resource in "
-                                         "Palyra::Domain::\"six.a.test\");\n");
+  const PalyraRun run = Mode("preflight", PermitDomain() +
+                                              "permit (principal, action, resource in "
+                                              "Palyra::Domain::\"six.a.test\");\n");
   const Ended ended = run.Run({"sh", "-c",
                                Shell({{"name-connect", "a.test", kPort},
                                       {"name-connect", "six.a.test", kPort},
@@ -139,12 +143,11 @@ TEST_F(EgressMode, PreflightRecordsNamesThatWereNotResolved) {
 
 // The same name ends after a second where it is live (names_test.cc).
 TEST_F(EgressMode, PreflightKeepsNamesWhateverTheirTime) {
-  const std::string probe = BinaryPath("palyra_probe");
   PalyraRun run;
   run.Option("--egress", "preflight").Option("--allow-net", "short.a.test");
-  const Ended ended = run.Run(
-      {"sh", "-c", "sleep 2; " + Shell({{"tcp-connect", std::string(kPublicV4), kPort},
-                                        {"name-connect", "short.a.test", kPort}})});
+  const Ended ended = run.Run({"sh", "-c",
+                               "sleep 2; " + Shell({{"tcp-connect", std::string(kPublicV4), kPort},
+                                                    {"name-connect", "short.a.test", kPort}})});
   EXPECT_EQ(ended.output, "tcp-connect allowed none\nname-connect allowed none\n")
       << Describe(ended);
   EXPECT_THAT(Asked(), ElementsAre("short.a.test", "short.a.test"));
@@ -152,8 +155,8 @@ TEST_F(EgressMode, PreflightKeepsNamesWhateverTheirTime) {
 
 TEST_F(EgressMode, PreflightHoldsToPoliciesOnPorts) {
   Observer().Start();
-  const ProbeResult probe =
-      Mode("preflight", PermitDomain("resource.port == 1")).Probe({"name-connect", "a.test", kPort});
+  const ProbeResult probe = Mode("preflight", PermitDomain("resource.port == 1"))
+                                .Probe({"name-connect", "a.test", kPort});
   EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
   ExpectUntouched(kPublicV4);
 }
@@ -177,11 +180,11 @@ TEST_F(EgressMode, PreflightRefusesARunWhoseNamesDoNotResolve) {
 }
 
 TEST_F(EgressMode, PreflightLeadsInsideWherePoliciesSayThatAddress) {
-  const ProbeResult probe =
-      Mode("preflight", "permit (principal, action, resource in "
-                        "Palyra::Domain::\"private.a.test\") when { " +
-                            AddressIsOneOf({kAllowedV4}) + " };\n")
-          .Probe({"name-connect", "private.a.test", kPort});
+  const ProbeResult probe = Mode("preflight",
+                                 "permit (principal, action, resource in "
+                                 "Palyra::Domain::\"private.a.test\") when { " +
+                                     AddressIsOneOf({kAllowedV4}) + " };\n")
+                                .Probe({"name-connect", "private.a.test", kPort});
   EXPECT_EQ(probe.Summary(), "allowed none") << probe;
 }
 
