@@ -54,8 +54,8 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
 
-  // Resolves the pins, each of which is settled with the authority, and then returns; or when `stop`
-  // is readable. To be called once, before Run().
+  // Resolves the pins, each of which is settled with the authority, and then returns; or when
+  // `stop` is readable. To be called once, before Run().
   Result<void> Preflight(int stop);
 
   // Serves until `stop` is readable, which is not read. An error means that it cannot go on. To be

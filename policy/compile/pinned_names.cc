@@ -147,9 +147,8 @@ class Search {
 Diagnostic TooMany(size_t count) {
   return {.severity = Severity::kError,
           .code = "PIN-MANY",
-          .message = "the policies spell out " + std::to_string(count) +
-                     " names, and at most " + std::to_string(kMaxPinnedNames) +
-                     " can be resolved before a run",
+          .message = "the policies spell out " + std::to_string(count) + " names, and at most " +
+                     std::to_string(kMaxPinnedNames) + " can be resolved before a run",
           .source = nullptr,
           .span = {},
           .policy_id = std::nullopt,

@@ -14,8 +14,8 @@ namespace palyra::policy {
 
 inline constexpr size_t kMaxPinnedNames = 256;
 
-// The names that permits spell out, in canonical form, sorted, as far as all layers together let the
-// run look them up (MayBeAskedFor). A domain is spelled out as itself: `resource in
+// The names that permits spell out, in canonical form, sorted, as far as all layers together let
+// the run look them up (MayBeAskedFor). A domain is spelled out as itself: `resource in
 // Palyra::Domain::"a.example"` gives a.example and none of its subdomains. The name of a group of
 // domains gives none where it has no dot, nor do localhost and names below, which nobody is asked
 // for.

@@ -214,7 +214,7 @@ TEST_F(Audit, AFloodOfDenialsIsCountedToTheLast) {
 
 // The supervisor reads the flood, and all the same sees the clock and signals, in little memory.
 TEST_F(Audit, AFloodOfDenialsHoldsUpNobody) {
-  constexpr size_t kMostKib = 64 * 1024;
+  constexpr size_t kMostKib = size_t{64} * 1024;
   const std::vector<std::string> flood = {BinaryPath("palyra_probe"),
                                           "udp-flood",
                                           std::string(kDeniedV4),

@@ -143,7 +143,6 @@ TEST_F(EgressMode, PreflightRecordsNamesThatWereNotResolved) {
 
 // The same name ends after a second where it is live (names_test.cc).
 TEST_F(EgressMode, PreflightKeepsNamesWhateverTheirTime) {
-  const std::string probe = BinaryPath("palyra_probe");
   PalyraRun run;
   run.Option("--egress", "preflight").Option("--allow-net", "short.a.test");
   const Ended ended = run.Run({"sh", "-c",

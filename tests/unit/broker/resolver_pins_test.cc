@@ -51,7 +51,7 @@ TEST(PinnedNames, AreAnsweredWithoutAnyServerFromThenOn) {
 
 TEST(PinnedNames, HaveNoOtherRecords) {
   const FakeServer server(Always({"8.8.8.8"}));
-  RunningResolver resolver({server.endpoint()}, Pinning({"a.test"}, PatientOptions()));
+  const RunningResolver resolver({server.endpoint()}, Pinning({"a.test"}, PatientOptions()));
   const size_t asked = server.count();
   const UdpClient client(resolver);
   for (const uint16_t type : {kTypeHttps, kTypeSrv, kTypeCname}) {
@@ -82,10 +82,9 @@ TEST(PinnedNames, SayWhatCameOfThem) {
     }
     return Messages{message.bytes()};
   });
-  RunningResolver resolver({server.endpoint()},
-                           Pinning({"silent.test", "no.test", "empty.test", "inside.test",
-                                    "mixed.test", "six.test"},
-                                   HastyOptions()));
+  RunningResolver resolver({server.endpoint()}, Pinning({"silent.test", "no.test", "empty.test",
+                                                         "inside.test", "mixed.test", "six.test"},
+                                                        HastyOptions()));
   EXPECT_THAT(resolver.authority().settled(),
               UnorderedElementsAre(std::pair("silent.test", NameOutcome::kNoAnswer),
                                    std::pair("no.test", NameOutcome::kNotFound),
@@ -111,7 +110,7 @@ TEST(PinnedNames, AreAskedFewAtATime) {
 }
 
 TEST(PinnedNames, NoneNeedsNoServer) {
-  RunningResolver resolver({}, Pinning({}, PatientOptions()));
+  const RunningResolver resolver({}, Pinning({}, PatientOptions()));
   const UdpClient client(resolver);
   EXPECT_EQ(RcodeOf(client.Ask("a.test", kTypeA)), 3);
   EXPECT_EQ(AddressesIn(client.Ask("localhost", kTypeA), "localhost", kTypeA), Texts{"127.0.0.1"});

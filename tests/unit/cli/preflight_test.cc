@@ -32,11 +32,11 @@ const Address kMetadata = Address::V4({169, 254, 169, 254});
 
 // a.test to any address; b.test to 10.0.0.7 alone.
 policy::RuleSet Rules() {
-  const auto policies =
-      policy::PolicySet::Parse({std::make_shared<const policy::SourceFile>(
-          "test", "permit (principal, action, resource in Palyra::Domain::\"a.test\");\n"
-                  "permit (principal, action, resource in Palyra::Domain::\"b.test\") when { "
-                  "resource.address == ip(\"10.0.0.7\") };\n")});
+  const auto policies = policy::PolicySet::Parse({std::make_shared<const policy::SourceFile>(
+      "test",
+      "permit (principal, action, resource in Palyra::Domain::\"a.test\");\n"
+      "permit (principal, action, resource in Palyra::Domain::\"b.test\") when { "
+      "resource.address == ip(\"10.0.0.7\") };\n")});
   const policy::EntityStore entities;
   return policy::CompileRules({.principal = policy::EntityUid("Palyra::Agent", "a"),
                                .context = policy::Value::Record({}),
@@ -99,12 +99,12 @@ TEST_F(PreflightTest, LeadsInsideOnlyWhereRulesSpeakOfTheAddress) {
   Preflight preflight(rules_, {"a.test", "b.test"});
   EXPECT_EQ(Learn(preflight, "a.test", {kPrivate, kMetadata}), broker::AddressSet());
   EXPECT_EQ(Learn(preflight, "b.test", {kPrivate, kMetadata}), broker::AddressSet(1));
-  EXPECT_TRUE(preflight
-                  .AnswerTo({.kind = Kind::kMayReveal, .name = "b.test", .addresses = {kPrivate}})
-                  .any());
-  EXPECT_FALSE(preflight
-                   .AnswerTo({.kind = Kind::kMayReveal, .name = "a.test", .addresses = {kPrivate}})
-                   .any());
+  EXPECT_TRUE(
+      preflight.AnswerTo({.kind = Kind::kMayReveal, .name = "b.test", .addresses = {kPrivate}})
+          .any());
+  EXPECT_FALSE(
+      preflight.AnswerTo({.kind = Kind::kMayReveal, .name = "a.test", .addresses = {kPrivate}})
+          .any());
 }
 
 // The resolver is not trusted: it asked for other names, or again.
@@ -112,10 +112,8 @@ TEST_F(PreflightTest, TakesNothingForOtherNamesOrAfterwards) {
   Preflight preflight(rules_, {"a.test"});
   EXPECT_EQ(Learn(preflight, "c.a.test", {kPublic}), broker::AddressSet());
   EXPECT_TRUE(Learn(preflight, "a.test", {kPublic}).any());
-  preflight.AnswerTo({.kind = Kind::kSettle,
-                      .name = "a.test",
-                      .addresses = {},
-                      .outcome = NameOutcome::kPinned});
+  preflight.AnswerTo(
+      {.kind = Kind::kSettle, .name = "a.test", .addresses = {}, .outcome = NameOutcome::kPinned});
   EXPECT_EQ(Learn(preflight, "a.test", {kPublic}), broker::AddressSet());
 }
 
