@@ -25,11 +25,8 @@
 #include "engine/grants.h"
 #include "engine/live_run.h"
 #include "engine/profile_cache.h"
-#include "policy/compile/compiler.h"
-#include "policy/policy_set.h"
-#include "tests/support/require_feature.h"
+#include "tests/unit/engine/kernel_run.h"
 #include "tests/unit/engine/net_caller.h"
-#include "tests/unit/engine/own_kernel.h"
 #include "tests/unit/engine/peer.h"
 
 namespace palyra::engine {
@@ -46,27 +43,9 @@ constexpr const char* kOther6 = "2a0f:ffff::6";
 constexpr int kPackets = 5;
 constexpr milliseconds kLong{600'000};
 
-RuleSet Compile(const std::string& text) {
-  const auto source = std::make_shared<const policy::SourceFile>("test.cedar", text);
-  const auto policies = policy::PolicySet::Parse({source});
-  const policy::EntityStore entities;
-  return policy::CompileRules({.principal = policy::EntityUid("Palyra::Agent", "any"),
-                               .context = policy::Value::Record({}),
-                               .layers = {{policy::Layer::kCaller, &policies.value(), &entities}}})
-      .value()
-      .rules;
-}
-
 std::string PermitDomain(const std::string& domain, uint16_t port) {
   return "permit (principal, action, resource in Palyra::Domain::\"" + domain +
          "\") when { resource.port == " + std::to_string(port) + " };\n";
-}
-
-NetAddress AddressFrom(const std::string& text) {
-  NetAddress address;
-  address.is_ipv6 = text.find(':') != std::string::npos;
-  inet_pton(address.is_ipv6 ? AF_INET6 : AF_INET, text.c_str(), address.bytes.data());
-  return address;
 }
 
 Place At(const std::string& address, uint16_t port = 0) {
@@ -101,22 +80,8 @@ class Turn {
 
 int SendByte(int fd) { return send(fd, "x", 1, MSG_NOSIGNAL) == 1 ? 0 : errno; }
 
-class FlowCacheTest : public testing::Test {
+class FlowCacheTest : public KernelRunTest {
  protected:
-  static void SetUpTestSuite() {
-    if (tests::JudgeHere(tests::Root()) == tests::Requirement::kMet) EnterNetworkWhereAllIsLocal();
-  }
-
-  void SetUp() override { PALYRA_REQUIRE_FEATURE(tests::Root()); }
-
-  static const KernelObjects& Objects() { return OwnKernel::Get().objects(); }
-
-  static LiveRun Start(const RuleSet& rules) {
-    Result<LiveRun> run = LiveRun::Create(OwnKernel::Get().host(), Objects(), rules);
-    EXPECT_TRUE(run) << run.error().message;
-    return *std::move(run);
-  }
-
   static void ReplaceWithoutCutting(LiveRun& run, const RuleSet& rules) {
     const Result<HeldProfile> profile = HoldProfile(Objects(), rules);
     ASSERT_TRUE(profile);
@@ -194,7 +159,7 @@ TEST_F(FlowCacheTest, ARunThatIsNoneAnyMoreSendsNothing) {
 }
 
 TEST_F(FlowCacheTest, ANameThatIsLearnedHoldsForOpenFlows) {
-  const RuleSet rules = Compile(
+  const RuleSet rules = RulesFrom(
       "permit (principal, action, resource);\n"
       "forbid (principal, action, resource in Palyra::Domain::\"b.test\");\n");
   LiveRun run = Start(rules);
@@ -210,7 +175,7 @@ TEST_F(FlowCacheTest, ANameThatIsLearnedHoldsForOpenFlows) {
 TEST_F(FlowCacheTest, ANameThatEndsIsTakenFromOpenFlowsToAnAddressWithOthers) {
   Place place = At(kHost);
   const UniqueFd server = Listen(SOCK_DGRAM, &place);
-  const RuleSet rules = Compile(PermitDomain("a.test", place.port) + PermitDomain("b.test", 1));
+  const RuleSet rules = RulesFrom(PermitDomain("a.test", place.port) + PermitDomain("b.test", 1));
   LiveRun run = Start(rules);
   RunNames& names = **run.UseBrokers({.resolver = {1, 2, 3, 4}, .relay = 0, .mark = 5}, {}, rules);
   const uint64_t end = In(milliseconds(300));
@@ -241,7 +206,7 @@ TEST_F(FlowCacheTest, AGrantIsAskedForEachTime) {
 }
 
 RuleSet OnlyTheHost() {
-  return Compile(
+  return RulesFrom(
       std::string("permit (principal, action, resource) when { resource.address == ip(\"") + kHost +
       "\") || resource.address == ip(\"" + kHost6 + "\") };\n");
 }
@@ -314,7 +279,7 @@ TEST_F(FlowCacheTest, NoPacketGoesToAPeerThatIsExchangedMeanwhile) {
   const UniqueFd server = Listen(SOCK_DGRAM, &allowed);
   Place denied = At(kHost);
   const UniqueFd other = Listen(SOCK_DGRAM, &denied);
-  const RuleSet rules = Compile(PermitDomain("a.test", allowed.port));
+  const RuleSet rules = RulesFrom(PermitDomain("a.test", allowed.port));
   LiveRun run = Start(rules);
   ASSERT_TRUE((*run.UseBrokers({.resolver = {1, 2, 3, 4}, .relay = 0, .mark = 5}, {}, rules))
                   ->Learn("a.test", AddressFrom(kHost), false, In(kLong)));

@@ -2,7 +2,6 @@
 
 #include "engine/run_relay.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -11,8 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,13 +18,9 @@
 
 #include "base/unique_fd.h"
 #include "engine/clock.h"
-#include "engine/flows.h"
 #include "engine/live_run.h"
-#include "policy/compile/compiler.h"
-#include "policy/policy_set.h"
-#include "tests/support/require_feature.h"
+#include "tests/unit/engine/kernel_run.h"
 #include "tests/unit/engine/net_caller.h"
-#include "tests/unit/engine/own_kernel.h"
 #include "tests/unit/engine/peer.h"
 
 namespace palyra::engine {
@@ -44,19 +37,8 @@ constexpr const char* kAddress = "203.0.112.5";
 constexpr const char* kAddress6 = "2a0f:ffff::5";
 constexpr uint32_t kMark = 0x5e11;
 
-RuleSet Compile(const std::string& text) {
-  const auto source = std::make_shared<const policy::SourceFile>("test.cedar", text);
-  const auto policies = policy::PolicySet::Parse({source});
-  const policy::EntityStore entities;
-  return policy::CompileRules({.principal = policy::EntityUid("Palyra::Agent", "any"),
-                               .context = policy::Value::Record({}),
-                               .layers = {{policy::Layer::kCaller, &policies.value(), &entities}}})
-      .value()
-      .rules;
-}
-
 RuleSet VerifiesPort443() {
-  return Compile(
+  return RulesFrom(
       "@verify(\"sni\") permit (principal, action == Palyra::Action::\"net.connect\", resource) "
       "when { resource.port == 443 };");
 }
@@ -69,11 +51,7 @@ NetEvent Call(const std::string& address, Protocol protocol = Protocol::kTcp, ui
 }
 
 NetEndpoint EndpointOf(const std::string& address, uint16_t port = 443) {
-  NetEndpoint endpoint{.address = {.is_ipv6 = address.find(':') != std::string::npos},
-                       .port = port};
-  inet_pton(endpoint.address.is_ipv6 ? AF_INET6 : AF_INET, address.c_str(),
-            endpoint.address.bytes.data());
-  return endpoint;
+  return {.address = AddressFrom(address), .port = port};
 }
 
 // Listens on one port of 127.0.0.1 and ::1.
@@ -122,29 +100,8 @@ class Listeners {
   uint16_t port_ = 0;
 };
 
-class RunRelayTest : public testing::Test {
+class RunRelayTest : public KernelRunTest {
  protected:
-  static void SetUpTestSuite() {
-    if (tests::JudgeHere(tests::Root()) == tests::Requirement::kMet) EnterNetworkWhereAllIsLocal();
-  }
-
-  void SetUp() override {
-    PALYRA_REQUIRE_FEATURE(tests::Root());
-    before_ = OwnKernel::Get().Entries();
-  }
-
-  void TearDown() override {
-    if (IsSkipped()) return;
-    EXPECT_EQ(OwnKernel::Get().Entries(), before_) << "something outlived its run";
-  }
-
-  static LiveRun Start(const RuleSet& rules) {
-    Result<LiveRun> run =
-        LiveRun::Create(OwnKernel::Get().host(), OwnKernel::Get().objects(), rules);
-    EXPECT_TRUE(run) << run.error().message;
-    return *std::move(run);
-  }
-
   static RunNames& UseRelay(LiveRun& run, const Listeners& listeners, const RuleSet& rules,
                             bool is_registered = true) {
     const auto fds = listeners.fds();
@@ -154,10 +111,8 @@ class RunRelayTest : public testing::Test {
   }
 
   static RunRelay RelayOf(const LiveRun& run, const RunNames& names) {
-    return {OwnKernel::Get().objects(), run.cgroup().id(), names};
+    return {Objects(), run.cgroup().id(), names};
   }
-
-  std::map<std::string, size_t> before_;
 };
 
 TEST_F(RunRelayTest, LeadsConnectionsToTheRelayWhichIsToldWhereTheyWanted) {
@@ -225,7 +180,7 @@ TEST_F(RunRelayTest, NobodyTakesWhatIsLeftWhenTheRunEnds) {
 }
 
 TEST_F(RunRelayTest, ANameIsReachedAtItsOwnAddresses) {
-  const RuleSet rules = Compile(
+  const RuleSet rules = RulesFrom(
       "@verify(\"sni\") permit (principal, action == Palyra::Action::\"net.connect\", resource in "
       "Palyra::Domain::\"a.test\") when { resource.port == 443 };");
   LiveRun run = Start(rules);
