@@ -20,6 +20,7 @@
 #include "engine/live_run.h"
 #include "tests/unit/engine/kernel_run.h"
 #include "tests/unit/engine/net_caller.h"
+#include "tests/unit/engine/own_kernel.h"
 #include "tests/unit/engine/peer.h"
 
 namespace palyra::engine {
