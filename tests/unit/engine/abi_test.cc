@@ -95,7 +95,7 @@ std::vector<Struct> StructsOfNamesAndFlows() {
        sizeof(palyra_audited),
        {MEMBER(palyra_audited, sent), MEMBER(palyra_audited, heard), MEMBER(palyra_audited, pid),
         MEMBER(palyra_audited, padding), MEMBER(palyra_audited, comm)}}};
-}  // namespace
+}
 
 // Every struct of the header, with every member: those of the egress programs.
 const std::vector<Struct>& StructsInCpp() {
