@@ -113,8 +113,8 @@ struct palyra_run {
 	__u32 resolver_mark;
 	/* One in how many allows is an event: 1 is all, 0 none. See bpf/audit.h for what is one. */
 	__u32 audit_allows;
-	__u32 is_offline; /* 1: no rules may be put in force for it but its own; no program reads it
-			   */
+	/* 1: nobody may put other rules in force for it. No program reads it. */
+	__u32 is_offline;
 	__u32 padding;
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
