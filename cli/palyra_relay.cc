@@ -36,6 +36,7 @@ std::optional<int> CountOf(std::string_view text) {
 
 Result<void> Serve(int count) {
   std::vector<UniqueFd> listeners;
+  listeners.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) listeners.emplace_back(kChanged + 1 + i);
   Result<broker::RelayChannel> channel = broker::RelayChannel::Create(kChannel);
   if (!channel) return std::unexpected(channel.error());

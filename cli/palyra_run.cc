@@ -27,6 +27,7 @@
 #include "cli/run_brokers.h"
 #include "cli/run_input.h"
 #include "cli/run_options.h"
+#include "cli/run_record.h"
 #include "engine/environment.h"
 #include "engine/policy_watch.h"
 #include "engine/report.h"
@@ -244,56 +245,13 @@ Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicie
   return Fail(ErrorCode::kNotFound, "the operator's policies are gone; load them again");
 }
 
-// Rules that somebody else put in force name policies that are not known here.
-void Disown(Denial& denial) {
-  if (!denial.layer) return;
-  denial.layer.reset();
-  denial.policies.clear();
-  denial.note = "by rules that replaced this command line's";
-}
-
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine) {
   Result<std::vector<std::string>> environment =
       engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
   if (!environment) return std::unexpected(environment.error());
 
-  DenialSummary denials;
-  const engine::RunNames* known_names = nullptr;
-  const auto on_denial = [&](const palyra_event& event, const policy::RuleSet* rules,
-                             size_t source) {
-    Denial denial = DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers[source])
-                        .Name(event);
-    if (rules == nullptr) Disown(denial);
-    if (known_names != nullptr) denial.names = known_names->NamesOf(engine::AddressOf(event));
-    denials.Add(denial);
-    if (prepared.audit) prepared.audit->Write(event, denial);
-  };
-  const auto on_allow = [&](const palyra_event& event, const policy::RuleSet* rules,
-                            size_t source) {
-    if (!prepared.audit) return;
-    Denial allowed =
-        DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers[source])
-            .NameAllowed(event);
-    if (rules == nullptr) allowed.policies.clear();
-    if (known_names != nullptr) allowed.names = known_names->NamesOf(engine::AddressOf(event));
-    prepared.audit->WriteAllow(event, allowed);
-  };
-  const auto on_refusal = [&](const ResolverProcess::RefusedName& refused) {
-    const Denial denial = RefusedName(refused.name, refused.is_unpinned);
-    denials.AddOfBroker(denial);
-    if (prepared.audit) prepared.audit->WriteOfBroker(denial);
-  };
-  uint64_t verified = 0;
-  const auto on_relayed = [&](const broker::RelayEvent& event) {
-    if (event.outcome == broker::RelayEvent::Outcome::kAllowed && prepared.audit &&
-        options.audit_allows != 0 && verified++ % options.audit_allows == 0) {
-      prepared.audit->WriteVerified(DenialOf(event));
-    }
-    if (!IsDenial(event)) return;
-    const Denial denial = DenialOf(event);
-    denials.AddOfBroker(denial);
-    if (prepared.audit) prepared.audit->WriteOfBroker(denial);
-  };
+  RunRecord record(prepared.rules, prepared.layers, prepared.audit ? &*prepared.audit : nullptr,
+                   options.audit_allows);
   size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
@@ -314,8 +272,11 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     Result<RunBrokers> started =
         RunBrokers::Start(prepared.rules, prepared.pins ? &*prepared.pins : nullptr);
     if (!started) return std::unexpected(started.error());
-    service = brokers.emplace(*std::move(started))
-                  .Service(known_names, {.on_refusal = on_refusal, .on_relayed = on_relayed});
+    service =
+        brokers.emplace(*std::move(started))
+            .Service(record.names(),
+                     {.on_refusal = [&](const auto& refused) { record.OnRefusedName(refused); },
+                      .on_relayed = [&](const auto& event) { record.OnRelayed(event); }});
   }
   const engine::RunRequest request = {
       .argv = options.command,
@@ -323,8 +284,10 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .user = prepared.user,
       .rules = prepared.rules,
       .timeout = options.timeout,
-      .on_denial = on_denial,
-      .on_allow = on_allow,
+      .on_denial = [&](const auto& event, const auto* rules,
+                       size_t source) { record.OnDenial(event, rules, source); },
+      .on_allow = [&](const auto& event, const auto* rules,
+                      size_t source) { record.OnAllow(event, rules, source); },
       .audit_allows = options.audit_allows,
       .is_offline = options.egress == policy::EgressEnforcementMode::kNone,
       .renew = renew,
@@ -336,7 +299,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);
   if (!outcome) return std::unexpected(outcome.error());
   const int status = StatusOf(*outcome);
-  TellEnd(options, *outcome, denials);
+  TellEnd(options, *outcome, record.denials());
   if (!prepared.audit) return status;
   prepared.audit->WriteEnd(*outcome, status, options.egress);
   if (!prepared.audit->state()) return std::unexpected(prepared.audit->state().error());

@@ -56,7 +56,7 @@ class RelayChannelTest : public testing::Test {
       EXPECT_THAT(AnswerRelayQuestion(supervisor_.get(), authority_), Optional(true));
     });
     RelayChannel channel = Channel();
-    const auto answer = ask(channel);
+    auto answer = ask(channel);
     supervisor.join();
     return answer;
   }

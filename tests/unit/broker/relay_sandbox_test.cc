@@ -118,7 +118,7 @@ class RelayRingRestrictions : public testing::TestWithParam<bool> {
   void TearDown() override { io_uring_queue_exit(&ring_); }
 
   // As it is for a ring of the relay, and as it is without restrictions.
-  [[nodiscard]] int Denied(int otherwise) const { return GetParam() ? -EACCES : otherwise; }
+  [[nodiscard]] static int Denied(int otherwise) { return GetParam() ? -EACCES : otherwise; }
 
   io_uring ring_ = {};
 };
