@@ -27,13 +27,13 @@ void SendAtOnce(int fd) {
   (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
-// Closing tells the peer that the stream was cut off.
 // As connect(2) says of AF_UNSPEC; TCP then sends a reset and forgets what it had to send.
 void Disconnect(const UniqueFd& fd) {
   const sockaddr none = {.sa_family = AF_UNSPEC, .sa_data = {}};
   if (fd.valid()) (void)connect(fd.get(), &none, sizeof(none));
 }
 
+// Closing tells the peer that the stream was cut off.
 void ResetOnClose(const UniqueFd& fd) {
   const linger now = {.l_onoff = 1, .l_linger = 0};
   if (fd.valid()) (void)setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
@@ -48,6 +48,7 @@ Connection::Connection(UniqueFd client, const Endpoint& client_endpoint,
       client_endpoint_(client_endpoint),
       destination_(destination),
       first_tag_(first_tag),
+      upstream_endpoint_(destination),
       up_(context.authority, destination, context.pipes, context.scratch),
       down_(context.pipes) {
   SendAtOnce(client_.get());
@@ -121,9 +122,16 @@ void Connection::OnDeadline() {
   }
 }
 
+bool Connection::MayReach(const Endpoint& endpoint) const {
+  return context_.authority.Reach(up_.check().name(), endpoint).has_value();
+}
+
+// Where the name leads to is not where the client wanted to go: rules may speak of either address.
 void Connection::AskAgain() {
   if (state_ != State::kConnecting && state_ != State::kRelaying) return;
-  if (context_.authority.Reach(up_.check().name(), destination_)) return;
+  std::erase_if(addresses_, [this](const Endpoint& endpoint) { return !MayReach(endpoint); });
+  const bool is_elsewhere = upstream_endpoint_ != destination_;
+  if (MayReach(destination_) && (!is_elsewhere || MayReach(upstream_endpoint_))) return;
   Tell(RelayEvent::Outcome::kDenied, RelayReason::kNameNotAllowed, "");
   // At once, and not when the ring comes to it: nothing that waits to be sent may leave any more.
   Disconnect(client_);
@@ -222,11 +230,11 @@ void Connection::BeginConnecting() {
 
 void Connection::ConnectNext() {
   while (!addresses_.empty()) {
-    const Endpoint endpoint = addresses_.back();
+    upstream_endpoint_ = addresses_.back();
     addresses_.pop_back();
     context_.ring.Close(std::move(upstream_));
     armed_.at(static_cast<size_t>(Watch::kUpstreamWrite)) = false;
-    const SocketAddress address(endpoint);
+    const SocketAddress address(upstream_endpoint_);
     upstream_ = UniqueFd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!upstream_.valid()) continue;
     SendAtOnce(upstream_.get());

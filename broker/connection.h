@@ -56,7 +56,8 @@ class Connection {
 
   [[nodiscard]] RelayClock::time_point deadline() const { return deadline_; }
 
-  // The authority would answer otherwise: cuts off both sides if it denies the name now.
+  // The authority would answer otherwise: cuts off both sides if it denies the name now where the
+  // client wanted to go, or where it was connected to.
   void AskAgain();
 
   // Cuts off both sides.
@@ -92,6 +93,7 @@ class Connection {
   void AfterMove(FlowState state, Watch read, Watch write, bool& ended);
   void Finish();
   void Reset();
+  [[nodiscard]] bool MayReach(const Endpoint& endpoint) const;
   void Tell(RelayEvent::Outcome outcome, RelayReason reason, std::string_view detail) const;
 
   RelayContext& context_;
@@ -104,6 +106,7 @@ class Connection {
   std::array<bool, kWatches> armed_ = {};
   RelayClock::time_point deadline_;
   std::vector<Endpoint> addresses_;  // Not yet tried, the best last.
+  Endpoint upstream_endpoint_;       // Tried last; before the first, as destination_.
   ClientFlow up_;
   Flow down_;
   bool up_ended_ = false;

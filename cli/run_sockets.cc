@@ -18,14 +18,9 @@ constexpr int kOn = 1;
 
 bool IsWithoutIpv6(int failure) { return failure == EAFNOSUPPORT || failure == EADDRNOTAVAIL; }
 
-// From then on the socket, and what it accepts, take only packets with that mark: those of the run.
-// Packets of others cannot have it, for it takes CAP_NET_ADMIN to set one (socket(7), SO_MARK).
-Result<void> TakeOnlyMarked(int fd, uint32_t mark) {
-  std::array<sock_filter, 4> program = {
-      {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_MARK)),
-       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, mark, 0, 1), BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-       BPF_STMT(BPF_RET | BPF_K, 0)}};
-  const sock_fprog filter = {.len = program.size(), .filter = program.data()};
+Result<void> AttachForGood(int fd, std::span<sock_filter> program) {
+  const sock_fprog filter = {.len = static_cast<unsigned short>(program.size()),
+                             .filter = program.data()};
   if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0 ||
       setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &kOn, sizeof(kOn)) != 0) {
     return FailErrno(errno, "cannot filter what comes to a socket");
@@ -33,11 +28,36 @@ Result<void> TakeOnlyMarked(int fd, uint32_t mark) {
   return {};
 }
 
+// From then on the socket takes only packets with that mark: those of the run. Packets of others
+// cannot have it, for it takes CAP_NET_ADMIN to set one (socket(7), SO_MARK).
+//
+// A listener of TCP, and what it accepts, take no SYN without it (RFC 9293 section 3.1: the byte at
+// 13), so that nobody else has a connection. What the kernel sends for a client that is gone is of
+// no socket, and without mark before Linux 6.13: resets, and what acknowledges the end.
+Result<void> TakeOnlyMarked(int fd, int type, uint32_t mark) {
+  constexpr uint32_t kMarkAt = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_MARK);
+  constexpr uint32_t kFlagsAt = 13;
+  constexpr uint32_t kSyn = 0x02;
+  if (type == SOCK_STREAM) {
+    std::array<sock_filter, 6> program = {{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kMarkAt),
+                                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, mark, 2, 0),
+                                           BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlagsAt),
+                                           BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kSyn, 1, 0),
+                                           BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+                                           BPF_STMT(BPF_RET | BPF_K, 0)}};
+    return AttachForGood(fd, program);
+  }
+  std::array<sock_filter, 4> program = {
+      {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kMarkAt), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, mark, 0, 1),
+       BPF_STMT(BPF_RET | BPF_K, UINT32_MAX), BPF_STMT(BPF_RET | BPF_K, 0)}};
+  return AttachForGood(fd, program);
+}
+
 // On loopback of `family`; any port where it is 0. The error is one of bind(2).
 Result<UniqueFd> BindLoopback(int family, int type, uint16_t port, uint32_t mark) {
   UniqueFd fd(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return FailErrno(errno, "cannot make a socket for the run");
-  if (Result<void> filtered = TakeOnlyMarked(fd.get(), mark); !filtered) {
+  if (Result<void> filtered = TakeOnlyMarked(fd.get(), type, mark); !filtered) {
     return std::unexpected(filtered.error());
   }
   sockaddr_in ipv4 = {};

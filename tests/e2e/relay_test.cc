@@ -210,6 +210,25 @@ bool Eventually(const std::function<bool()>& holds) {
   return holds();
 }
 
+// The kernel answers for a client that is gone, with packets that are of no socket of the run.
+TEST_F(Relay, HearsThatAClientIsGone) {
+  const std::string close_at_once =
+      "bash -c 'exec 3<>/dev/tcp/a.test/" + std::string(kPort) +
+      "; printf \"GET / HTTP/1.1\\r\\nHost: a.test\\r\\n\\r\\n\" >&3; "
+      "exec 3>&-'; ";
+  const Ended ended =
+      PalyraRun()
+          .Policy(VerifyDomain())
+          .Run({"sh", "-c",
+                close_at_once + close_at_once + close_at_once +
+                    "sleep 1; while read -r n local remote state rest; do echo \"at $local $remote "
+                    "in "
+                    "$state $rest\"; done < /proc/net/tcp; grep Tcp: /proc/net/snmp"});
+  constexpr std::string_view kLastAck = "in 09";
+  EXPECT_THAT(ended.output, testing::Not(HasSubstr(kLastAck))) << Describe(ended);
+  EXPECT_THAT(ended.output, HasSubstr("at ")) << Describe(ended);
+}
+
 TEST_F(Relay, HasNoPrivileges) {
   const PalyraRun run = std::move(PalyraRun().Policy(VerifyDomain()));
   Subprocess process(run.CommandLine({"sleep", "20"}), {});

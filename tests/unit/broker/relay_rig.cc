@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -49,7 +50,9 @@ std::optional<Endpoint> FakeAuthority::OriginalDestination(const Endpoint& /*cli
 std::optional<std::vector<Endpoint>> FakeAuthority::Reach(std::string_view name,
                                                           const Endpoint& asked) {
   const auto found = addresses.find(name);
-  if (asked != destination || found == addresses.end()) return std::nullopt;
+  if (found == addresses.end()) return std::nullopt;
+  if (asked != destination && std::ranges::find(found->second, asked) == found->second.end())
+    return std::nullopt;
   return found->second;
 }
 
@@ -155,8 +158,7 @@ bool Upstream::Untouched() const {
 }
 
 RelayRig::RelayRig(const broker::RelayOptions& options)
-    : listeners_(OneListener()),
-      endpoint_(*broker::LocalOf(listeners_[0].get())) {
+    : listeners_(OneListener()), endpoint_(*broker::LocalOf(listeners_[0].get())) {
   std::array<int, 2> ends = {-1, -1};
   EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
   changed_ = UniqueFd(ends[0]);

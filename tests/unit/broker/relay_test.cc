@@ -248,6 +248,27 @@ TEST(Relay, CutsOffWhatIsNotAllowedAnyMore) {
   EXPECT_EQ(events[2].name, "a.test");
 }
 
+// The client wanted to go elsewhere, where the name may still lead.
+TEST(Relay, ResetsWhatIsConnectedToAnAddressThatIsDeniedNow) {
+  const Upstream upstream;
+  RelayRig rig;
+  rig.Allow("a.test", upstream);
+  rig.authority().destination = Loopback(1);
+  rig.authority().addresses["a.test"] = {Loopback(1), upstream.endpoint()};
+  const Peer client = rig.Connect();
+  ASSERT_TRUE(client.Send(Get("a.test")));
+  const Peer server = upstream.Accept();
+  EXPECT_EQ(server.Read(Get("a.test").size()), Get("a.test"));
+  rig.AskAgain();
+  ASSERT_TRUE(server.Send("answer"));
+  EXPECT_EQ(client.Read(6), "answer");
+
+  rig.authority().addresses["a.test"] = {Loopback(1)};
+  rig.AskAgain();
+  EXPECT_TRUE(client.WasReset());
+  EXPECT_TRUE(server.WasReset());
+}
+
 TEST(Relay, TriesTheAddressesInTurn) {
   const Upstream upstream;
   RelayRig rig;
