@@ -9,6 +9,7 @@
 #include <array>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -56,7 +57,8 @@ class PreflightTest : public testing::Test {
 
   static broker::AddressSet Learn(Preflight& preflight, const std::string& name,
                                   std::vector<Address> addresses) {
-    return preflight.AnswerTo({.kind = Kind::kLearn, .name = name, .addresses = addresses});
+    return preflight.AnswerTo(
+        {.kind = Kind::kLearn, .name = name, .addresses = std::move(addresses)});
   }
 
   // What Run() gives where the resolver settles these names, without an address.

@@ -54,8 +54,17 @@ std::vector<Struct> Joined(std::vector<Struct> a, const std::vector<Struct>& b) 
   return a;
 }
 
-std::vector<Struct> StructsOfNamesAndFlows() {
+std::vector<Struct> StructsOfRunsAndFlows() {
   return {
+      {"palyra_run",
+       sizeof(palyra_run),
+       {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, expires_ns), MEMBER(palyra_run, profile),
+        MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, has_names),
+        MEMBER(palyra_run, relay_port), MEMBER(palyra_run, audit_allows),
+        MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, broker_mark),
+        MEMBER(palyra_run, epoch), MEMBER(palyra_run, is_offline), MEMBER(palyra_run, padding),
+        MEMBER(palyra_run, denied), MEMBER(palyra_run, lost), MEMBER(palyra_run, audited),
+        MEMBER(palyra_run, lost_audited)}},
       {"palyra_flow",
        sizeof(palyra_flow),
        {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted), MEMBER(palyra_flow, kept),
@@ -100,17 +109,8 @@ std::vector<Struct> StructsOfNamesAndFlows() {
 // Every struct of the header, with every member: those of the egress programs.
 const std::vector<Struct>& StructsInCpp() {
   static const std::vector<Struct> kStructs = Joined(
-      StructsOfNamesAndFlows(),
+      StructsOfRunsAndFlows(),
       {
-          {"palyra_run",
-           sizeof(palyra_run),
-           {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, expires_ns), MEMBER(palyra_run, profile),
-            MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, has_names),
-            MEMBER(palyra_run, relay_port), MEMBER(palyra_run, audit_allows),
-            MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, broker_mark),
-            MEMBER(palyra_run, epoch), MEMBER(palyra_run, is_offline), MEMBER(palyra_run, padding),
-            MEMBER(palyra_run, denied), MEMBER(palyra_run, lost), MEMBER(palyra_run, audited),
-            MEMBER(palyra_run, lost_audited)}},
           {"palyra_digest", sizeof(palyra_digest), {MEMBER(palyra_digest, bytes)}},
           {"palyra_profile",
            sizeof(palyra_profile),
