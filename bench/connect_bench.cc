@@ -68,6 +68,10 @@ std::vector<sockaddr_in> Destinations(uint32_t count, uint32_t (*at)(uint32_t)) 
 void Connect(benchmark::State& state,
              const std::vector<sockaddr_in>& addresses = Destinations(10, Destination)) {
   const UniqueFd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket_fd.valid()) {
+    state.SkipWithError("no socket");
+    return;
+  }
   size_t next = 0;
   while (state.KeepRunning()) {
     const sockaddr_in& address = addresses[next];

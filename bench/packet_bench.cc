@@ -55,6 +55,7 @@ struct Loopback {
 
 UniqueFd BoundSocket(const Loopback& address) {
   UniqueFd fd(socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return fd;
   const int on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   const int small = 1;

@@ -150,9 +150,9 @@ Outcome Say(Arguments arguments, bool hold) {
   std::array<char, 64> answer = {};
   const ssize_t length = recv(fd.get(), answer.data(), answer.size(), 0);
   if (hold && length < 0) return FromErrno(errno);
-  for (ssize_t i = 0; i < length && answer.at(i) >= ' ' && answer.at(i) <= '~'; ++i) {
-    detail += (i == 0 ? " " : "") + std::string(1, answer.at(i));
-  }
+  const std::string_view text(answer.data(), length < 0 ? 0 : static_cast<size_t>(length));
+  const auto end = std::ranges::find_if(text, [](char byte) { return byte < ' ' || byte > '~'; });
+  if (end != text.begin()) detail.append(" ").append(text.begin(), end);
   return {Status::kAllowed, 0, detail};
 }
 
