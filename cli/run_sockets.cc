@@ -35,7 +35,7 @@ Result<void> AttachForGood(int fd, std::span<sock_filter> program) {
 // 13), so that nobody else has a connection. What the kernel sends for a client that is gone is of
 // no socket, and without mark before Linux 6.13: resets, and what acknowledges the end.
 Result<void> TakeOnlyMarked(int fd, int type, uint32_t mark) {
-  constexpr uint32_t kMarkAt = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_MARK);
+  constexpr auto kMarkAt = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_MARK);
   constexpr uint32_t kFlagsAt = 13;
   constexpr uint32_t kSyn = 0x02;
   if (type == SOCK_STREAM) {
