@@ -90,6 +90,7 @@ std::string Routes() {
        {kDeniedV4, kPublicV4, kMetadataV4, kSharedMetadataV4, kDeniedV6, kPublicV6, kMetadataV6}) {
     commands.append("route add ").append(address).append(" dev palyra0\n");
   }
+  commands.append("neigh add 127.0.0.1 lladdr 02:00:00:00:00:02 nud permanent dev palyra0\n");
   return commands;
 }
 
