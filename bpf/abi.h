@@ -337,7 +337,8 @@ struct palyra_flow {
 	__u8 is_ipv6;
 	enum palyra_action action;
 	__u8 is_relayed; /* 1: led to the relay; nothing is kept */
-	__u8 padding[2];
+	__u8 is_on_loopback; /* 1: the peer is, and its packets pass no other device */
+	__u8 padding[1];
 	__u32 written; /* how often */
 	__u32 is_written; /* 1: somebody writes at this moment */
 	struct palyra_relayed origin; /* where is_relayed is 1 */

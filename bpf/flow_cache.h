@@ -106,6 +106,8 @@ static __always_inline int is_kept_flow(struct __sk_buff *skb, enum peer peer)
 		return 0;
 	if (!is_packet_of(skb, peer, flow) || !is_begun_as_kept(sk, flow))
 		return 0;
+	if (flow->is_on_loopback && skb->ifindex != LOOPBACK_INDEX)
+		return 0;
 	COMPILER_BARRIER();
 	return READ_ONCE(flow->kept) == kept;
 #else
@@ -146,6 +148,7 @@ static __always_inline void keep_flow(struct bpf_sock *sk, const struct question
 	flow->ip_protocol = q->ip_protocol;
 	flow->is_ipv6 = q->is_ipv6;
 	flow->action = q->action;
+	flow->is_on_loopback = is_on_loopback(q);
 	COMPILER_BARRIER();
 	WRITE_ONCE(flow->kept, (__u64)epoch << 32 | number);
 	WRITE_ONCE(flow->is_written, 0);

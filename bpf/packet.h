@@ -48,7 +48,28 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, enum peer peer, str
 	return sizeof(header);
 }
 
-/* What cannot be read becomes PALYRA_PROTOCOL_OTHER, which nothing permits. */
+/* Index of `lo` in every network namespace (include/net/net_namespace.h). */
+#define LOOPBACK_INDEX 1
+
+static __always_inline int is_on_loopback(const struct question *q)
+{
+	const __u32 *words = (const __u32 *)q->address;
+
+	if (!q->is_ipv6)
+		return q->address[0] == 127;
+	return !(words[0] | words[1] | words[2]) && words[3] == bpf_htonl(1);
+}
+
+/*
+ * To or from loopback, by another device: who binds a socket to one (SO_BINDTODEVICE, IP_PKTINFO)
+ * sends over it what was judged, or led away, as of this machine.
+ */
+static __always_inline int is_astray(const struct __sk_buff *skb, const struct question *q)
+{
+	return is_on_loopback(q) && skb->ifindex != LOOPBACK_INDEX;
+}
+
+/* What cannot be read, or is astray, becomes PALYRA_PROTOCOL_OTHER, which nothing permits. */
 static __always_inline void parse_packet(struct __sk_buff *skb, enum peer peer, struct question *q)
 {
 	__be16 port;
@@ -59,7 +80,8 @@ static __always_inline void parse_packet(struct __sk_buff *skb, enum peer peer, 
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
 		transport = parse_ipv6(skb, peer, q);
 
-	q->protocol = transport < 0 ? PALYRA_PROTOCOL_OTHER : protocol_of(q->ip_protocol);
+	q->protocol = transport < 0 || is_astray(skb, q) ? PALYRA_PROTOCOL_OTHER
+							 : protocol_of(q->ip_protocol);
 	if (q->protocol == PALYRA_PROTOCOL_OTHER || !has_port(q->protocol))
 		return;
 	if (bpf_skb_load_bytes(skb, peer == PEER_SOURCE ? transport : transport + 2, &port,
