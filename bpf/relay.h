@@ -8,10 +8,10 @@
 
 #include "bpf/brokers.h"
 
+/* What nobody takes makes room, so that no run fills the table for others. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, PALYRA_MAX_RELAYED);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct palyra_relayed_key);
 	__type(value, struct palyra_relayed);
 } relayed SEC(".maps");

@@ -27,7 +27,6 @@ constexpr std::array kCommonCalls = {SCMP_SYS(brk),
                                      SCMP_SYS(connect),
                                      SCMP_SYS(exit),
                                      SCMP_SYS(exit_group),
-                                     SCMP_SYS(fcntl),
                                      SCMP_SYS(futex),
                                      SCMP_SYS(getpeername),
                                      SCMP_SYS(getrandom),
@@ -87,11 +86,24 @@ int AllowSockets(scmp_filter_ctx filter) {
   return 0;
 }
 
+// Flags and the size of pipes: not F_SETOWN and F_SETSIG, which send signals to others.
+int AllowFcntl(scmp_filter_ctx filter) {
+  for (const int command : {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ, F_SETPIPE_SZ}) {
+    const scmp_arg_cmp is_command = {
+        .arg = 1, .op = SCMP_CMP_EQ, .datum_a = static_cast<scmp_datum_t>(command), .datum_b = 0};
+    const int failure =
+        seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, &is_command);
+    if (failure != 0) return failure;
+  }
+  return 0;
+}
+
 Result<void> EnterSeccomp(std::span<const int> calls) {
   const std::unique_ptr<void, void (*)(void*)> filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)),
                                                       seccomp_release);
   if (filter == nullptr) return Fail(ErrorCode::kExhausted, "no memory for a seccomp filter");
   int failure = AllowSockets(filter.get());
+  if (failure == 0) failure = AllowFcntl(filter.get());
   for (const std::span<const int> part : {std::span<const int>(kCommonCalls), calls}) {
     for (const int call : part) {
       if (failure == 0) failure = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0);

@@ -33,7 +33,8 @@ std::optional<std::vector<broker::Endpoint>> RelayAnswers::Reach(
   const engine::NetEndpoint wanted = EndpointOf(destination);
   if (!relay_.MayReach(std::string(name), wanted)) return std::nullopt;
   std::vector<broker::Endpoint> endpoints;
-  for (const engine::NetAddress& address : relay_.AddressesOf(std::string(name), wanted)) {
+  for (const engine::NetAddress& address :
+       relay_.AddressesOf(std::string(name), wanted, broker::kMostAddresses)) {
     if (const auto endpoint = ToBroker(address, wanted.port)) endpoints.push_back(*endpoint);
   }
   return endpoints;

@@ -132,22 +132,25 @@ class RulesByProfile {
   std::map<uint32_t, Entry> entries_;
 };
 
-// `in_force` is called when other rules are.
+// `changed` is called when other rules are in force, and when everything may be denied.
 Result<std::optional<RuleRenewal>> StartRenewal(LiveRun& run, const RunRequest& request,
                                                 RulesByProfile& rules,
-                                                std::function<void()> in_force) {
+                                                const std::function<void()>& changed) {
   if (!request.rules.valid_until_ms && request.watch == nullptr) return std::nullopt;
   Result<RuleRenewal> renewal =
       RuleRenewal::Start(run, request.rules.valid_until_ms,
                          {.renew = request.renew,
                           .on_renewed =
-                              [&rules, &request, in_force = std::move(in_force)](
-                                  uint32_t profile, SourcedRules renewed) {
-                                in_force();
+                              [&rules, &request, changed](uint32_t profile, SourcedRules renewed) {
+                                changed();
                                 if (request.on_renewed) request.on_renewed(renewed.source);
                                 rules.Add(profile, std::move(renewed));
                               },
-                          .on_failure = request.on_renewal_failure},
+                          .on_failure =
+                              [&request, changed](const Error& error) {
+                                changed();
+                                if (request.on_renewal_failure) request.on_renewal_failure(error);
+                              }},
                          request.watch);
   if (!renewal) return std::unexpected(renewal.error());
   return *std::move(renewal);

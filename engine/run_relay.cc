@@ -27,14 +27,21 @@ std::optional<NetEndpoint> RunRelay::TakeDestination(bool is_ipv6, uint16_t port
   return destination;
 }
 
+bool RunRelay::MayReach(const std::string& name, const NetEndpoint& destination) const {
+  return !objects_->runs().HasExpired(run_) &&
+         names_->MayReachVerified(name, destination.address, destination.port);
+}
+
 std::vector<NetAddress> RunRelay::AddressesOf(const std::string& name,
-                                              const NetEndpoint& destination) const {
-  std::vector<NetAddress> addresses = names_->AddressesOf(name);
-  std::erase_if(addresses, [&](const NetAddress& address) {
-    return !names_->MayReachVerified(name, address, destination.port);
-  });
+                                              const NetEndpoint& destination, size_t most) const {
+  std::vector<NetAddress> known = names_->AddressesOf(name);
   std::ranges::stable_partition(
-      addresses, [&](const NetAddress& address) { return address == destination.address; });
+      known, [&](const NetAddress& address) { return address == destination.address; });
+  std::vector<NetAddress> addresses;
+  for (const NetAddress& address : known) {
+    if (addresses.size() >= most) break;
+    if (names_->MayReachVerified(name, address, destination.port)) addresses.push_back(address);
+  }
   return addresses;
 }
 

@@ -4,6 +4,7 @@
 #ifndef PALYRA_ENGINE_RUN_RELAY_H_
 #define PALYRA_ENGINE_RUN_RELAY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,14 +38,13 @@ class RunRelay {
 
   // Whether a client that was meant to go there and verifiably wants `name`, in canonical form,
   // may.
-  [[nodiscard]] bool MayReach(const std::string& name, const NetEndpoint& destination) const {
-    return names_->MayReachVerified(name, destination.address, destination.port);
-  }
+  [[nodiscard]] bool MayReach(const std::string& name, const NetEndpoint& destination) const;
 
-  // Where to, then: addresses that the run looked up under the name, those only that it may reach,
-  // and `destination` first where it is among them.
+  // Where to, then: at most `most` addresses that the run looked up under the name, those only that
+  // it may reach, and `destination` first where it is among them.
   [[nodiscard]] std::vector<NetAddress> AddressesOf(const std::string& name,
-                                                    const NetEndpoint& destination) const;
+                                                    const NetEndpoint& destination,
+                                                    size_t most) const;
 
  private:
   const KernelObjects* objects_;

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "engine/clock.h"
+
 namespace palyra::engine {
 namespace {
 
@@ -80,6 +82,12 @@ bool RunTable::SetDeadline(uint64_t cgroup, uint32_t profile, uint64_t expires_n
   if (Shared(run.cgroup).load() != cgroup || Shared(run.profile).load() != profile) return false;
   Shared(run.expires_ns).store(expires_ns);
   return true;
+}
+
+bool RunTable::HasExpired(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  const uint64_t expires = Shared(run.expires_ns).load();
+  return Shared(run.cgroup).load() != cgroup || (expires != 0 && NowBootNs() >= expires);
 }
 
 std::optional<uint32_t> RunTable::ProfileOf(uint64_t cgroup) const {

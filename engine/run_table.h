@@ -58,6 +58,9 @@ class RunTable {
   // Moves the deadline of `cgroup` if it is still under `profile`. Under the lock of the runs.
   [[nodiscard]] bool SetDeadline(uint64_t cgroup, uint32_t profile, uint64_t expires_ns) const;
 
+  // Its deadline has passed, or everything is denied for another reason; or it has no entry.
+  [[nodiscard]] bool HasExpired(uint64_t cgroup) const;
+
   // The profile that `cgroup` is under; nothing where it has no entry.
   [[nodiscard]] std::optional<uint32_t> ProfileOf(uint64_t cgroup) const;
 

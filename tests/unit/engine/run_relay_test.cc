@@ -36,6 +36,7 @@ using testing::IsEmpty;
 constexpr const char* kAddress = "203.0.112.5";
 constexpr const char* kAddress6 = "2a0f:ffff::5";
 constexpr uint32_t kMark = 0x5e11;
+constexpr size_t kMost = 4;
 
 RuleSet VerifiesPort443() {
   return RulesFrom(
@@ -194,13 +195,16 @@ TEST_F(RunRelayTest, ANameIsReachedAtItsOwnAddresses) {
   ASSERT_TRUE(names.Learn("a.test", second, false, end));
   ASSERT_TRUE(names.Learn("past.a.test", second, false, 1));
   const NetEndpoint destination = EndpointOf("203.0.112.9");
-  EXPECT_THAT(relay.AddressesOf("a.test", destination), ElementsAre(second, first));
-  EXPECT_THAT(relay.AddressesOf("a.test", EndpointOf("203.0.112.9", 80)), IsEmpty());
-  EXPECT_THAT(relay.AddressesOf("past.a.test", destination), IsEmpty());
-  EXPECT_THAT(relay.AddressesOf("never.a.test", destination), IsEmpty());
+  EXPECT_THAT(relay.AddressesOf("a.test", destination, kMost), ElementsAre(second, first));
+  EXPECT_THAT(relay.AddressesOf("a.test", EndpointOf("203.0.112.9", 80), kMost), IsEmpty());
+  EXPECT_THAT(relay.AddressesOf("past.a.test", destination, kMost), IsEmpty());
+  EXPECT_THAT(relay.AddressesOf("never.a.test", destination, kMost), IsEmpty());
+  EXPECT_THAT(relay.AddressesOf("a.test", destination, 1), ElementsAre(second));
   EXPECT_TRUE(relay.MayReach("a.test", destination));
   EXPECT_FALSE(relay.MayReach("evil.test", destination));
   EXPECT_FALSE(relay.MayReach("a.test", EndpointOf("198.51.100.1"))) << "nobody looked it up";
+  run.DenyEverything();
+  EXPECT_FALSE(relay.MayReach("a.test", destination));
 }
 
 }  // namespace
