@@ -175,20 +175,13 @@ TEST_F(RelayProcessTest, TellsWhyAHelloIsMalformed) {
   EXPECT_TRUE(upstream_.Untouched());
 }
 
-TEST_F(RelayProcessTest, IsNotThereForPacketsWithoutItsMark) {
+TEST_F(RelayProcessTest, IsNotThereForClientsWithoutItsMark) {
   const Endpoint endpoint = Loopback(relay_->port());
   constexpr std::chrono::milliseconds kLittle{300};
   EXPECT_TRUE(ConnectMarked(endpoint, kMark, kLittle).valid());
   for (const uint32_t mark : {uint32_t{0}, kMark ^ 1}) {
     EXPECT_FALSE(ConnectMarked(endpoint, mark, kLittle).valid()) << mark;
   }
-  // Nor for later packets of a connection.
-  const Peer client = Connect();
-  const uint32_t none = 0;
-  ASSERT_EQ(setsockopt(client.fd(), SOL_SOCKET, SO_MARK, &none, sizeof(none)), 0);
-  ASSERT_TRUE(client.Send(Get("b.test")));
-  EXPECT_FALSE(IsReadable(client.fd(), kLittle));
-  EXPECT_TRUE(upstream_.Untouched());
 }
 
 std::map<std::string, std::string> StatusOf(pid_t pid) {
