@@ -57,13 +57,15 @@ Result<void> RelayProcess::Serve(broker::RelayAuthority& authority) const {
 Result<void> RelayProcess::AskAgain(broker::RelayAuthority& authority) const {
   const char change = 0;
   const auto end = std::chrono::steady_clock::now() + kPatience;
-  const bool is_told = send(changed_.get(), &change, sizeof(change), MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+  const bool is_told =
+      send(changed_.get(), &change, sizeof(change), MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
   while (is_told) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     std::array<pollfd, 2> waited = {{{.fd = changed_.get(), .events = POLLIN, .revents = 0},
                                      {.fd = process_.channel(), .events = POLLIN, .revents = 0}}};
-    const int ready = left.count() > 0 ? poll(waited.data(), waited.size(), static_cast<int>(left.count())) : 0;
+    const int ready =
+        left.count() > 0 ? poll(waited.data(), waited.size(), static_cast<int>(left.count())) : 0;
     if (ready == 0 || (ready < 0 && errno != EINTR)) break;
     if (ready > 0 && waited[0].revents != 0) {
       char done = 0;

@@ -1,6 +1,6 @@
 #include "cli/run_record.h"
 
-#include "bpf/abi.h"
+#include "engine/events.h"
 
 namespace palyra::cli {
 namespace {

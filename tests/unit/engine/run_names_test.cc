@@ -239,8 +239,7 @@ TEST_F(RunNamesTest, OtherProcessesDoNotKnowThem) {
   const RuleSet rules = RulesFrom(Permit("a.test"));
   LiveRun run = Start(rules);
   (void)NamesOf(run, rules);
-  const Result<Replacement> replaced =
-      ReplaceRulesOfRun(Objects(), run.id(), RulesFrom(""));
+  const Result<Replacement> replaced = ReplaceRulesOfRun(Objects(), run.id(), RulesFrom(""));
   ASSERT_FALSE(replaced);
   EXPECT_EQ(replaced.error().code, ErrorCode::kUnsupported);
 }
