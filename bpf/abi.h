@@ -122,8 +122,8 @@ struct palyra_run {
 	/* Incremented after each change of `profile` or of the run's entries in `names`; it stays
 	 * at PALYRA_LAST_EPOCH. See palyra_flow. */
 	__u32 epoch;
-	__u32 is_offline; /* 1: no rules may be put in force for it but its own; no program reads it
-			   */
+	/* 1: no rules may be put in force for it but its own; no program reads it. */
+	__u32 is_offline;
 	__u32 padding;
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
