@@ -151,7 +151,8 @@ Outcome Say(Arguments arguments, bool hold) {
   const ssize_t length = recv(fd.get(), answer.data(), answer.size(), 0);
   if (hold && length < 0) return FromErrno(errno);
   const std::string_view text(answer.data(), length < 0 ? 0 : static_cast<size_t>(length));
-  const auto end = std::ranges::find_if(text, [](char byte) { return byte < ' ' || byte > '~'; });
+  const auto* const end =
+      std::ranges::find_if(text, [](char byte) { return byte < ' ' || byte > '~'; });
   if (end != text.begin()) detail.append(" ").append(text.begin(), end);
   return {Status::kAllowed, 0, detail};
 }
