@@ -20,7 +20,7 @@ bool IsLiteral(const Pattern& pattern) { return pattern.pieces.size() == 1; }
 class Search {
  public:
   explicit Search(const CompileOutput& output)
-      : output_(output), rules_(output.rules), partition_(output.partitions.domains) {
+      : rules_(output.rules), partition_(output.partitions.domains) {
     for (const NamedPermit& permit : output.named_permits) {
       permits_[{permit.layer, permit.policy->id}].push_back(&permit);
       for (const NameCondition& condition : permit.conditions) {
@@ -51,7 +51,6 @@ class Search {
   }
 
  private:
-  const CompileOutput& output_;
   const RuleSet& rules_;
   const Automaton& partition_;
   std::map<std::pair<Layer, std::string>, std::vector<const NamedPermit*>> permits_;
