@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <iterator>
 #include <stdexcept>
 #include <system_error>
 
