@@ -21,6 +21,7 @@ RUN cmake --preset release -DPALYRA_BENCHMARKS=OFF \
     && cmake --build --preset release --target palyra-run palyra \
     && mkdir /out \
     && strip -o /out/palyra-run build/release/bin/palyra-run \
+    && strip -o /out/palyra-relay build/release/bin/palyra-relay \
     && strip -o /out/palyra-resolver build/release/bin/palyra-resolver \
     && strip -o /out/palyra build/release/bin/palyra
 

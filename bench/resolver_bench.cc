@@ -47,6 +47,7 @@ class AllowAll : public broker::NameAuthority {
                            std::chrono::seconds) override {
     return ~broker::AddressSet();
   }
+  void Settle(std::string_view, broker::NameOutcome) override {}
 };
 
 broker::Question QuestionOf(size_t index) {

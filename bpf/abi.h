@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 6
+#define PALYRA_ABI_VERSION 7
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -40,12 +40,16 @@
 #define PALYRA_MAX_REASONS (1 << 18)
 #define PALYRA_MAX_GRANTS 4096
 #define PALYRA_MAX_NAMES (1 << 17)
+#define PALYRA_MAX_RELAYED (1 << 14)
 #define PALYRA_MAX_RINGS 1024
 #define PALYRA_MAX_UNIX_SOCKETS 4096
 #define PALYRA_MAX_NAME_RULES (1 << 14)
 #define PALYRA_MAX_NAME_LEAVES (1 << 17)
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
+
+/* In which nothing is kept in sockets. */
+#define PALYRA_LAST_EPOCH 0xFFFFFFFFU
 
 /* Profiles that no run is under are kept for the next run with equal rules, within these bounds. */
 #define PALYRA_MAX_IDLE_PROFILES 64
@@ -55,7 +59,8 @@
 enum palyra_verdict : __u8 {
 	PALYRA_DENY = 0,
 	PALYRA_ASK = 1,
-	PALYRA_ALLOW = 2,
+	PALYRA_VERIFY = 2, /* a TCP connection goes to the run's relay; all else is a deny */
+	PALYRA_ALLOW = 3,
 };
 
 /* Where a run's resolver listens; see palyra_redirect. */
@@ -149,17 +154,27 @@ struct palyra_run {
 	__u64 expires_ns; /* CLOCK_BOOTTIME from which on everything is denied; 0: never */
 	__u32 profile; /* first part of the keys of the rule tables */
 	__u32 ring; /* index into `rings` for events of this run */
-	__u32 has_grants; /* 1 since the first entry of this run in `grants` */
-	__u32 has_names; /* 1 since the first entry of this run in `names` */
+	__u8 has_grants; /* 1 since the first entry of this run in `grants` */
+	__u8 has_names; /* 1 since the first entry of this run in `names` */
+	__u16 relay_port; /* of the run's relay, on 127.0.0.1 and ::1, TCP; 0: it has none */
+	/* One in how many allows is an event: 1 is all, 0 none. See bpf/audit.h for what is one. */
+	__u32 audit_allows;
 	/* Of the run's resolver, on 127.0.0.1 and ::1, UDP and TCP; all 0: it has none. What the
 	 * run sends to port 53 anywhere goes there, without a look at its rules. */
 	__u16 resolver_ports[PALYRA_RESOLVER_PORTS];
-	/* On every packet of the run to its resolver, whose sockets take no others: nobody else on
-	 * the machine asks in the run's name. Not 0 where it has one. */
-	__u32 resolver_mark;
+	/* On every packet of the run to its resolver or relay, whose sockets take no others: nobody
+	 * else on the machine asks in the run's name. Not 0 where it has one. */
+	__u32 broker_mark;
+	/* Incremented after each change of `profile` or of the run's entries in `names`; it stays
+	 * at PALYRA_LAST_EPOCH. See palyra_flow. */
+	__u32 epoch;
+	/* 1: no rules may be put in force for it but its own; no program reads it. */
+	__u32 is_offline;
 	__u32 padding;
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
+	__u64 audited; /* allows that were to be events */
+	__u64 lost_audited; /* of those, the ones that found no room */
 };
 
 /* Fibonacci hashing (Knuth, TAOCP volume 3, section 6.4): cgroup ids come in even strides. */
@@ -332,10 +347,72 @@ struct palyra_redirect {
 	struct palyra_origin origins[PALYRA_RESOLVER_PORTS];
 };
 
-/* Map `flows`, in sockets: a TCP socket without one that has a peer was accepted. */
+/*
+ * Map `brokers`, in sockets that listen for a run's resolver or relay: whose. The programs send
+ * nothing to a port where another socket listens.
+ */
+struct palyra_broker {
+	__u64 run; /* cgroup id */
+};
+
+/*
+ * Map `relayed`: by the port that the relay sees as its client's, whom the client asked for.
+ * Written before the first packet leaves, and removed by whoever reads it for the relay.
+ */
+struct palyra_relayed_key {
+	__u64 run; /* cgroup id */
+	__u16 port;
+	__u8 is_ipv6; /* of the connection to the relay */
+	__u8 padding[5];
+};
+
+struct palyra_relayed {
+	__u8 address[16];
+	__u16 port;
+	__u8 is_ipv6;
+	__u8 padding[5];
+};
+
+/*
+ * Map `flows`, in sockets: how the flow began, and that its packets were allowed
+ * (bpf/flow_cache.h). A TCP socket with a peer whose flow is not connected was accepted.
+ */
 struct palyra_flow {
 	__u32 connected; /* 1: opened by connect() */
 	__u32 granted; /* 1: that connect() took a use of a limited grant */
+	__u64 kept; /* epoch of the run in the upper half, `written` below; 0: nothing is kept */
+	__u64 run; /* cgroup id; this and what follows means nothing where `kept` is 0 */
+	__u8 address[16]; /* of the peer */
+	__u16 port;
+	__u8 ip_protocol; /* IPPROTO_* */
+	__u8 is_ipv6;
+	enum palyra_action action;
+	__u8 is_relayed; /* 1: led to the relay; nothing is kept */
+	__u8 is_on_loopback; /* 1: the peer is, and its packets pass no other device */
+	__u8 padding[1];
+	__u32 written; /* how often */
+	__u32 is_written; /* 1: somebody writes at this moment */
+	struct palyra_relayed origin; /* where is_relayed is 1 */
+};
+
+/*
+ * Map `audited`, in sockets other than TCP of runs whose allows are events: about whom the last
+ * event was, sent to and heard from, and who called connect() last.
+ */
+struct palyra_audited_peer {
+	__u8 address[16];
+	__u16 port;
+	__u8 is_ipv6;
+	__u8 is_known;
+	__u8 padding[4];
+};
+
+struct palyra_audited {
+	struct palyra_audited_peer sent;
+	struct palyra_audited_peer heard;
+	__u32 pid;
+	__u8 padding[4];
+	char comm[PALYRA_COMM_LENGTH];
 };
 
 /* Map `ring_owners`: index into `rings` -> cgroup id of the run whose supervisor reads it. */
@@ -525,13 +602,13 @@ struct palyra_net_judgement {
 	__u8 address[16]; /* IPv4 in the first four bytes */
 };
 
-/* One denial, written to the run's ring buffer. */
+/* One denial, or allow where the run asks for these, written to the run's ring buffer. */
 struct palyra_event {
 	__u64 time_ns; /* CLOCK_BOOTTIME */
 	__u64 run; /* cgroup id */
 	__u32 profile;
 	__u32 reason;
-	__u32 pid; /* thread group id; 0 where the packet has no task (egress) */
+	__u32 pid; /* thread group id; 0 where nobody knows whose packet it is */
 	__u32 socket_type; /* SOCK_*, only for PALYRA_SOCKET_CREATE */
 	__u16 ip_protocol; /* IPPROTO_* as the kernel numbers it */
 	__u16 port;
@@ -541,7 +618,8 @@ struct palyra_event {
 	enum palyra_protocol protocol;
 	__u8 is_ipv6;
 	__u16 socket_family; /* AF_*, only for PALYRA_SOCKET_CREATE */
-	__u8 padding[6];
+	enum palyra_verdict verdict; /* never ask: without a grant that is deny, with one allow */
+	__u8 padding[5];
 	char comm[PALYRA_COMM_LENGTH];
 };
 

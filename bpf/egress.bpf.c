@@ -9,7 +9,8 @@
  *   connect4, connect6    TCP (Fast Open and MPTCP too), connected UDP and ping sockets
  *   sendmsg4, sendmsg6    unconnected UDP
  *   recvmsg4, recvmsg6, getpeername4, getpeername6
- *                         undo what connect and sendmsg did to DNS (bpf/resolver.h)
+ *                         undo what connect and sendmsg did to DNS (bpf/resolver.h) and to
+ *                         connections that are to be verified (bpf/relay.h)
  *   egress                every packet of a run's sockets, judged by how its flow began: the
  *                         backstop for what no call shows (ping, replies of listeners, packets to
  *                         an address that the kernel chose) and for policies tightened meanwhile
@@ -33,8 +34,10 @@
  */
 #include "bpf/decision.h"
 #include "bpf/endpoint.h"
+#include "bpf/flow_cache.h"
 #include "bpf/name_tables.h"
 #include "bpf/packet.h"
+#include "bpf/relay.h"
 #include "bpf/resolver.h"
 #include "bpf/unix_tables.h"
 
@@ -73,12 +76,23 @@ static __always_inline int judge_call(const struct question *q, struct bpf_sock 
 	return judge(bpf_get_current_ancestor_cgroup_id(run_level), q, sk, asker);
 }
 
-/* Leaves the mark by which the egress hook tells a connection from an accepted one. */
-static __always_inline int judge_connect(struct bpf_sock_addr *ctx, const struct question *q)
+/* The run of the calling task. */
+static __always_inline struct palyra_run *own_run(void)
+{
+	return find_run(bpf_get_current_ancestor_cgroup_id(run_level));
+}
+
+/*
+ * Leaves the mark by which the egress hook tells a connection from an accepted one. `is_ipv6_call`:
+ * see lead_to().
+ */
+static __always_inline int judge_connect(struct bpf_sock_addr *ctx, const struct question *q,
+					 int is_ipv6_call)
 {
 	struct bpf_sock *sk = ctx->sk;
+	int answer = judge_call(q, sk, BY_CONNECT);
 
-	if (judge_call(q, sk, BY_CONNECT) == SOCK_PROGRAM_DENY)
+	if (answer == SOCK_PROGRAM_DENY)
 		return SOCK_PROGRAM_DENY;
 	if (q->protocol != PALYRA_TCP)
 		return SOCK_PROGRAM_ALLOW;
@@ -91,6 +105,9 @@ static __always_inline int judge_connect(struct bpf_sock_addr *ctx, const struct
 	if (!flow)
 		return SOCK_PROGRAM_DENY;
 	flow->connected = 1;
+	flow->is_relayed = 0;
+	if (answer == THROUGH_RELAY)
+		return redirect_to_relay(ctx, own_run(), q, flow, is_ipv6_call);
 	return SOCK_PROGRAM_ALLOW;
 }
 
@@ -100,12 +117,6 @@ static __always_inline int judge_send(struct bpf_sock *sk, struct question *q)
 	if (sk && is_peer(sk, q))
 		q->action = PALYRA_NET_CONNECT;
 	return judge_call(q, sk, BY_CALL);
-}
-
-/* The run of the calling task. */
-static __always_inline struct palyra_run *own_run(void)
-{
-	return find_run(bpf_get_current_ancestor_cgroup_id(run_level));
 }
 
 /* The run, where this is DNS for its resolver. */
@@ -125,7 +136,7 @@ int palyra_connect4(struct bpf_sock_addr *ctx)
 	set_ipv4(&q, ctx->user_ip4, ctx->sk);
 	if (run)
 		return redirect_to_resolver(ctx, run, &q, 0);
-	return judge_connect(ctx, &q);
+	return judge_connect(ctx, &q, 0);
 }
 
 SEC("cgroup/connect6")
@@ -138,7 +149,7 @@ int palyra_connect6(struct bpf_sock_addr *ctx)
 	set_ipv6(&q, words, ctx->sk);
 	if (run)
 		return redirect_to_resolver(ctx, run, &q, 1);
-	return judge_connect(ctx, &q);
+	return judge_connect(ctx, &q, 1);
 }
 
 SEC("cgroup/sendmsg4")
@@ -166,32 +177,58 @@ int palyra_sendmsg6(struct bpf_sock_addr *ctx)
 	return judge_send(ctx->sk, &q);
 }
 
+/* Whom the caller spoke to before it was led to loopback. */
+static __always_inline int restore4(struct bpf_sock_addr *ctx)
+{
+	if (ctx->user_ip4 != bpf_htonl(0x7f000001))
+		return SOCK_PROGRAM_ALLOW;
+
+	const struct palyra_run *run = own_run();
+
+	restore_dns4(ctx, run);
+	restore_peer4(ctx, run);
+	return SOCK_PROGRAM_ALLOW;
+}
+
+static __always_inline int restore6(struct bpf_sock_addr *ctx)
+{
+	const __u32 first = ctx->user_ip6[0] | ctx->user_ip6[1];
+	const __u32 third = ctx->user_ip6[2];
+	const __u32 fourth = ctx->user_ip6[3];
+	const int is_mapped = third == bpf_htonl(0xffff) && fourth == bpf_htonl(0x7f000001);
+
+	if (first || !(is_mapped || (!third && fourth == bpf_htonl(1))))
+		return SOCK_PROGRAM_ALLOW;
+
+	const struct palyra_run *run = own_run();
+
+	restore_dns6(ctx, run, is_mapped);
+	restore_peer6(ctx, run, is_mapped);
+	return SOCK_PROGRAM_ALLOW;
+}
+
 SEC("cgroup/recvmsg4")
 int palyra_recvmsg4(struct bpf_sock_addr *ctx)
 {
-	restore4(ctx, own_run());
-	return SOCK_PROGRAM_ALLOW;
+	return restore4(ctx);
 }
 
 SEC("cgroup/recvmsg6")
 int palyra_recvmsg6(struct bpf_sock_addr *ctx)
 {
-	restore6(ctx, own_run());
-	return SOCK_PROGRAM_ALLOW;
+	return restore6(ctx);
 }
 
 SEC("cgroup/getpeername4")
 int palyra_getpeername4(struct bpf_sock_addr *ctx)
 {
-	restore4(ctx, own_run());
-	return SOCK_PROGRAM_ALLOW;
+	return restore4(ctx);
 }
 
 SEC("cgroup/getpeername6")
 int palyra_getpeername6(struct bpf_sock_addr *ctx)
 {
-	restore6(ctx, own_run());
-	return SOCK_PROGRAM_ALLOW;
+	return restore6(ctx);
 }
 
 /* `words` is a local address as four words in network byte order. */
@@ -237,19 +274,52 @@ int palyra_bind6(struct bpf_sock_addr *ctx)
 	return judge_local_ipv6(run_id, &q, words, BY_CALL);
 }
 
-/* The run, where this is about its resolver. */
-static __always_inline struct palyra_run *resolver_run(__u64 run_id, const struct question *q)
+/* The run, where this is about somebody on loopback and so perhaps about its resolver or relay. */
+static __always_inline struct palyra_run *run_on_loopback(__u64 run_id, const struct question *q)
 {
-	struct palyra_run *run = is_loopback(q) ? find_run(run_id) : NULL;
-
-	return run && is_resolver(run, q) ? run : NULL;
+	return is_loopback(q) ? find_run(run_id) : NULL;
 }
 
-SEC("cgroup_skb/egress")
-int palyra_egress(struct __sk_buff *skb)
+/* A packet to the relay. */
+static __always_inline int judge_relayed(struct __sk_buff *skb, const struct palyra_run *run,
+					 struct palyra_flow *flow, struct question *q,
+					 struct bpf_sock *sk)
+{
+	int is_ipv6 = q->is_ipv6;
+
+	ask_for_origin(flow, q);
+	if (judge(run->cgroup, q, sk, BY_PACKET) == SOCK_PROGRAM_DENY)
+		return SOCK_PROGRAM_DENY;
+	skb->mark = run->broker_mark;
+	return sk->state != BPF_TCP_SYN_SENT || publish(run->cgroup, sk, flow, is_ipv6);
+}
+
+/* Of a packet, and keeps the answer where the next one of the flow gets the same. */
+static __always_inline int judge_packet(__u64 run_id, const struct question *q, struct bpf_sock *sk)
+{
+	struct palyra_run *run = find_run(run_id);
+	struct cause cause;
+	__u32 epoch;
+
+	if (!run)
+		return SOCK_PROGRAM_DENY;
+	epoch = READ_ONCE(run->epoch);
+	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) != PALYRA_ALLOW) {
+		report_denial(run, run_id, q, cause, (struct socket_kind){}, BY_PACKET);
+		return SOCK_PROGRAM_DENY;
+	}
+	report_allow(run, run_id, q, sk, &cause, BY_PACKET);
+	if (!cause.by_grant)
+		keep_flow(sk, q, run_id, epoch);
+	return SOCK_PROGRAM_ALLOW;
+}
+
+/* Apart from the program, which then has little to do before it knows a flow. */
+static __noinline int judge_sent(struct __sk_buff *skb)
 {
 	struct question q = { .hook = PALYRA_HOOK_EGRESS };
 	struct bpf_sock *sk = skb->sk;
+	struct palyra_flow *flow;
 	struct palyra_run *run;
 
 	if (!sk)
@@ -260,14 +330,25 @@ int palyra_egress(struct __sk_buff *skb)
 	__u64 run_id = bpf_skb_ancestor_cgroup_id(skb, run_level);
 
 	parse_packet(skb, PEER_DESTINATION, &q);
-	run = resolver_run(run_id, &q);
-	if (run) {
-		skb->mark = run->resolver_mark;
+	run = run_on_loopback(run_id, &q);
+	if (run && is_resolver(run, &q)) {
+		skb->mark = run->broker_mark;
 		return SOCK_PROGRAM_ALLOW;
 	}
+	flow = relayed_flow(run, sk, &q);
+	if (flow)
+		return judge_relayed(skb, run, flow, &q, sk);
 	q.action = action_of_packet(sk, &q);
 	q.has_begun = has_begun(sk, &q);
-	return judge(run_id, &q, sk, BY_PACKET);
+	return judge_packet(run_id, &q, sk);
+}
+
+SEC("cgroup_skb/egress")
+int palyra_egress(struct __sk_buff *skb)
+{
+	if (is_kept_flow(skb, PEER_DESTINATION))
+		return SOCK_PROGRAM_ALLOW;
+	return judge_sent(skb);
 }
 
 /*
@@ -284,8 +365,10 @@ static __always_inline int judge_datagram(__u64 run_id, struct question *q, stru
 	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) == PALYRA_ALLOW)
 		return SOCK_PROGRAM_ALLOW;
 	q->action = PALYRA_NET_ACCEPT;
-	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) == PALYRA_ALLOW)
+	if (verdict_of(run, run_id, q, sk, &cause, BY_PACKET) == PALYRA_ALLOW) {
+		report_allow(run, run_id, q, sk, &cause, BY_PACKET);
 		return SOCK_PROGRAM_ALLOW;
+	}
 	report_denial(run, run_id, q, cause, (struct socket_kind){}, BY_PACKET);
 	return SOCK_PROGRAM_DENY;
 }
@@ -317,11 +400,12 @@ static __always_inline int judge_listener(__u64 run_id, struct bpf_sock *sk)
  * Kernels before 6.8 do not show a listener's IPv6 SYN-ACK to the egress hook, so a connection is
  * judged here as it begins; and a peer that may no longer be spoken to must not be heard either.
  */
-SEC("cgroup_skb/ingress")
-int palyra_ingress(struct __sk_buff *skb)
+static __noinline int judge_received(struct __sk_buff *skb)
 {
 	struct question q = { .hook = PALYRA_HOOK_INGRESS };
 	struct bpf_sock *sk = skb->sk;
+	struct palyra_flow *flow;
+	struct palyra_run *run;
 
 	if (!sk)
 		return SOCK_PROGRAM_DENY;
@@ -331,17 +415,33 @@ int palyra_ingress(struct __sk_buff *skb)
 	__u64 run_id = bpf_skb_ancestor_cgroup_id(skb, run_level);
 
 	parse_packet(skb, PEER_SOURCE, &q);
-	if (resolver_run(run_id, &q))
+	run = run_on_loopback(run_id, &q);
+	if (run && is_resolver(run, &q))
 		return SOCK_PROGRAM_ALLOW;
+	flow = relayed_flow(run, sk, &q);
+	if (flow) {
+		ask_for_origin(flow, &q);
+		return judge(run_id, &q, sk, BY_PACKET);
+	}
 	q.action = action_of_packet(sk, &q);
 	q.has_begun = has_begun(sk, &q);
+	if (q.action == PALYRA_NET_ACCEPT && sk->state == BPF_TCP_LISTEN)
+		q.opens_connection = opens_connection(skb);
 	if (q.action == PALYRA_NET_SEND)
 		return judge_datagram(run_id, &q, sk);
-	if (judge(run_id, &q, sk, BY_PACKET) == SOCK_PROGRAM_DENY)
+	if (judge_packet(run_id, &q, sk) == SOCK_PROGRAM_DENY)
 		return SOCK_PROGRAM_DENY;
 	if (q.protocol == PALYRA_TCP && sk->state == BPF_TCP_LISTEN)
 		return judge_listener(run_id, sk);
 	return SOCK_PROGRAM_ALLOW;
+}
+
+SEC("cgroup_skb/ingress")
+int palyra_ingress(struct __sk_buff *skb)
+{
+	if (is_kept_flow(skb, PEER_SOURCE))
+		return SOCK_PROGRAM_ALLOW;
+	return judge_received(skb);
 }
 
 static __always_inline int is_ordinary_socket(__u32 type, __u32 protocol)

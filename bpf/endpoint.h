@@ -35,6 +35,16 @@ static __always_inline void set_ipv6(struct question *q, const __u32 *words,
 		q->address[15] = 1;
 }
 
+/* Any address of this machine alone. */
+static __always_inline int is_on_loopback(const struct question *q)
+{
+	const __u32 *words = (const __u32 *)q->address;
+
+	if (!q->is_ipv6)
+		return q->address[0] == 127;
+	return !(words[0] | words[1] | words[2]) && words[3] == bpf_htonl(1);
+}
+
 static __always_inline int is_peer(const struct bpf_sock *sk, const struct question *q)
 {
 	if (sk->state != BPF_TCP_ESTABLISHED)

@@ -25,15 +25,11 @@ static __always_inline int take_use(struct palyra_grant *grant)
 
 static __always_inline int connect_by_use(struct palyra_grant *grant, struct bpf_sock *sk)
 {
-	struct palyra_flow *flow;
+	struct palyra_flow *flow =
+		sk ? bpf_sk_storage_get(&flows, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE) : NULL;
 
-	if (!sk || !take_use(grant))
-		return 0;
-	flow = bpf_sk_storage_get(&flows, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!flow)
-		return 0;
-	flow->granted = 1;
-	return 1;
+	/* What an earlier call took is not this one's. */
+	return flow && (flow->granted = take_use(grant));
 }
 
 static __always_inline int was_connected_by_use(struct bpf_sock *sk)

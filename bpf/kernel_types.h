@@ -48,6 +48,7 @@ struct ipv4_header {
 };
 
 #define IPV4_FRAGMENT_OFFSET 0x1FFF
+#define IPV4_WITHOUT_OPTIONS 0x45 /* version_and_length */
 
 /* RFC 8200 section 3. */
 struct ipv6_header {

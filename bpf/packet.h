@@ -48,7 +48,19 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, enum peer peer, str
 	return sizeof(header);
 }
 
-/* What cannot be read becomes PALYRA_PROTOCOL_OTHER, which nothing permits. */
+/* Index of `lo` in every network namespace (include/net/net_namespace.h). */
+#define LOOPBACK_INDEX 1
+
+/*
+ * To or from loopback, by another device: who binds a socket to one (SO_BINDTODEVICE, IP_PKTINFO)
+ * sends over it what was judged, or led away, as of this machine.
+ */
+static __always_inline int is_astray(const struct __sk_buff *skb, const struct question *q)
+{
+	return is_on_loopback(q) && skb->ifindex != LOOPBACK_INDEX;
+}
+
+/* What cannot be read, or is astray, becomes PALYRA_PROTOCOL_OTHER, which nothing permits. */
 static __always_inline void parse_packet(struct __sk_buff *skb, enum peer peer, struct question *q)
 {
 	__be16 port;
@@ -59,7 +71,8 @@ static __always_inline void parse_packet(struct __sk_buff *skb, enum peer peer, 
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
 		transport = parse_ipv6(skb, peer, q);
 
-	q->protocol = transport < 0 ? PALYRA_PROTOCOL_OTHER : protocol_of(q->ip_protocol);
+	q->protocol = transport < 0 || is_astray(skb, q) ? PALYRA_PROTOCOL_OTHER
+							 : protocol_of(q->ip_protocol);
 	if (q->protocol == PALYRA_PROTOCOL_OTHER || !has_port(q->protocol))
 		return;
 	if (bpf_skb_load_bytes(skb, peer == PEER_SOURCE ? transport : transport + 2, &port,
@@ -69,15 +82,34 @@ static __always_inline void parse_packet(struct __sk_buff *skb, enum peer peer, 
 		q->port = bpf_ntohs(port);
 }
 
+/* Whether a packet of TCP is the first of a connection (RFC 9293 section 3.1: SYN without ACK). */
+static __always_inline int opens_connection(struct __sk_buff *skb)
+{
+	__u32 transport = sizeof(struct ipv6_header);
+	__u8 byte;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (bpf_skb_load_bytes(skb, 0, &byte, sizeof(byte)) < 0)
+			return 0;
+		transport = (byte & 0xf) * 4;
+	}
+	if (bpf_skb_load_bytes(skb, transport + 13, &byte, sizeof(byte)) < 0)
+		return 0;
+	return (byte & 0x12) == 0x02;
+}
+
 /* How the flow of this packet began. */
 static __always_inline enum palyra_action action_of_packet(struct bpf_sock *sk,
 							   const struct question *q)
 {
+	struct palyra_flow *flow;
+
 	if (q->protocol != PALYRA_TCP)
 		return is_peer(sk, q) ? PALYRA_NET_CONNECT : PALYRA_NET_SEND;
 	if (sk->state == BPF_TCP_LISTEN)
 		return PALYRA_NET_ACCEPT;
-	return bpf_sk_storage_get(&flows, sk, NULL, 0) ? PALYRA_NET_CONNECT : PALYRA_NET_ACCEPT;
+	flow = bpf_sk_storage_get(&flows, sk, NULL, 0);
+	return flow && flow->connected ? PALYRA_NET_CONNECT : PALYRA_NET_ACCEPT;
 }
 
 /* A packet to or from somebody new is of no flow, whatever the socket did before. */

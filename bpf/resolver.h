@@ -5,7 +5,7 @@
 #ifndef PALYRA_BPF_RESOLVER_H_
 #define PALYRA_BPF_RESOLVER_H_
 
-#include "bpf/egress_tables.h"
+#include "bpf/brokers.h"
 
 #define DNS_PORT 53
 
@@ -21,15 +21,6 @@ static __always_inline int is_dns(const struct palyra_run *run, const struct que
 {
 	return q->port == DNS_PORT && run && run->resolver_ports[0] &&
 	       (q->protocol == PALYRA_TCP || q->protocol == PALYRA_UDP) && !has_expired(run);
-}
-
-static __always_inline int is_loopback(const struct question *q)
-{
-	const __u32 *words = (const __u32 *)q->address;
-
-	if (!q->is_ipv6)
-		return words[0] == bpf_htonl(0x7f000001);
-	return !(words[0] | words[1] | words[2]) && words[3] == bpf_htonl(1);
 }
 
 /* Index of a port of the resolver; PALYRA_RESOLVER_PORTS where it is none. `port` in host order. */
@@ -93,7 +84,6 @@ static __always_inline int note_origin(struct bpf_sock *sk, const struct questio
 	return index;
 }
 
-/* `is_ipv6_call`: the call has room for an IPv6 address, in which an IPv4 one is mapped. */
 static __always_inline int redirect_to_resolver(struct bpf_sock_addr *ctx,
 						const struct palyra_run *run,
 						const struct question *q, int is_ipv6_call)
@@ -102,15 +92,9 @@ static __always_inline int redirect_to_resolver(struct bpf_sock_addr *ctx,
 
 	if (index < 0 || index >= PALYRA_RESOLVER_PORTS)
 		return 0;
-	ctx->user_port = bpf_htons(run->resolver_ports[index]);
-	if (!is_ipv6_call) {
-		ctx->user_ip4 = bpf_htonl(0x7f000001);
-		return 1;
-	}
-	ctx->user_ip6[0] = 0;
-	ctx->user_ip6[1] = 0;
-	ctx->user_ip6[2] = q->is_ipv6 ? 0 : bpf_htonl(0xffff);
-	ctx->user_ip6[3] = bpf_htonl(q->is_ipv6 ? 1 : 0x7f000001);
+	if (!is_broker_of(ctx, run, q, run->resolver_ports[index]))
+		return 0;
+	lead_to(ctx, run->resolver_ports[index], q, is_ipv6_call);
 	return 1;
 }
 
@@ -131,43 +115,21 @@ static __always_inline struct palyra_origin *find_origin(struct bpf_sock_addr *c
 	return &redirect->origins[index];
 }
 
-static __always_inline void restore4(struct bpf_sock_addr *ctx, const struct palyra_run *run)
+static __always_inline void restore_dns4(struct bpf_sock_addr *ctx, const struct palyra_run *run)
 {
-	struct palyra_origin *origin;
+	struct palyra_origin *origin = find_origin(ctx, run);
 
-	if (ctx->user_ip4 != bpf_htonl(0x7f000001))
-		return;
-	origin = find_origin(ctx, run);
-	if (!origin || origin->is_ipv6)
-		return;
-	ctx->user_ip4 = *(const __u32 *)origin->address;
-	ctx->user_port = bpf_htons(DNS_PORT);
+	if (origin && !origin->is_ipv6)
+		show4(ctx, origin->address, DNS_PORT);
 }
 
-static __always_inline void restore6(struct bpf_sock_addr *ctx, const struct palyra_run *run)
+static __always_inline void restore_dns6(struct bpf_sock_addr *ctx, const struct palyra_run *run,
+					 int is_mapped)
 {
-	const __u32 first = ctx->user_ip6[0] | ctx->user_ip6[1];
-	const __u32 third = ctx->user_ip6[2];
-	const __u32 fourth = ctx->user_ip6[3];
-	const int is_mapped = third == bpf_htonl(0xffff) && fourth == bpf_htonl(0x7f000001);
-	struct palyra_origin *origin;
-	const __u32 *words;
+	struct palyra_origin *origin = find_origin(ctx, run);
 
-	if (first || !(is_mapped || (!third && fourth == bpf_htonl(1))))
-		return;
-	origin = find_origin(ctx, run);
-	if (!origin || origin->is_ipv6 == is_mapped)
-		return;
-	words = (const __u32 *)origin->address;
-	ctx->user_port = bpf_htons(DNS_PORT);
-	if (is_mapped) {
-		ctx->user_ip6[3] = words[0];
-		return;
-	}
-	ctx->user_ip6[0] = words[0];
-	ctx->user_ip6[1] = words[1];
-	ctx->user_ip6[2] = words[2];
-	ctx->user_ip6[3] = words[3];
+	if (origin && origin->is_ipv6 != is_mapped)
+		show6(ctx, origin->address, DNS_PORT, is_mapped);
 }
 
 #endif /* PALYRA_BPF_RESOLVER_H_ */

@@ -60,6 +60,8 @@ struct question {
 	__u16 port;
 	__u8 address[16] __attribute__((aligned(8))); /* moved in words */
 	__u8 has_begun; /* 1: a packet of a flow that was allowed as it began */
+	__u8 is_relayed; /* 1: to or from the relay, which verifies */
+	__u8 opens_connection; /* 1: the packet that opens one to a listener */
 };
 
 static __always_inline struct palyra_address_class *class_of_host(__u32 profile,

@@ -33,6 +33,7 @@ struct {
 
 /* The programs and whoever replaces a run's rules see each other's stores whole. */
 #define READ_ONCE(field) (*(const volatile typeof(field) *)&(field))
+#define WRITE_ONCE(field, value) (*(volatile typeof(field) *)&(field) = (value))
 
 /* NULL: whoever asks is denied. */
 static __always_inline struct palyra_run *find_run(__u64 cgroup)

@@ -48,14 +48,16 @@ AnswerGate::Passed AnswerGate::PassAddresses(const Question& question, const Kno
                                              AddressSet candidates, std::chrono::seconds ttl) {
   const std::span<const Address> all = known.answer.addresses;
   const AddressSet told = Learned(question, all, candidates, ttl);
-  if (told.count() == all.size()) return {.records = &known.records, .error = std::nullopt};
+  if (told.count() == all.size()) {
+    return {.records = &known.records, .error = std::nullopt, .addresses = all.size()};
+  }
   Answer rest;
   if (told.any()) {
     rest.chain = known.answer.chain;
     rest.addresses = Chosen(all, told);
   }
   rewritten_ = ReplyRecords(question, rest);
-  return {.records = &rewritten_, .error = ExtendedError::kFiltered};
+  return {.records = &rewritten_, .error = ExtendedError::kFiltered, .addresses = told.count()};
 }
 
 AddressSet AnswerGate::Revealed(const Question& question, std::span<const Address> addresses) {

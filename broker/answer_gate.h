@@ -4,6 +4,7 @@
 #define PALYRA_BROKER_ANSWER_GATE_H_
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <span>
 
@@ -23,6 +24,7 @@ class AnswerGate {
   struct Passed {
     const ReplyRecords* records;         // Valid until the next call, or until `known` is gone.
     std::optional<ExtendedError> error;  // When something was left out.
+    size_t addresses = 0;                // In them.
   };
 
   // Leaves out special addresses that the authority does not reveal, addresses that it does not

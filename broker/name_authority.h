@@ -5,6 +5,7 @@
 
 #include <bitset>
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -15,6 +16,15 @@ namespace palyra::broker {
 
 // By the index in the addresses of an answer.
 using AddressSet = std::bitset<kMaxAddresses>;
+
+// What came of a name that was resolved before the run, the worst first.
+enum class NameOutcome : uint8_t {
+  kNotFound,   // NXDOMAIN
+  kNoAddress,  // It has none.
+  kNoAnswer,   // No server answered.
+  kWithheld,   // None of its addresses was learned.
+  kPinned,     // At least one was.
+};
 
 // Called by the resolver's thread only, which waits meanwhile. Names are canonical.
 class NameAuthority {
@@ -34,6 +44,9 @@ class NameAuthority {
   // the others are left out of the reply (the table is full, the address is denied).
   virtual AddressSet Learn(std::string_view name, std::span<const Address> addresses,
                            std::chrono::seconds ttl) = 0;
+
+  // Called for each of ResolverOptions::pins, once Learn() was called with all that it leads to.
+  virtual void Settle(std::string_view name, NameOutcome outcome) = 0;
 };
 
 }  // namespace palyra::broker

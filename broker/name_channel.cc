@@ -32,6 +32,8 @@ struct WireQuestion {
   uint8_t name_size;
   uint16_t address_count;
   uint32_t ttl_seconds;
+  uint8_t outcome;
+  uint8_t padding[3];
   char name[256];
   WireAddress addresses[kMaxAddresses];
 };
@@ -44,12 +46,14 @@ struct WireAnswer {
 static_assert(kMaxAddresses == 64);
 
 std::optional<NameQuestion> Read(const WireQuestion& wire) {
-  const bool is_known = wire.kind <= static_cast<uint8_t>(NameQuestion::Kind::kLearn);
+  const bool is_known = wire.kind <= static_cast<uint8_t>(NameQuestion::Kind::kSettle) &&
+                        wire.outcome <= static_cast<uint8_t>(NameOutcome::kPinned);
   if (!is_known || wire.address_count > kMaxAddresses) return std::nullopt;
   NameQuestion question{.kind = static_cast<NameQuestion::Kind>(wire.kind),
                         .name = std::string(wire.name, wire.name_size),
                         .addresses = {},
-                        .ttl = std::chrono::seconds(wire.ttl_seconds)};
+                        .ttl = std::chrono::seconds(wire.ttl_seconds),
+                        .outcome = static_cast<NameOutcome>(wire.outcome)};
   if (base::CanonicalDomain(question.name) != question.name) return std::nullopt;
   for (uint16_t i = 0; i < wire.address_count; ++i) {
     const WireAddress& address = wire.addresses[i];
@@ -96,8 +100,12 @@ AddressSet NameChannel::Learn(std::string_view name, std::span<const Address> ad
   return learned;
 }
 
+void NameChannel::Settle(std::string_view name, NameOutcome outcome) {
+  (void)Ask(static_cast<uint8_t>(NameQuestion::Kind::kSettle), name, {}, {}, outcome);
+}
+
 AddressSet NameChannel::Ask(uint8_t kind, std::string_view name, std::span<const Address> addresses,
-                            std::chrono::seconds ttl) {
+                            std::chrono::seconds ttl, NameOutcome outcome) {
   WireQuestion question = {};
   if (is_broken_ || name.size() >= sizeof(question.name) || addresses.size() > kMaxAddresses) {
     return {};
@@ -106,6 +114,7 @@ AddressSet NameChannel::Ask(uint8_t kind, std::string_view name, std::span<const
   question.name_size = static_cast<uint8_t>(name.size());
   question.address_count = static_cast<uint16_t>(addresses.size());
   question.ttl_seconds = static_cast<uint32_t>(ttl.count());
+  question.outcome = static_cast<uint8_t>(outcome);
   std::ranges::copy(name, question.name);
   for (size_t i = 0; i < addresses.size(); ++i) {
     const std::span<const uint8_t> bytes = addresses[i].bytes();

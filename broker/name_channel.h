@@ -30,6 +30,7 @@ class NameChannel final : public NameAuthority {
   bool MayReveal(std::string_view name, const Address& address) override;
   AddressSet Learn(std::string_view name, std::span<const Address> addresses,
                    std::chrono::seconds ttl) override;
+  void Settle(std::string_view name, NameOutcome outcome) override;
 
  private:
   struct Told {
@@ -43,15 +44,17 @@ class NameChannel final : public NameAuthority {
   std::map<std::pair<std::string, bool>, Told, std::less<>> told_;
 
   AddressSet Ask(uint8_t kind, std::string_view name, std::span<const Address> addresses,
-                 std::chrono::seconds ttl);
+                 std::chrono::seconds ttl, NameOutcome outcome = {});
 };
 
 struct NameQuestion {
-  enum class Kind : uint8_t { kMayAsk, kMayReveal, kLearn };
+  // kSettle only tells something; its answer means nothing.
+  enum class Kind : uint8_t { kMayAsk, kMayReveal, kLearn, kSettle };
   Kind kind;
   std::string name;                // In canonical form.
   std::vector<Address> addresses;  // kMayReveal: one.
   std::chrono::seconds ttl{0};
+  NameOutcome outcome = {};  // kSettle.
 };
 
 // The supervisor's side. Nothing where no question is waiting. kUnavailable: the other end is gone;

@@ -47,7 +47,7 @@ void ReadServer(std::string_view text, ResolvConf& conf) {
   if (!address || conf.servers.size() == kMaxServers) {
     ++conf.ignored_servers;
   } else {
-    conf.servers.push_back({*address});
+    conf.servers.push_back({*address, kDnsPort});
   }
 }
 

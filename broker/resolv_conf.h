@@ -10,22 +10,14 @@
 #include <vector>
 
 #include "base/result.h"
-#include "broker/address.h"
+#include "broker/endpoint.h"
 
 namespace palyra::broker {
 
 inline constexpr uint16_t kDnsPort = 53;
 
-// Where a server listens.
-struct Endpoint {
-  Address address;
-  uint16_t port = kDnsPort;
-
-  bool operator==(const Endpoint&) const = default;
-};
-
 struct ResolvConf {
-  std::vector<Endpoint> servers;  // One to three, in order (MAXNS of <resolv.h>).
+  std::vector<Endpoint> servers;  // At kDnsPort; one to three, in order (MAXNS of <resolv.h>).
   std::chrono::seconds timeout{5};
   int attempts = 2;
   size_t ignored_servers = 0;  // Lines that name no usable server, or one too many.

@@ -12,6 +12,7 @@
 #include "broker/answer_gate.h"
 #include "broker/dns_query.h"
 #include "broker/dns_reply.h"
+#include "broker/pinned_answers.h"
 #include "broker/poller.h"
 #include "broker/tcp_server.h"
 #include "broker/udp_listener.h"
@@ -23,6 +24,9 @@ namespace {
 
 // A client that says it takes more over UDP gets no more: over loopback this is one packet.
 constexpr size_t kMaxUdpReply = 4096;
+
+// Questions to servers at once before the run; there is nothing to be late for.
+constexpr size_t kMostAtOnce = 32;
 
 // How a query is answered for its type alone; nullopt if it is not.
 std::optional<Rcode> RcodeOf(RecordType type) {
@@ -66,11 +70,13 @@ class Resolver::Core {
   Core(ResolverSockets sockets, std::vector<Endpoint> servers, ResolverOptions options,
        NameAuthority& authority, Poller poller);
 
+  Result<void> Preflight(int stop);
   Result<void> Run(int stop);
   [[nodiscard]] const ResolverCounters& counters() const { return counters_; }
 
  private:
-  [[nodiscard]] bool Watch(int stop);
+  [[nodiscard]] bool WatchListeners();
+  Result<void> ServeOnce();
   void Dispatch(const Event& event);
   void ReceiveFrom(uint64_t listener);
 
@@ -79,8 +85,10 @@ class Resolver::Core {
   bool Refuse(const ClientRef& client, const Query& query);
   void AnswerLocally(const ClientRef& client, const Query& query);
   bool AskServers(const ClientRef& client, const Query& query);
+  void AnswerPinned(const ClientRef& client, const Query& query);
 
   void OnAnswer(const Question& question, std::optional<Answer> answer);
+  void Pin(const Question& question, std::optional<Answer> answer);
   [[nodiscard]] std::chrono::seconds Clamp(const Question& question, const Answer& answer) const;
 
   void Tell(const ClientRef& client, const Query& query, const KnownAnswer& known,
@@ -99,6 +107,7 @@ class Resolver::Core {
   AnswerCache cache_;
   AnswerGate gate_;
   WaitingQueries waiting_;
+  std::optional<PinnedAnswers> pinned_;
   std::vector<uint8_t> tcp_reply_;
   bool stopping_ = false;
 };
@@ -122,27 +131,52 @@ Resolver::Core::Core(ResolverSockets sockets, std::vector<Endpoint> servers,
       gate_(authority, counters_),
       waiting_(options_.max_in_flight, options_.max_waiting) {
   for (UniqueFd& fd : sockets.udp) udp_.emplace_back(std::move(fd));
+  if (options_.pins) pinned_.emplace(*options_.pins);
 }
 
-bool Resolver::Core::Watch(int stop) {
+bool Resolver::Core::WatchListeners() {
   for (size_t i = 0; i < udp_.size(); ++i) {
     if (!poller_.Watch(udp_[i].fd(), EPOLLIN, {Source::kUdpListener, i})) return false;
   }
-  return tcp_.Start() && poller_.Watch(stop, EPOLLIN, {Source::kStop, 0});
+  return tcp_.Start();
+}
+
+Result<void> Resolver::Core::Preflight(int stop) {
+  if (!poller_.Watch(stop, EPOLLIN, {Source::kStop, 0})) {
+    return FailErrno(errno, "cannot watch the end of the resolver");
+  }
+  now_ = options_.now();
+  while (!stopping_ && pinned_ && !pinned_->is_complete()) {
+    while (upstream_.size() < kMostAtOnce) {
+      const std::optional<Question> question = pinned_->Next();
+      if (!question) break;
+      upstream_.Ask(*question, now_);
+    }
+    if (Result<void> served = ServeOnce(); !served) return served;
+  }
+  poller_.Forget(stop);
+  return {};
 }
 
 Result<void> Resolver::Core::Run(int stop) {
-  if (!Watch(stop)) return FailErrno(errno, "cannot watch the sockets of the resolver");
-  while (!stopping_) {
-    const TimePoint deadline = std::min(tcp_.NextDeadline(), upstream_.NextDeadline());
-    const auto events = poller_.Wait(PollTimeout(options_.now(), deadline));
-    if (!events) return std::unexpected(events.error());
-    now_ = options_.now();
-    for (const Event& event : *events) Dispatch(event);
-    upstream_.Sweep(now_);
-    tcp_.Sweep(now_);
-    for (UdpListener& listener : udp_) counters_.unsent_replies += listener.Flush();
+  if (!poller_.Watch(stop, EPOLLIN, {Source::kStop, 0}) || !WatchListeners()) {
+    return FailErrno(errno, "cannot watch the sockets of the resolver");
   }
+  while (!stopping_) {
+    if (Result<void> served = ServeOnce(); !served) return served;
+  }
+  return {};
+}
+
+Result<void> Resolver::Core::ServeOnce() {
+  const TimePoint deadline = std::min(tcp_.NextDeadline(), upstream_.NextDeadline());
+  const auto events = poller_.Wait(PollTimeout(options_.now(), deadline));
+  if (!events) return std::unexpected(events.error());
+  now_ = options_.now();
+  for (const Event& event : *events) Dispatch(event);
+  upstream_.Sweep(now_);
+  tcp_.Sweep(now_);
+  for (UdpListener& listener : udp_) counters_.unsent_replies += listener.Flush();
   return {};
 }
 
@@ -194,6 +228,10 @@ bool Resolver::Core::Handle(const ClientRef& client, std::span<const uint8_t> pa
     Reply(client, query, {.rcode = Rcode::kNameError, .error = ExtendedError::kBlocked});
     return true;
   }
+  if (pinned_) {
+    AnswerPinned(client, query);
+    return true;
+  }
   if (const KnownAnswer* known = cache_.Find(question, now_)) {
     ++counters_.cache_hits;
     Tell(client, query, *known, known->Remaining(now_));
@@ -240,6 +278,15 @@ void Resolver::Core::AnswerLocally(const ClientRef& client, const Query& query) 
   Reply(client, query, {.ttl = options_.max_ttl, .error = passed.error}, *passed.records);
 }
 
+void Resolver::Core::AnswerPinned(const ClientRef& client, const Query& query) {
+  ++counters_.pinned_answers;
+  if (const PinnedAnswers::Pinned* pinned = pinned_->Find(query.question)) {
+    Reply(client, query, {.ttl = options_.max_ttl, .error = pinned->error}, pinned->records);
+  } else {
+    Reply(client, query, {.rcode = Rcode::kNameError, .error = ExtendedError::kBlocked});
+  }
+}
+
 bool Resolver::Core::AskServers(const ClientRef& client, const Query& query) {
   switch (waiting_.Add(client, query)) {
     case WaitingQueries::Added::kFirst:
@@ -268,6 +315,10 @@ std::chrono::seconds Resolver::Core::Clamp(const Question& question, const Answe
 }
 
 void Resolver::Core::OnAnswer(const Question& question, std::optional<Answer> answer) {
+  if (pinned_) {
+    Pin(question, std::move(answer));
+    return;
+  }
   const std::vector<HeldQuery> waiting = waiting_.Take(question);
   if (!answer) {
     for (const HeldQuery& one : waiting) {
@@ -281,6 +332,19 @@ void Resolver::Core::OnAnswer(const Question& question, std::optional<Answer> an
   KnownAnswer known(question, *std::move(answer), now_ + ttl);
   for (const HeldQuery& one : waiting) Tell(one.client(), one.query(), known, ttl);
   if (lasts) cache_.Put(question, std::move(known));
+}
+
+void Resolver::Core::Pin(const Question& question, std::optional<Answer> answer) {
+  std::optional<PinnedAnswers::Result> result;
+  std::optional<KnownAnswer> known;
+  if (answer) {
+    known.emplace(question, *std::move(answer), TimePoint::max());
+    result = {.rcode = known->answer.rcode,
+              .has_addresses = !known->answer.addresses.empty(),
+              .passed = gate_.Pass(question, *known, options_.max_ttl)};
+  }
+  const std::optional<NameOutcome> outcome = pinned_->Take(question, result);
+  if (outcome) authority_.Settle(question.name, *outcome);
 }
 
 void Resolver::Core::Tell(const ClientRef& client, const Query& query, const KnownAnswer& known,
@@ -303,7 +367,7 @@ void Resolver::Core::Reply(const ClientRef& client, const Query& query, const Re
 
 Result<Resolver> Resolver::Create(ResolverSockets sockets, std::vector<Endpoint> servers,
                                   ResolverOptions options, NameAuthority& authority) {
-  if (servers.empty()) {
+  if (servers.empty() && !(options.pins && options.pins->empty())) {
     return Fail(ErrorCode::kInvalidArgument, "the resolver needs a server that it can ask");
   }
   if (sockets.udp.empty() && sockets.tcp.empty()) {
@@ -319,6 +383,8 @@ Resolver::Resolver(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Resolver::Resolver(Resolver&&) noexcept = default;
 Resolver& Resolver::operator=(Resolver&&) noexcept = default;
 Resolver::~Resolver() = default;
+
+Result<void> Resolver::Preflight(int stop) { return core_->Preflight(stop); }
 
 Result<void> Resolver::Run(int stop) { return core_->Run(stop); }
 

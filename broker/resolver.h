@@ -34,13 +34,18 @@ struct ResolverSockets {
 //       are made of.
 // With EDNS, a client is told that a rule is the reason (RFC 8914).
 //
+// With `pins` in the options only those names have addresses, the ones that Preflight() found, for
+// ever: no type of theirs but A and AAAA has records, other names get NXDOMAIN, and no server is
+// asked any more.
+//
 // Servers are asked with a message that we made from the canonical name and the type: nothing else
 // that a client sent leaves. Questions that are on the way already are not asked twice. Every TTL
 // is clamped by the options. Addresses are learned under the name that was asked before the reply
 // leaves; answers that are wholly withheld become empty, without an error.
 class Resolver {
  public:
-  // `authority` must outlive it. kInvalidArgument without a server or without a socket.
+  // `authority` must outlive it. kInvalidArgument without a socket, or without a server where there
+  // is something to ask.
   static Result<Resolver> Create(ResolverSockets sockets, std::vector<Endpoint> servers,
                                  ResolverOptions options, NameAuthority& authority);
   Resolver(Resolver&&) noexcept;
@@ -48,6 +53,10 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
+
+  // Resolves the pins, each of which is settled with the authority, and then returns; or when
+  // `stop` is readable. To be called once, before Run().
+  Result<void> Preflight(int stop);
 
   // Serves until `stop` is readable, which is not read. An error means that it cannot go on. To be
   // called once.

@@ -7,6 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace palyra::broker {
 
@@ -32,6 +35,9 @@ struct ResolverOptions {
   size_t max_tcp_clients = 32;
   std::chrono::milliseconds tcp_idle_timeout{10'000};
 
+  // Where set, answers come only from what these names led to when Resolver::Preflight() asked.
+  std::optional<std::vector<std::string>> pins = std::nullopt;
+
   std::function<TimePoint()> now = std::chrono::steady_clock::now;
 };
 
@@ -55,6 +61,7 @@ struct ResolverCounters {
   // Answered.
   uint64_t local_names = 0;
   uint64_t cache_hits = 0;
+  uint64_t pinned_answers = 0;
   uint64_t forwarded = 0;   // Began a question to the servers.
   uint64_t joined = 0;      // Waited for one that had begun.
   uint64_t duplicates = 0;  // Sent again by a client that waits already. Dropped.

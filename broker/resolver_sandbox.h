@@ -12,6 +12,10 @@ namespace palyra::broker {
 // need (seccomp(2): EPERM). It dies with its parent. Single-threaded callers only.
 Result<void> EnterResolverSandbox();
 
+// And then, for good: no new socket, and none connected (EPERM). What is left are the sockets at
+// which it is asked, which are bound to loopback and lead nowhere else.
+Result<void> ForbidNewSockets();
+
 }  // namespace palyra::broker
 
 #endif  // PALYRA_BROKER_RESOLVER_SANDBOX_H_

@@ -24,6 +24,19 @@ SocketAddress::SocketAddress(const Endpoint& endpoint) {
   }
 }
 
+std::optional<Endpoint> SocketAddress::endpoint() const {
+  if (family() == AF_INET6) {
+    const std::span<const uint8_t, 16> bytes(storage_.sin6_addr.s6_addr);
+    return Endpoint{*Address::FromBytes(bytes), ntohs(storage_.sin6_port)};
+  }
+  if (family() != AF_INET) return std::nullopt;
+  sockaddr_in v4 = {};
+  std::memcpy(&v4, &storage_, sizeof(v4));
+  const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(&v4.sin_addr),
+                                       sizeof(v4.sin_addr));
+  return Endpoint{*Address::FromBytes(bytes), ntohs(v4.sin_port)};
+}
+
 bool SocketAddress::operator==(const SocketAddress& other) const {
   return size_ == other.size_ && std::memcmp(&storage_, &other.storage_, size_) == 0;
 }

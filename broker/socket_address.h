@@ -6,7 +6,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "broker/resolv_conf.h"
+#include <optional>
+
+#include "broker/endpoint.h"
 
 namespace palyra::broker {
 
@@ -24,6 +26,9 @@ class SocketAddress {
   // What a system call that fills it in needs to know, and has changed.
   static constexpr socklen_t kCapacity = sizeof(sockaddr_in6);
   void set_size(socklen_t size) { size_ = size; }
+
+  // nullopt if the family is neither IPv4 nor IPv6.
+  [[nodiscard]] std::optional<Endpoint> endpoint() const;
 
   bool operator==(const SocketAddress& other) const;
 

@@ -62,6 +62,70 @@ std::string Dump(const nlohmann::ordered_json& record) {
   return record.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
+template <size_t kSize>
+std::string CommOf(const char (&comm)[kSize]) {  // NOLINT(modernize-avoid-c-arrays): of an event.
+  return {comm, strnlen(comm, kSize)};
+}
+
+nlohmann::ordered_json LayerOf(const Denial& told) {
+  return told.layer ? nlohmann::ordered_json(policy::LayerName(*told.layer)) : nullptr;
+}
+
+nlohmann::ordered_json RecordOf(std::string_view kind, std::string_view verdict,
+                                const palyra_event& event, const Denial& told) {
+  nlohmann::ordered_json record = {{"event", kind},
+                                   {"time", TimeOfEvent(event.time_ns)},
+                                   {"cgroup", event.run},
+                                   {"verdict", verdict},
+                                   {"action", told.action},
+                                   {"protocol", told.protocol},
+                                   {"address", told.address},
+                                   {"port", told.port},
+                                   {"pid", event.pid},
+                                   {"comm", CommOf(event.comm)},
+                                   {"policies", told.policies}};
+  record["layer"] = LayerOf(told);
+  if (!told.names.empty()) record["names"] = told.names;
+  return record;
+}
+
+nlohmann::ordered_json RecordOf(const palyra_path_event& event, const Denial& denial) {
+  nlohmann::ordered_json record = {{"event", "denial"},
+                                   {"time", TimeOfEvent(event.time_ns)},
+                                   {"cgroup", event.run},
+                                   {"verdict", "deny"},
+                                   {"action", denial.action},
+                                   {"path", denial.path},
+                                   {"executable", denial.executable},
+                                   {"hook", denial.hook},
+                                   {"pid", event.pid},
+                                   {"comm", CommOf(event.comm)},
+                                   {"policies", denial.policies}};
+  record["layer"] = LayerOf(denial);
+  if (!denial.note.empty()) record["note"] = denial.note;
+  return record;
+}
+
+// How many of `count` were more than `most`.
+uint64_t Beyond(uint64_t most, uint64_t count) { return count - std::min(count, most); }
+
+nlohmann::ordered_json RecordOfBroker(std::string_view event, std::string_view verdict,
+                                      const Denial& denial) {
+  const bool is_name = denial.action == "resolve";
+  return {{"event", event},
+          {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
+          {"verdict", verdict},
+          {"action", denial.action},
+          {"protocol", is_name ? "dns" : denial.protocol},
+          {"address", denial.address},
+          {"port", denial.port},
+          {"comm", ""},
+          {"policies", nlohmann::ordered_json::array()},
+          {"layer", nullptr},
+          {"names", is_name ? std::vector<std::string>{denial.protocol} : denial.names},
+          {"note", denial.note}};
+}
+
 }  // namespace
 
 Result<AuditLog> AuditLog::Open(const std::string& path) {
@@ -95,66 +159,44 @@ void AuditLog::WriteLine(const std::string& line) {
 
 void AuditLog::Write(const palyra_event& event, const Denial& denial) {
   if (++denials_ > kMostDenials) return;
-  const size_t length = strnlen(event.comm, sizeof(event.comm));
-  nlohmann::ordered_json record = {
-      {"event", "denial"},          {"time", TimeOfEvent(event.time_ns)},
-      {"cgroup", event.run},        {"verdict", "deny"},
-      {"action", denial.action},    {"protocol", denial.protocol},
-      {"address", denial.address},  {"port", denial.port},
-      {"pid", event.pid},           {"comm", std::string(event.comm, length)},
-      {"policies", denial.policies}};
-  record["layer"] =
-      denial.layer ? nlohmann::ordered_json(policy::LayerName(*denial.layer)) : nullptr;
-  if (!denial.names.empty()) record["names"] = denial.names;
-  WriteLine(Dump(record));
+  WriteLine(Dump(RecordOf("denial", "deny", event, denial)));
 }
 
 void AuditLog::Write(const engine::PathEvent& event, const Denial& denial) {
   if (++denials_ > kMostDenials) return;
-  const palyra_path_event& told = event.event;
-  nlohmann::ordered_json record = {
-      {"event", "denial"},
-      {"time", TimeOfEvent(told.time_ns)},
-      {"cgroup", told.run},
-      {"verdict", "deny"},
-      {"action", denial.action},
-      {"path", denial.path},
-      {"executable", denial.executable},
-      {"hook", denial.hook},
-      {"pid", told.pid},
-      {"comm", std::string(told.comm, strnlen(told.comm, sizeof(told.comm)))},
-      {"policies", denial.policies}};
-  record["layer"] =
-      denial.layer ? nlohmann::ordered_json(policy::LayerName(*denial.layer)) : nullptr;
-  if (!denial.note.empty()) record["note"] = denial.note;
-  WriteLine(Dump(record));
+  WriteLine(Dump(RecordOf(event.event, denial)));
 }
 
-void AuditLog::WriteRefusedName(const std::string& name) {
-  if (++refused_names_ > kMostRefusedNames) return;
-  WriteLine(Dump({{"event", "denial"},
-                  {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
-                  {"verdict", "deny"},
-                  {"action", "resolve"},
-                  {"protocol", "dns"},
-                  {"address", ""},
-                  {"port", 0},
-                  {"comm", ""},
-                  {"policies", nlohmann::ordered_json::array()},
-                  {"layer", nullptr},
-                  {"names", {name}}}));
+void AuditLog::WriteAllow(const palyra_event& event, const Denial& allowed) {
+  if (++allows_ > kMostAllows) return;
+  WriteLine(Dump(RecordOf("allow", "allow", event, allowed)));
 }
 
-void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status) {
-  WriteLine(Dump({{"event", "end"},
-                  {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
-                  {"run", outcome.run_id},
-                  {"end", EndName(outcome.end)},
-                  {"status", status},
-                  {"denied", outcome.counters.denied},
-                  {"lost", outcome.counters.lost},
-                  {"left_out", denials_ - std::min(denials_, kMostDenials) + refused_names_ -
-                                   std::min(refused_names_, kMostRefusedNames)}}));
+void AuditLog::WriteOfBroker(const Denial& denial) {
+  if (++of_brokers_ > kMostOfBrokers) return;
+  WriteLine(Dump(RecordOfBroker("denial", "deny", denial)));
+}
+
+void AuditLog::WriteVerified(const Denial& allowed) {
+  if (++allows_ > kMostAllows) return;
+  WriteLine(Dump(RecordOfBroker("allow", "allow", allowed)));
+}
+
+void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status,
+                        policy::EgressEnforcementMode egress) {
+  WriteLine(
+      Dump({{"event", "end"},
+            {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
+            {"run", outcome.run_id},
+            {"egress", policy::EgressModeName(egress)},
+            {"end", EndName(outcome.end)},
+            {"status", status},
+            {"denied", outcome.counters.denied},
+            {"lost", outcome.counters.lost},
+            {"left_out", Beyond(kMostDenials, denials_) + Beyond(kMostOfBrokers, of_brokers_)},
+            {"audited", outcome.counters.audited},
+            {"lost_audited", outcome.counters.lost_audited},
+            {"left_out_audited", Beyond(kMostAllows, allows_)}}));
 }
 
 }  // namespace palyra::cli

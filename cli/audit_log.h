@@ -1,4 +1,5 @@
-// The file of --audit: JSON lines, one object for each denial, and one for the end of the run.
+// The file of --audit: JSON lines, one object for each denial, or allow where these are asked for,
+// and one for the end of the run.
 
 #ifndef PALYRA_CLI_AUDIT_LOG_H_
 #define PALYRA_CLI_AUDIT_LOG_H_
@@ -11,13 +12,15 @@
 #include "cli/denials.h"
 #include "engine/events.h"
 #include "engine/run.h"
+#include "policy/egress_mode.h"
 
 namespace palyra::cli {
 
 class AuditLog {
  public:
   static constexpr uint64_t kMostDenials = 100'000;
-  static constexpr uint64_t kMostRefusedNames = 10'000;
+  static constexpr uint64_t kMostAllows = 100'000;
+  static constexpr uint64_t kMostOfBrokers = 10'000;
 
   // Appends to `path`, made with mode 0600 where it is missing. Not through a symbolic
   // link in any part of the path, nor into a pipe or a file with a second name: the tool may have
@@ -30,12 +33,20 @@ class AuditLog {
   // without end does not fill the disk: denials after the first kMostDenials are only counted.
   void Write(const palyra_event& event, const Denial& denial);
   // {"event":"denial","time","cgroup","verdict","action","path","executable","hook","pid","comm",
-  //  "policies","layer","note"?}, likewise.
+  //  "policies","layer","note"?}, likewise: of what has a path or a name.
   void Write(const engine::PathEvent& event, const Denial& denial);
-  // The first with the action "resolve" and without what only the kernel knows.
-  void WriteRefusedName(const std::string& name);
-  // {"event":"end","time","run","end","status","denied","lost","left_out"}
-  void WriteEnd(const engine::RunOutcome& outcome, int status);
+  // The first with the event and the verdict "allow" for what was allowed, up to kMostAllows.
+  void WriteAllow(const palyra_event& event, const Denial& allowed);
+  // The first without what only the kernel knows, and with the reason as "note": of the resolver,
+  // with the action "resolve", or of the relay.
+  void WriteOfBroker(const Denial& denial);
+  // Likewise, that of WriteAllow: what the relay has verified.
+  void WriteVerified(const Denial& allowed);
+  // {"event":"end","time","run","egress","end","status","denied","lost","left_out","audited",
+  //  "lost_audited","left_out_audited"}: how many denials there were, without an event, and without
+  // a record though there was an event; and the same of allows that were to be told.
+  void WriteEnd(const engine::RunOutcome& outcome, int status,
+                policy::EgressEnforcementMode egress);
 
   // The first write that failed.
   [[nodiscard]] const Result<void>& state() const { return state_; }
@@ -47,7 +58,8 @@ class AuditLog {
   UniqueFd fd_;
   Result<void> state_;
   uint64_t denials_ = 0;
-  uint64_t refused_names_ = 0;
+  uint64_t allows_ = 0;
+  uint64_t of_brokers_ = 0;
 };
 
 }  // namespace palyra::cli

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 #include "policy/compile/named_resource.h"
 
@@ -272,13 +273,44 @@ void DenialNames::AddReason(uint32_t index, Denial& denial) const {
   const policy::Reason& reason = rules_.reasons[index];
   if (reason.layers.empty()) return;
   denial.layer = reason.layers.front().layer;
+  denial.policies = LabelsOf(reason.layers.front());
+}
+
+Denial DenialNames::NameAllowed(const palyra_event& event) const {
+  Denial allowed = {.action = ActionName(event.action),
+                    .protocol = ProtocolName(event),
+                    .address = AddressText(event),
+                    .port = event.port,
+                    .layer = std::nullopt,
+                    .policies = {},
+                    .note = {}};
+  if (event.reason >= rules_.reasons.size()) return allowed;
+  for (const policy::Reason::LayerPolicies& layer : rules_.reasons[event.reason].layers) {
+    std::ranges::move(LabelsOf(layer), std::back_inserter(allowed.policies));
+  }
+  return allowed;
+}
+
+std::vector<std::string> DenialNames::LabelsOf(const policy::Reason::LayerPolicies& named) const {
+  std::vector<std::string> labels;
   for (const LayerPolicies& layer : layers_) {
-    if (layer.layer != *denial.layer) continue;
-    for (const std::string& id : reason.layers.front().policy_ids) {
+    if (layer.layer != named.layer) continue;
+    for (const std::string& id : named.policy_ids) {
       const policy::PlacedPolicy* policy = layer.policies.Find(id);
-      denial.policies.push_back(policy == nullptr ? id : policy->Label());
+      labels.push_back(policy == nullptr ? id : policy->Label());
     }
   }
+  return labels;
+}
+
+Denial RefusedName(const std::string& name, bool is_unpinned) {
+  return {.action = kResolve,
+          .protocol = name,
+          .address = {},
+          .layer = std::nullopt,
+          .policies = {},
+          .note = is_unpinned ? "it was not resolved before the run"
+                              : "no policy could allow to reach it"};
 }
 
 void DenialSummary::Add(const Denial& denial) {
@@ -295,18 +327,13 @@ void DenialSummary::Add(const Denial& denial) {
   }
 }
 
-void DenialSummary::AddRefusedName(const std::string& name) {
-  ++refused_names_;
-  Add({.action = kResolve,
-       .protocol = name,
-       .address = {},
-       .layer = std::nullopt,
-       .policies = {},
-       .note = "no policy could allow to reach it"});
+void DenialSummary::AddOfBroker(const Denial& denial) {
+  ++of_brokers_;
+  Add(denial);
 }
 
 std::optional<std::string> DenialSummary::Line(uint64_t total, uint64_t lost) const {
-  total += refused_names_;
+  total += of_brokers_;
   total -= std::min(total, unasked_);
   if (total == 0) return std::nullopt;
   std::vector<const Entry*> shown;

@@ -39,7 +39,7 @@ struct Denial {
   std::string executable = {};  // NOLINT(readability-redundant-member-init): Who was denied.
   std::string hook = {};        // NOLINT(readability-redundant-member-init): "file_open".
 
-  auto Key() const { return std::tie(action, protocol, address, port, path); }
+  auto Key() const { return std::tie(action, protocol, address, port, names, note, path); }
 };
 
 class DenialNames {
@@ -51,19 +51,27 @@ class DenialNames {
   [[nodiscard]] Denial Name(const palyra_event& event) const;
   [[nodiscard]] Denial Name(const engine::PathEvent& event) const;
 
+  // Of what was allowed: `policies` are the permits of every layer, outermost first, and there is
+  // no layer that denies.
+  [[nodiscard]] Denial NameAllowed(const palyra_event& event) const;
+
  private:
+  [[nodiscard]] std::vector<std::string> LabelsOf(const policy::Reason::LayerPolicies& named) const;
   void AddReason(uint32_t reason, Denial& denial) const;
 
   const policy::RuleSet& rules_;
   const std::vector<LayerPolicies>& layers_;
 };
 
+// Of a name that no rule could allow, or that was not resolved before the run.
+Denial RefusedName(const std::string& name, bool is_unpinned);
+
 // Counts equal denials; memory is bounded, whatever a tool tries.
 class DenialSummary {
  public:
   void Add(const Denial& denial);
-  // What the kernel did not count.
-  void AddRefusedName(const std::string& name);
+  // One that the kernel did not count: the resolver's or the relay's.
+  void AddOfBroker(const Denial& denial);
 
   // One line, or nothing where nothing was denied: what was denied how often, by which policy, and
   // how to allow it. `total` and `lost` are the kernel's counts.
@@ -75,10 +83,11 @@ class DenialSummary {
     uint64_t count = 0;
     uint64_t order = 0;
   };
-  using Key = std::tuple<std::string, std::string, std::string, uint16_t, std::string>;
+  using Key = std::tuple<std::string, std::string, std::string, uint16_t, std::vector<std::string>,
+                         std::string, std::string>;
 
   std::map<Key, Entry> entries_;
-  uint64_t refused_names_ = 0;
+  uint64_t of_brokers_ = 0;
   uint64_t unasked_ = 0;  // What nobody needs to know.
 };
 

@@ -12,6 +12,7 @@
 #include <deque>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -21,16 +22,19 @@
 #include "cli/audit_log.h"
 #include "cli/console.h"
 #include "cli/denials.h"
+#include "cli/name_answers.h"
 #include "cli/policy_sources.h"
-#include "cli/resolver_process.h"
+#include "cli/run_brokers.h"
 #include "cli/run_input.h"
 #include "cli/run_options.h"
+#include "cli/run_record.h"
 #include "engine/environment.h"
 #include "engine/policy_watch.h"
 #include "engine/report.h"
 #include "engine/run.h"
 #include "engine/sweep.h"
 #include "policy/compile/compiler.h"
+#include "policy/compile/pinned_names.h"
 #include "policy/datetime.h"
 
 namespace palyra::cli {
@@ -85,18 +89,25 @@ Result<void> PrintPolicy(const RunOptions& options) {
   return base::WriteAll(STDOUT_FILENO, text, "stdout");
 }
 
+std::unexpected<Error> Refuse(const std::vector<policy::Diagnostic>& diagnostics) {
+  Error error = policy::ToError(diagnostics);
+  error.code = ErrorCode::kRefused;
+  return std::unexpected(error);
+}
+
 Result<policy::CompileOutput> Compile(const RunOptions& options, const std::string& workspace,
                                       const std::vector<LayerPolicies>& layers) {
-  policy::CompileInput input =
-      InputFor({.agent = options.agent, .tool = options.tool, .workspace = workspace}, layers);
-  input.coverage = policy::Coverage::kNetworkAndUnix;
-  std::expected<policy::CompileOutput, std::vector<policy::Diagnostic>> compiled =
-      policy::CompileRules(input);
-  if (!compiled) {
-    Error error = policy::ToError(compiled.error());
-    error.code = ErrorCode::kRefused;
-    return std::unexpected(error);
+  const RunFacts facts = {.agent = options.agent, .tool = options.tool, .workspace = workspace};
+  policy::CompileInput input = InputFor(facts, layers);
+  auto compiled = policy::CompileRules(input);
+  // Policies must be right in every mode. Offline the first layer forbids whatever they permit of
+  // the network, and its own rules say that in fewer words, without names of hosts.
+  if (compiled && options.egress == policy::EgressEnforcementMode::kNone) {
+    input.is_offline = true;
+    compiled = policy::CompileRules(input);
+    if (compiled) compiled->warnings.clear();
   }
+  if (!compiled) return Refuse(compiled.error());
   return *std::move(compiled);
 }
 
@@ -165,6 +176,10 @@ void TellEnd(const RunOptions& options, const engine::RunOutcome& outcome,
   if (const auto line = denials.Line(outcome.counters.denied, outcome.counters.lost)) {
     Say(kProgram, *line);
   }
+  if (outcome.counters.lost_audited > 0) {
+    Say(kProgram, fmt::format("{} of {} allows found no room on their way to the audit file",
+                              outcome.counters.lost_audited, outcome.counters.audited));
+  }
 }
 
 struct Prepared {
@@ -174,6 +189,7 @@ struct Prepared {
   // The last are in force; those before them named what was denied until then.
   std::deque<std::vector<LayerPolicies>> layers;
   policy::RuleSet rules;
+  std::optional<PinnedNames> pins;  // To be resolved before the run; no others ever.
   std::optional<AuditLog> audit;
 };
 
@@ -198,6 +214,11 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
       Compile(options, prepared.workspace, prepared.layers.back());
   if (!compiled) return std::unexpected(compiled.error());
   Warn(prepared.layers.back(), *compiled);
+  if (options.egress == policy::EgressEnforcementMode::kPreflight) {
+    auto names = policy::NamesToPin(*compiled);
+    if (!names) return Refuse(names.error());
+    prepared.pins.emplace(names->begin(), names->end());
+  }
   prepared.rules = std::move(compiled->rules);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
   Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
@@ -226,38 +247,13 @@ Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicie
   return Fail(ErrorCode::kNotFound, "the operator's policies are gone; load them again");
 }
 
-// Rules that somebody else put in force name policies that are not known here.
-void Disown(Denial& denial) {
-  if (!denial.layer) return;
-  denial.layer.reset();
-  denial.policies.clear();
-  denial.note = "by rules that replaced this command line's";
-}
-
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine) {
   Result<std::vector<std::string>> environment =
       engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
   if (!environment) return std::unexpected(environment.error());
 
-  DenialSummary denials;
-  const engine::RunNames* known_names = nullptr;
-  const auto on_denial = [&](const palyra_event& event, const policy::RuleSet* rules,
-                             size_t source) {
-    Denial denial = DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers[source])
-                        .Name(event);
-    if (rules == nullptr) Disown(denial);
-    if (known_names != nullptr) denial.names = known_names->NamesOf(engine::AddressOf(event));
-    denials.Add(denial);
-    if (prepared.audit) prepared.audit->Write(event, denial);
-  };
-  const auto on_path_denial = [&](const engine::PathEvent& event, const policy::RuleSet* rules,
-                                  size_t source) {
-    Denial denial = DenialNames(rules == nullptr ? prepared.rules : *rules, prepared.layers[source])
-                        .Name(event);
-    if (rules == nullptr) Disown(denial);
-    denials.Add(denial);
-    if (prepared.audit) prepared.audit->Write(event, denial);
-  };
+  RunRecord record(prepared.rules, prepared.layers, prepared.audit ? &*prepared.audit : nullptr,
+                   options.audit_allows);
   size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
@@ -272,16 +268,17 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
     return engine::SourcedRules{.rules = std::move(compiled->rules),
                                 .source = prepared.layers.size() - 1};
   };
-  std::optional<ResolverProcess> resolver;
-  std::optional<engine::NameService> names;
-  if (prepared.rules.domains) {
-    Result<ResolverProcess> started = ResolverProcess::Start();
+  std::optional<RunBrokers> brokers;
+  std::optional<engine::BrokerService> service;
+  if (engine::NeedsBrokers(prepared.rules) || prepared.pins) {
+    Result<RunBrokers> started =
+        RunBrokers::Start(prepared.rules, prepared.pins ? &*prepared.pins : nullptr);
     if (!started) return std::unexpected(started.error());
-    resolver.emplace(*std::move(started));
-    names = resolver->Service(known_names, [&](const std::string& name) {
-      denials.AddRefusedName(name);
-      if (prepared.audit) prepared.audit->WriteRefusedName(name);
-    });
+    service =
+        brokers.emplace(*std::move(started))
+            .Service(record.names(),
+                     {.on_refusal = [&](const auto& refused) { record.OnRefusedName(refused); },
+                      .on_relayed = [&](const auto& event) { record.OnRelayed(event); }});
   }
   const engine::RunRequest request = {
       .argv = options.command,
@@ -289,20 +286,26 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .user = prepared.user,
       .rules = prepared.rules,
       .timeout = options.timeout,
-      .on_denial = on_denial,
-      .on_path_denial = on_path_denial,
+      .on_denial = [&](const auto& event, const auto* rules,
+                       size_t source) { record.OnDenial(event, rules, source); },
+      .on_path_denial = [&](const auto& event, const auto* rules,
+                            size_t source) { record.OnDenial(event, rules, source); },
+      .on_allow = [&](const auto& event, const auto* rules,
+                      size_t source) { record.OnAllow(event, rules, source); },
+      .audit_allows = options.audit_allows,
+      .is_offline = options.egress == policy::EgressEnforcementMode::kNone,
       .renew = renew,
       .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,
-      .names = names ? &*names : nullptr,
+      .brokers = service ? &*service : nullptr,
       .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);
   if (!outcome) return std::unexpected(outcome.error());
   const int status = StatusOf(*outcome);
-  TellEnd(options, *outcome, denials);
+  TellEnd(options, *outcome, record.denials());
   if (!prepared.audit) return status;
-  prepared.audit->WriteEnd(*outcome, status);
+  prepared.audit->WriteEnd(*outcome, status, options.egress);
   if (!prepared.audit->state()) return std::unexpected(prepared.audit->state().error());
   return status;
 }
@@ -319,8 +322,8 @@ Result<int> Run(const RunOptions& options) {
   Engine engine;
   if (Result<void> ready = Prepare(engine); !ready) return std::unexpected(ready.error());
   if (options.report) {
-    SayBlock(
-        engine::ReportText(engine::BuildReport(*engine.objects, engine.features, prepared->user)));
+    SayBlock(engine::ReportText(
+        engine::BuildReport(*engine.objects, engine.features, prepared->user, options.egress)));
     if (options.command.empty()) return 0;
   }
   return RunCommand(options, *prepared, engine);

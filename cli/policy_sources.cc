@@ -241,7 +241,11 @@ Result<std::optional<LayerPolicies>> LoadOperatorLayer(Diagnostics* diagnostics)
 Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options,
                                               std::vector<policy::Diagnostic>* diagnostics) {
   std::vector<LayerPolicies> layers;
-  layers.push_back({Layer::kMandatory, policy::MandatoryPolicies(), EntityStore(), {}});
+  const bool is_offline = options.egress == policy::EgressEnforcementMode::kNone;
+  layers.push_back({Layer::kMandatory,
+                    is_offline ? policy::OfflinePolicies() : policy::MandatoryPolicies(),
+                    EntityStore(),
+                    {}});
   Result<std::optional<LayerPolicies>> operators = LoadOperatorLayer(diagnostics);
   if (!operators) return std::unexpected(operators.error());
   if (*operators) layers.push_back(**std::move(operators));

@@ -3,48 +3,55 @@
 #ifndef PALYRA_CLI_RESOLVER_PROCESS_H_
 #define PALYRA_CLI_RESOLVER_PROCESS_H_
 
-#include <sys/types.h>
-
+#include <cstdint>
 #include <functional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
 #include "broker/name_channel.h"
+#include "cli/name_answers.h"
+#include "cli/service_process.h"
 #include "engine/run.h"
 
 namespace palyra::cli {
 
-// `palyra-resolver`, which lies beside this program, with sockets that are open here too: a port
-// whose resolver has died cannot become anybody else's while this process lives.
+// `palyra-resolver`. It ends with this.
 class ResolverProcess {
  public:
-  // A name that no rule could allow was asked for.
-  using OnRefusal = std::function<void(const std::string& name)>;
+  using ResolverPorts = decltype(engine::BrokerPorts::resolver);
 
-  static Result<ResolverProcess> Start();
+  // A name that no rule could allow was asked for; or one that rules allow, and that was not
+  // resolved before the run, as would have been needed.
+  struct RefusedName {
+    std::string name;
+    bool is_unpinned = false;
+  };
+  using OnRefusal = std::function<void(const RefusedName&)>;
 
-  ResolverProcess(ResolverProcess&& other) noexcept;
-  ResolverProcess& operator=(ResolverProcess&&) = delete;
-  ResolverProcess(const ResolverProcess&) = delete;
-  ResolverProcess& operator=(const ResolverProcess&) = delete;
-  ~ResolverProcess();  // Ends it.
+  // It takes packets with `mark` alone. With `pins` it looks up these names at once, and never any
+  // other: see channel().
+  static Result<ResolverProcess> Start(uint32_t mark, const PinnedNames* pins);
 
-  // For RunRequest::names; borrows this. `known` points to the names of the run as soon as there is
-  // one, for as long as it is there.
-  [[nodiscard]] engine::NameService Service(const engine::RunNames*& known,
-                                            OnRefusal on_refusal) const;
+  // Where it asks; for Preflight. Until that has ended, nobody else may answer. Readable when
+  // Serve() has something to do.
+  [[nodiscard]] int channel() const { return process_.channel(); }
+
+  // Where it listens, at 127.0.0.1 and at ::1.
+  [[nodiscard]] const ResolverPorts& ports() const { return ports_; }
+  [[nodiscard]] std::vector<int> sockets() const { return process_.sockets(); }
+
+  // Answers one question, if one waits. `pinned` is null where names are live. False: it has ended
+  // or been killed, and the run cannot look up names any more.
+  [[nodiscard]] bool Serve(engine::RunNames& names, const OnRefusal& on_refusal,
+                           const PinnedNames* pinned) const;
 
  private:
-  ResolverProcess() = default;
+  ResolverProcess(ServiceProcess process, const ResolverPorts& ports)
+      : process_(std::move(process)), ports_(ports) {}
 
-  pid_t pid_ = -1;
-  UniqueFd pidfd_;
-  UniqueFd channel_;
-  engine::RunTable::ResolverPorts ports_ = {};
-  uint32_t mark_ = 0;
-  std::vector<UniqueFd> sockets_;
+  ServiceProcess process_;
+  ResolverPorts ports_;
 };
 
 }  // namespace palyra::cli

@@ -23,6 +23,8 @@ constexpr const char* kFooter =
 struct RawOptions {
   RunOptions options;
   std::optional<std::string> timeout;
+  std::optional<std::string> egress;
+  std::optional<std::string> audit_allows;
 };
 
 void AddOptions(CLI::App& app, RawOptions& raw) {
@@ -64,6 +66,10 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
                  "permit to connect to the unix socket at PATH, or with the abstract name")
       ->type_name("PATH|@NAME")
       ->allow_extra_args(false);
+  app.add_option("--egress", raw.egress,
+                 "none: offline; preflight: names are resolved once, before the run; strict: names "
+                 "as the run asks, the default")
+      ->type_name("MODE");
   app.add_option("--env", options.environment, "pass a variable, or set one")
       ->type_name("NAME[=VALUE]")
       ->allow_extra_args(false);
@@ -74,6 +80,9 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->type_name("TIME");
   app.add_option("--audit", options.audit, "append each denial, and the end, as a line of JSON")
       ->type_name("FILE");
+  app.add_option("--audit-allows", raw.audit_allows,
+                 "what --audit has of allows: none, which is the default, all, or one in N")
+      ->type_name("none|all|1/N");
   app.add_flag("--print-policy", options.print_policy, "print the Cedar of this run, run nothing");
   app.add_flag("--report", options.report, "say what is enforced by which mechanism here");
 }
@@ -87,6 +96,24 @@ Result<void> Check(RawOptions& raw) {
     }
     options.timeout = *timeout;
   }
+  if (raw.egress) {
+    const std::optional<policy::EgressEnforcementMode> mode = policy::EgressModeOf(*raw.egress);
+    if (!mode) {
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("--egress: \"{}\" is no mode; write none, preflight or strict", *raw.egress));
+    }
+    options.egress = *mode;
+  }
+  if (raw.audit_allows) {
+    const Result<uint32_t> one_in = ParseSampling(*raw.audit_allows);
+    if (!one_in) return std::unexpected(one_in.error());
+    options.audit_allows = *one_in;
+  }
+  if (options.audit_allows != 0 && !options.audit) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--audit-allows: there is no file for them; write --audit FILE too");
+  }
   if (options.command.empty() && !options.print_policy && !options.report) {
     return Fail(ErrorCode::kInvalidArgument, fmt::format("no command; write {}", kUsage));
   }
@@ -94,6 +121,24 @@ Result<void> Check(RawOptions& raw) {
 }
 
 }  // namespace
+
+Result<uint32_t> ParseSampling(std::string_view text) {
+  constexpr uint32_t kMost = 1'000'000;
+  if (text == "none") return 0;
+  if (text == "all") return 1;
+  constexpr std::string_view kOneIn = "1/";
+  uint32_t one_in = 0;
+  if (text.starts_with(kOneIn)) {
+    const std::string_view digits = text.substr(kOneIn.size());
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), one_in);
+    if (error != std::errc() || end != digits.data() + digits.size()) one_in = 0;
+  }
+  if (one_in != 0 && one_in <= kMost) return one_in;
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("--audit-allows: \"{}\" is none of none, all and 1/N, as in 1/100, with "
+                          "N up to {}",
+                          text, kMost));
+}
 
 Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
   double count = 0;

@@ -4,6 +4,7 @@
 #define PALYRA_CLI_RUN_OPTIONS_H_
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "policy/egress_mode.h"
 #include "policy/shorthand.h"
 
 namespace palyra::cli {
@@ -29,7 +31,9 @@ struct RunOptions {
   std::vector<std::string> environment;  // NAME or NAME=VALUE.
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::string> audit;
+  uint32_t audit_allows = 0;  // One in so many allows is in the audit file; 0: none.
   std::optional<std::string> user;
+  policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict;
   std::vector<NetRule> net_rules;       // In the order of the command line.
   std::vector<std::string> unix_rules;  // --allow-unix.
   bool print_policy = false;
@@ -44,6 +48,9 @@ struct HelpText {
 
 // `arguments` without argv[0]. kInvalidArgument names the option and what it takes.
 Result<std::variant<RunOptions, HelpText>> ParseRunOptions(std::vector<std::string> arguments);
+
+// "none", "all", "1/N" with N up to a million: one in how many, 0 for none.
+Result<uint32_t> ParseSampling(std::string_view text);
 
 // "90", "1.5", "90s", "5m", "2h": more than zero, at most a year.
 Result<std::chrono::milliseconds> ParseDuration(std::string_view text);

@@ -103,6 +103,9 @@ Result<EventRing> EventRing::Claim(const KernelObjects& objects, uint64_t run) {
   claimed.reader_->ring =
       ring_buffer__new(fd->get(), Reader::OnEvent, claimed.reader_.get(), nullptr);
   if (claimed.reader_->ring == nullptr) return FailErrno(errno, "cannot read a ring buffer");
+  // What a run left there whose supervisor has died would take the room of this one's events.
+  claimed.reader_->left = PALYRA_RING_BYTES;
+  ring_buffer__consume(claimed.reader_->ring);
   return claimed;
 }
 

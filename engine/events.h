@@ -1,4 +1,4 @@
-// Denials of a run, as its BPF programs report them through a ring buffer.
+// What was decided for a run, as its BPF programs report them through a ring buffer.
 
 #ifndef PALYRA_ENGINE_EVENTS_H_
 #define PALYRA_ENGINE_EVENTS_H_

@@ -107,12 +107,23 @@ std::vector<Flow> FlowsOfListener(const DiagSocket& socket) {
                     .address = {},
                     .port = ntohs(socket.id.idiag_sport)};
   SetAddress(event, socket.family, socket.id.idiag_src);
-  std::vector<Flow> flows = {{.event = event, .took_use = false}};
+  std::vector<Flow> flows = {{.event = event, .took_use = false, .origin = std::nullopt}};
   if (event.is_ipv6 && event.address == decltype(event.address){}) {
     event.is_ipv6 = false;
-    flows.push_back({.event = event, .took_use = false});
+    flows.push_back({.event = event, .took_use = false, .origin = std::nullopt});
   }
   return flows;
+}
+
+std::optional<NetEvent> OriginOf(const DiagSocket& socket) {
+  if (socket.flow.is_relayed == 0) return std::nullopt;
+  NetEvent origin = {.action = NetAction::kConnect,
+                     .protocol = Protocol::kTcp,
+                     .is_ipv6 = socket.flow.origin.is_ipv6 != 0,
+                     .address = {},
+                     .port = socket.flow.origin.port};
+  std::ranges::copy(socket.flow.origin.address, origin.address.begin());
+  return origin;
 }
 
 // What the socket's being rests on: all of them must be allowed. The programs tell a connection
@@ -120,14 +131,14 @@ std::vector<Flow> FlowsOfListener(const DiagSocket& socket) {
 std::vector<Flow> FlowsOf(const DiagSocket& socket) {
   const bool is_tcp = socket.protocol == IPPROTO_TCP;
   if (is_tcp && socket.state == TCP_LISTEN) return FlowsOfListener(socket);
-  const bool is_accepted = is_tcp && !socket.has_flow;
+  const bool is_accepted = is_tcp && socket.flow.connected == 0;
   NetEvent event = {.action = is_accepted ? NetAction::kAccept : NetAction::kConnect,
                     .protocol = ProtocolOf(socket.protocol),
                     .is_ipv6 = false,
                     .address = {},
                     .port = ntohs(socket.id.idiag_dport)};
   SetAddress(event, socket.family, socket.id.idiag_dst);
-  return {{.event = event, .took_use = socket.has_flow && socket.flow.granted != 0}};
+  return {{.event = event, .took_use = socket.flow.granted != 0, .origin = OriginOf(socket)}};
 }
 
 Result<size_t> CutIn(const SockDiag& diag, uint64_t cgroup, int flows,
@@ -147,13 +158,22 @@ Result<size_t> CutIn(const SockDiag& diag, uint64_t cgroup, int flows,
   return cut;
 }
 
-// As bpf/resolver.h, is_resolver().
-bool GoesToResolver(const KernelObjects& objects, uint64_t run, const NetEvent& event) {
+bool IsLoopback(const NetEvent& event) {
   std::array<uint8_t, 16> loopback = {127, 0, 0, 1};
   if (event.is_ipv6) loopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  const RunTable::ResolverPorts ports = objects.runs().ResolverOf(run);
-  return event.port != 0 && event.address == loopback &&
-         std::ranges::find(ports, event.port) != ports.end();
+  return event.address == loopback;
+}
+
+// As bpf/resolver.h, is_resolver().
+bool GoesToResolver(const BrokerPorts& ports, const NetEvent& event) {
+  return event.port != 0 && IsLoopback(event) &&
+         std::ranges::find(ports.resolver, event.port) != ports.resolver.end();
+}
+
+// As bpf/relay.h, relayed_flow().
+bool GoesToRelay(const BrokerPorts& ports, const Flow& flow) {
+  return flow.origin && ports.relay != 0 && flow.event.port == ports.relay &&
+         IsLoopback(flow.event);
 }
 
 }  // namespace
@@ -187,15 +207,19 @@ Result<size_t> CutDeniedFlows(const KernelObjects& objects, const Cgroup& cgroup
   return CutFlows(objects, cgroup, [&](const Flow& flow) {
     const std::optional<uint32_t> profile = objects.runs().ProfileOf(cgroup.id());
     if (!profile) return true;  // The run has ended, and its processes with it.
-    if (GoesToResolver(objects, cgroup.id(), flow.event)) return true;
-    const auto by_name = DecideByName(objects, cgroup.id(), *profile, flow.event);
-    const policy::Ruling ruling =
-        by_name ? *by_name : DecideByTables(objects, *profile, flow.event);
+    const BrokerPorts brokers = objects.runs().BrokersOf(cgroup.id());
+    if (GoesToResolver(brokers, flow.event)) return true;
+    const bool is_relayed = GoesToRelay(brokers, flow);
+    const NetEvent& event = is_relayed ? *flow.origin : flow.event;
+    const auto by_name = DecideByName(objects, cgroup.id(), *profile, event);
+    const policy::Ruling ruling = by_name ? *by_name : DecideByTables(objects, *profile, event);
     switch (ruling.verdict) {
+      case policy::Verdict::kVerify:
+        return is_relayed;
       case policy::Verdict::kAllow:
         return true;
       case policy::Verdict::kAsk:
-        return AllowsFlow(objects, cgroup.id(), flow.event, flow.took_use);
+        return AllowsFlow(objects, cgroup.id(), event, flow.took_use);
       case policy::Verdict::kDeny:
         break;
     }

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 
 #include "base/result.h"
 #include "engine/cgroup.h"
@@ -20,7 +21,8 @@ struct Flow {
   // How it began (net.connect or net.accept), and its peer, in canonical form; of a listener
   // net.listen, and where.
   policy::NetEvent event;
-  bool took_use;  // Its connect() took a use of a limited grant.
+  bool took_use;                           // Its connect() took a use of a limited grant.
+  std::optional<policy::NetEvent> origin;  // Of one that was led to the relay: what it asked for.
 };
 
 // Destroys every TCP and connected UDP socket of the cgroup and those below it of which `keep` says

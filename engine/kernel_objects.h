@@ -39,12 +39,15 @@ enum class Table {
   kFlows,
   kNames,
   kRedirects,
+  kBrokers,
+  kRelayed,
+  kAudited,
   kNameRules,
   kNameLeaves,
   kAutomata,
   kUnixSockets,
 };
-inline constexpr size_t kTableCount = 20;
+inline constexpr size_t kTableCount = 23;
 
 const char* TableName(Table table);
 

@@ -1,11 +1,16 @@
 #include "engine/live_run.h"
 
+#include <bpf/bpf.h>
+
+#include <cerrno>
 #include <utility>
 
+#include "bpf/abi.h"
 #include "engine/clock.h"
 #include "engine/flows.h"
 #include "engine/grants.h"
 #include "engine/profile_cache.h"
+#include "engine/run_relay.h"
 #include "engine/unix_places.h"
 
 namespace palyra::engine {
@@ -66,10 +71,17 @@ Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
   return {};
 }
 
-RunNames& LiveRun::UseResolver(const RunTable::ResolverPorts& ports, uint32_t mark,
-                               const policy::RuleSet& rules) {
-  objects_->runs().SetResolver(cgroup_.id(), ports, mark);
-  return names_.emplace(*objects_, cgroup_.id(), first_profile_, rules);
+Result<RunNames*> LiveRun::UseBrokers(const BrokerPorts& ports, std::span<const int> sockets,
+                                      const policy::RuleSet& rules) {
+  const palyra_broker broker = {.run = cgroup_.id()};
+  for (const int fd : sockets) {
+    if (bpf_map_update_elem(objects_->fd(Table::kBrokers), &fd, &broker, BPF_ANY) != 0) {
+      return FailErrno(errno, "cannot write the kernel table \"brokers\"");
+    }
+  }
+  objects_->runs().SetBrokers(cgroup_.id(), ports);
+  uses_relay_ = ports.relay != 0;
+  return &names_.emplace(*objects_, cgroup_.id(), first_profile_, rules);
 }
 
 RunCounters LiveRun::ReadCounters() const { return objects_->runs().Counters(cgroup_.id()); }
@@ -103,6 +115,7 @@ void LiveRun::FreeEntry() {
   if (had_grants) RemoveGrantsOf(*objects_, cgroup_.id());
   if (names_) names_->RemoveAll();
   if (objects_->unix_judge() == UnixJudge::kByAddress) RemovePlacesOf(*objects_, cgroup_.id());
+  if (uses_relay_) RemoveRelayedOf(*objects_, cgroup_.id());
 }
 
 Result<void> LiveRun::Remove() {

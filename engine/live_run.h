@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -47,10 +48,17 @@ class LiveRun {
     return ReplaceRules(*objects_, cgroup_, rules, names_ ? &*names_ : nullptr);
   }
 
-  // From now on its DNS goes to these ports of 127.0.0.1 and ::1 with that mark; their resolver
-  // tells names() what it gives out. `rules` are those that it started with.
-  RunNames& UseResolver(const RunTable::ResolverPorts& ports, uint32_t mark,
-                        const policy::RuleSet& rules);
+  // From now on its DNS, and its connections that are to be verified, go to these ports, where
+  // `sockets` listen; the resolver tells the names what it gives out. `rules` are those that it
+  // started with.
+  Result<RunNames*> UseBrokers(const BrokerPorts& ports, std::span<const int> sockets,
+                               const policy::RuleSet& rules);
+
+  // RunTable::AuditAllows, before anything runs.
+  void AuditAllows(uint32_t one_in) const { objects_->runs().AuditAllows(cgroup_.id(), one_in); }
+
+  // No other process changes its rules from now on (RunTable::MarkOffline).
+  void MarkOffline() const { objects_->runs().MarkOffline(cgroup_.id()); }
 
   // Moves the deadline of its rules if they are still those of `profile`; false if not.
   [[nodiscard]] bool MoveDeadline(uint32_t profile, uint64_t expires_ns) const;
@@ -78,6 +86,7 @@ class LiveRun {
   std::optional<EventRing> ring_;
   uint32_t first_profile_ = 0;
   std::optional<RunNames> names_;
+  bool uses_relay_ = false;
   bool removed_ = false;
 };
 

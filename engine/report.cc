@@ -14,6 +14,31 @@ Promise NotHeld(std::string name, std::string why) {
   return {.name = std::move(name), .held = false, .mechanism = std::move(why)};
 }
 
+void AddEgressMode(policy::EgressEnforcementMode mode, std::vector<Promise>& promises) {
+  using enum policy::EgressEnforcementMode;
+  switch (mode) {
+    case kNone:
+      promises.push_back(Held("egress mode none: offline, on loopback too",
+                              "mandatory policy layer, by the programs of each net.* below"));
+      promises.push_back(
+          Held("names of hosts: none", "no resolver; DNS is denied as everything is"));
+      return;
+    case kPreflight:
+      promises.push_back(Held("egress mode preflight: names as they were before the run",
+                              "policies; addresses pinned in BPF map names"));
+      promises.push_back(Held("names of hosts: no DNS leaves the machine",
+                              "BPF connect, sendmsg, recvmsg; a resolver without sockets"));
+      return;
+    case kStrict:
+      promises.push_back(
+          Held("egress mode strict: every call and packet by policy", "the programs below"));
+      promises.push_back(Held("names of hosts: no DNS but to the run's resolver",
+                              "BPF connect, sendmsg, recvmsg; where policies name hosts"));
+      return;
+  }
+  std::unreachable();
+}
+
 void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
   promises.push_back(
       Held("net.connect: tcp, mptcp, connected udp", "BPF cgroup/connect4, connect6"));
@@ -25,8 +50,6 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
       Held("net.listen: tcp", objects.lsm_attached()
                                   ? "BPF lsm/socket_listen, cgroup_skb/ingress"
                                   : "BPF cgroup_skb/ingress: nobody reaches the listener"));
-  promises.push_back(Held("names of hosts: no DNS but to the run's resolver",
-                          "BPF connect, sendmsg, recvmsg; where policies name hosts"));
   promises.push_back(Held("no raw or unusual inet sockets", "BPF cgroup/sock_create"));
   if (objects.lsm_attached()) {
     promises.push_back(Held("no other socket families", "seccomp, BPF lsm/socket_create"));
@@ -35,6 +58,8 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
     promises.push_back(Held("no other socket families", "seccomp"));
     promises.push_back(Held("no sockets by way of io_uring", "seccomp refuses io_uring"));
   }
+  promises.push_back(Held("names that are verified (@verify)",
+                          "BPF connect, getpeername, cgroup_skb; a relay that reads SNI and Host"));
   promises.push_back(Held("cloud metadata addresses always denied", "mandatory policy layer"));
   promises.push_back(Held("no inherited sockets", "birth in the run's cgroup, close_range"));
 }
@@ -90,8 +115,9 @@ void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>
 }  // namespace
 
 EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
-                              const ToolUser& user) {
+                              const ToolUser& user, policy::EgressEnforcementMode egress) {
   EnforcementReport report;
+  AddEgressMode(egress, report.promises);
   AddNetwork(objects, report.promises);
   AddUnixSockets(objects, report.promises);
   AddProcesses(features, user, report.promises);

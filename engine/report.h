@@ -9,6 +9,7 @@
 #include "engine/features.h"
 #include "engine/kernel_objects.h"
 #include "engine/tool_user.h"
+#include "policy/egress_mode.h"
 
 namespace palyra::engine {
 
@@ -23,7 +24,7 @@ struct EnforcementReport {
 };
 
 EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
-                              const ToolUser& user);
+                              const ToolUser& user, policy::EgressEnforcementMode egress);
 
 // One line for each promise, in columns; ends with a newline.
 std::string ReportText(const EnforcementReport& report);

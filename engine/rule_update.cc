@@ -39,7 +39,7 @@ Result<Replacement> Swap(const KernelObjects& objects, const Cgroup& cgroup,
 // Only the supervisor of a run knows its names. Where there is no resolver no address has one, and
 // the rules of nameless addresses say all.
 Result<void> RefuseWithoutNames(const KernelObjects& objects, const Cgroup& cgroup) {
-  if (objects.runs().ResolverOf(cgroup.id()) == RunTable::ResolverPorts()) return {};
+  if (objects.runs().BrokersOf(cgroup.id()) == BrokerPorts()) return {};
   return Fail(ErrorCode::kUnsupported,
               "the run knows hosts by name, which another process cannot take over; change the "
               "operator's policies with \"palyra policy load\"");
@@ -76,6 +76,10 @@ Result<Replacement> ReplaceRulesOfRun(const KernelObjects& objects, const std::s
                                       const policy::RuleSet& rules) {
   const Result<Cgroup> cgroup = CgroupOfRun(objects, run_id);
   if (!cgroup) return std::unexpected(cgroup.error());
+  if (objects.runs().IsOffline(cgroup->id())) {
+    return Fail(ErrorCode::kRefused,
+                "the run is offline (--egress none), and stays so whatever rules say");
+  }
   return ReplaceRules(objects, *cgroup, rules);
 }
 

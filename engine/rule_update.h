@@ -34,7 +34,7 @@ struct Replacement {
 Result<Replacement> ReplaceRules(const KernelObjects& objects, const Cgroup& cgroup,
                                  const policy::RuleSet& rules, RunNames* names = nullptr);
 
-// The same for a run of this generation by its id, from any process.
+// The same for a run of this generation by its id, from any process. kRefused: it is offline.
 Result<Replacement> ReplaceRulesOfRun(const KernelObjects& objects, const std::string& run_id,
                                       const policy::RuleSet& rules);
 

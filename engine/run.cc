@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "engine/seccomp_filter.h"
 #include "engine/supervisor.h"
 #include "engine/unix_places.h"
+#include "policy/named_class.h"
 
 namespace palyra::engine {
 namespace {
@@ -24,8 +26,17 @@ namespace {
 // end.
 constexpr int kEventsAtEnd = 1 << 16;
 
-// A network socket was born outside the run: no policy would hold what is sent through it. And a
-// directory leads into the mounts outside, where cgroups can be written.
+// An io_uring, a pidfd, a BPF map and their like: kernel objects that are no file anywhere.
+bool IsKernelObject(int fd) {
+  std::error_code failure;
+  const auto name =
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), failure).string();
+  return name.starts_with("anon_inode:");
+}
+
+// A network socket was born outside the run: no policy would hold what is sent through it. A
+// directory leads into the mounts outside, where cgroups can be written. And a kernel object acts
+// for who made it: the thread of an io_uring makes connections that are not the run's.
 Result<void> RefuseUnholdableStreams() {
   constexpr const char* kNames[] = {"standard input", "standard output", "standard error"};
   for (int fd = 0; fd <= 2; ++fd) {
@@ -33,6 +44,11 @@ Result<void> RefuseUnholdableStreams() {
     if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
       return Fail(ErrorCode::kRefused,
                   std::string(kNames[fd]) + " is a directory, which leads out of the sandbox");
+    }
+    if (IsKernelObject(fd)) {
+      return Fail(ErrorCode::kRefused, std::string(kNames[fd]) +
+                                           " is a kernel object that acts for who made it; pass "
+                                           "a file, a pipe or a terminal");
     }
     int family = 0;
     socklen_t size = sizeof(family);
@@ -122,44 +138,78 @@ class RulesByProfile {
   std::map<uint32_t, Entry> entries_;
 };
 
+// `changed` is called when other rules are in force, and when everything may be denied.
 Result<std::optional<RuleRenewal>> StartRenewal(LiveRun& run, const RunRequest& request,
-                                                RulesByProfile& rules) {
+                                                RulesByProfile& rules,
+                                                const std::function<void()>& changed) {
   if (!request.rules.valid_until_ms && request.watch == nullptr) return std::nullopt;
   Result<RuleRenewal> renewal =
       RuleRenewal::Start(run, request.rules.valid_until_ms,
                          {.renew = request.renew,
                           .on_renewed =
-                              [&rules, &request](uint32_t profile, SourcedRules renewed) {
+                              [&rules, &request, changed](uint32_t profile, SourcedRules renewed) {
+                                changed();
                                 if (request.on_renewed) request.on_renewed(renewed.source);
                                 rules.Add(profile, std::move(renewed));
                               },
-                          .on_failure = request.on_renewal_failure},
+                          .on_failure =
+                              [&request, changed](const Error& error) {
+                                changed();
+                                if (request.on_renewal_failure) request.on_renewal_failure(error);
+                              }},
                          request.watch);
   if (!renewal) return std::unexpected(renewal.error());
   return *std::move(renewal);
 }
 
-// Serves the names of a run, and ends those that have ended.
-class NameServing {
+// Serves the brokers of a run, and ends names that have ended.
+class BrokerServing {
  public:
-  // Borrows both.
-  static Result<NameServing> Start(const NameService& service, RunNames& names) {
+  // Borrows all.
+  static Result<BrokerServing> Start(const BrokerService& service, RunNames& names,
+                                     RunRelay relay) {
     UniqueFd timer(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
     if (!timer.valid()) return FailErrno(errno, "cannot make a timer");
-    return NameServing(service, names, std::move(timer));
+    return BrokerServing(service, names, relay, std::move(timer));
   }
 
   [[nodiscard]] std::vector<WaitSource> Sources() {
-    return {{.fd = service_->fd, .on_readable = [this] { return Serve(); }},
-            {.fd = timer_.get(), .on_readable = [this] { return Expire(); }}};
+    std::vector<WaitSource> sources = {
+        {.fd = service_->resolver_fd, .on_readable = [this] { return Serve(); }},
+        {.fd = timer_.get(), .on_readable = [this] { return Expire(); }}};
+    if (has_relay_) {
+      sources.push_back({.fd = service_->relay_fd, .on_readable = [this] { return ServeRelay(); }});
+    }
+    return sources;
+  }
+
+  // What the relay has said that nobody has heard yet.
+  void Drain() {
+    if (has_relay_) ServeRelay();
+  }
+
+  void Recheck() {
+    if (has_relay_) service_->recheck_relay(relay_);
   }
 
  private:
-  NameServing(const NameService& service, RunNames& names, UniqueFd timer)
-      : service_(&service), names_(&names), timer_(std::move(timer)) {}
+  BrokerServing(const BrokerService& service, RunNames& names, RunRelay relay, UniqueFd timer)
+      : service_(&service),
+        names_(&names),
+        relay_(relay),
+        has_relay_(service.relay_fd >= 0),
+        timer_(std::move(timer)) {}
+
+  // A call that nobody would answer fails at once.
+  bool ServeRelay() {
+    if (service_->serve_relay(relay_)) return true;
+    has_relay_ = false;
+    relay_.Close();
+    return false;
+  }
 
   bool Serve() {
-    const bool goes_on = service_->serve(*names_);
+    const bool goes_on = service_->serve_resolver(*names_);
     Arm();
     return goes_on;
   }
@@ -182,21 +232,35 @@ class NameServing {
     timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
   }
 
-  const NameService* service_;
+  const BrokerService* service_;
   RunNames* names_;
+  RunRelay relay_;
+  bool has_relay_;
   UniqueFd timer_;
 };
 
-Result<std::optional<NameServing>> ServeNames(LiveRun& run, const RunRequest& request) {
-  if (request.names == nullptr) return std::nullopt;
-  RunNames& names = run.UseResolver(request.names->ports, request.names->mark, request.rules);
-  Result<NameServing> serving = NameServing::Start(*request.names, names);
+Result<std::optional<BrokerServing>> ServeBrokers(const KernelObjects& objects, LiveRun& run,
+                                                  const RunRequest& request) {
+  if (request.brokers == nullptr) return std::nullopt;
+  const BrokerService& service = *request.brokers;
+  Result<RunNames*> names = run.UseBrokers(service.ports, service.sockets, request.rules);
+  if (!names) return std::unexpected(names.error());
+  for (const PinnedAddress& pin : service.pins) {
+    Result<void> learned = (*names)->Learn(pin.name, pin.address, pin.is_special, kNeverEnds);
+    if (!learned) {
+      return Fail(ErrorCode::kRefused,
+                  "\"" + pin.name + "\" cannot be pinned for the run: " + learned.error().message);
+    }
+  }
+  Result<BrokerServing> serving =
+      BrokerServing::Start(service, **names, RunRelay(objects, run.cgroup().id(), **names));
   if (!serving) return std::unexpected(serving.error());
   return *std::move(serving);
 }
 
 // Spawns, waits and kills. The run's objects stay for the caller to remove.
-Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest& request) {
+Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRequest& spawn,
+                             const RunRequest& request) {
   Result<ForwardedSignals> signals = ForwardedSignals::Block();
   if (!signals) return std::unexpected(signals.error());
   spawn.cgroup_fd = run.cgroup().fd();
@@ -204,13 +268,18 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
                           ? signals->previous_mask()
                           : request.watch->MaskWithout(signals->previous_mask());
 
-  RulesByProfile rules(run.first_profile(), request.rules);
-  Result<std::optional<RuleRenewal>> renewal = StartRenewal(run, request, rules);
-  if (!renewal) return std::unexpected(renewal.error());
+  Result<std::optional<BrokerServing>> brokers = ServeBrokers(objects, run, request);
+  if (!brokers) return std::unexpected(brokers.error());
+  const std::vector<WaitSource> sources =
+      *brokers ? (*brokers)->Sources() : std::vector<WaitSource>();
 
-  Result<std::optional<NameServing>> names = ServeNames(run, request);
-  if (!names) return std::unexpected(names.error());
-  const std::vector<WaitSource> sources = *names ? (*names)->Sources() : std::vector<WaitSource>();
+  RulesByProfile rules(run.first_profile(), request.rules);
+  Result<std::optional<RuleRenewal>> renewal = StartRenewal(run, request, rules, [&brokers] {
+    if (*brokers) (*brokers)->Recheck();
+  });
+  if (!renewal) return std::unexpected(renewal.error());
+  run.AuditAllows(request.audit_allows);
+  if (request.is_offline) run.MarkOffline();
 
   // Before the command: it may detach children as soon as it runs.
   Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(); });
@@ -219,7 +288,8 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   if (!spawned) return std::unexpected(spawned.error());
   const EventRing::Handler on_event = [&](const palyra_event& event) {
     const RulesByProfile::Entry judged = rules.Find(event.profile);
-    if (request.on_denial) request.on_denial(event, judged.rules, judged.source);
+    const auto& tell = event.verdict == PALYRA_ALLOW ? request.on_allow : request.on_denial;
+    if (tell) tell(event, judged.rules, judged.source);
   };
   const EventRing::PathHandler on_path_event = [&](const PathEvent& event) {
     const RulesByProfile::Entry judged = rules.Find(event.event.profile);
@@ -248,18 +318,25 @@ Result<RunOutcome> Supervise(LiveRun& run, SpawnRequest& spawn, const RunRequest
   RunOutcome outcome = Reap(spawned->child);
   if (*waited == WaitEnd::kDeadline) outcome.end = RunEnd::kTimedOut;
   run.events().Drain(on_event, kEventsAtEnd, on_path_event);
+  if (*brokers) (*brokers)->Drain();
   outcome.counters = run.ReadCounters();
   return outcome;
 }
 
 }  // namespace
 
+bool NeedsRelay(const policy::RuleSet& rules) { return policy::VerifiesAny(rules); }
+
+bool NeedsBrokers(const policy::RuleSet& rules) {
+  return rules.domains.has_value() || NeedsRelay(rules);
+}
+
 Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& objects,
                                          Features& features, const RunRequest& request) {
   if (Result<void> accepted = RefuseUnholdableStreams(); !accepted) {
     return std::unexpected(accepted.error());
   }
-  if (request.rules.domains && request.names == nullptr) {
+  if (NeedsBrokers(request.rules) && request.brokers == nullptr) {
     return Fail(ErrorCode::kUnsupported,
                 "the policies speak of names of hosts, and there is no resolver for them");
   }
@@ -275,7 +352,7 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
   if (!run) return std::unexpected(run.error());
   Result<void> registered = RegisterPlaces(objects, run->cgroup().id(), unix_setup->places);
   if (!registered) return std::unexpected(registered.error());
-  Result<RunOutcome> outcome = Supervise(*run, *spawn, request);
+  Result<RunOutcome> outcome = Supervise(objects, *run, *spawn, request);
   Result<void> removed = run->Remove();
   if (outcome && !removed) return std::unexpected(removed.error());
   if (outcome) outcome->run_id = run->id();

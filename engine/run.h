@@ -16,19 +16,25 @@
 #include "engine/live_run.h"
 #include "engine/policy_watch.h"
 #include "engine/renewal.h"
+#include "engine/run_relay.h"
 #include "engine/spawn.h"
 #include "engine/tool_user.h"
 #include "policy/rule_set.h"
 
 namespace palyra::engine {
 
-// Who answers the run's DNS, and is listening already.
-struct NameService {
-  RunTable::ResolverPorts ports = {};  // On 127.0.0.1 and ::1, UDP and TCP.
-  uint32_t mark = 0;                   // Of the packets that it takes.
-  int fd = -1;                         // Readable when `serve` has something to do.
+// Who answers the run's DNS, and who verifies connections, listening already.
+struct BrokerService {
+  BrokerPorts ports;         // On 127.0.0.1 and ::1, UDP and TCP.
+  std::vector<int> sockets;  // All that listen there, none of anybody else. Borrowed.
+  int resolver_fd = -1;      // Readable when `serve_resolver` has something to do.
   // Does not wait. False: there will be nothing to do any more.
-  std::function<bool(RunNames&)> serve;
+  std::function<bool(RunNames&)> serve_resolver;
+  std::vector<PinnedAddress> pins;  // Which the run knows from its start to its end.
+  int relay_fd = -1;                // Likewise; -1 where there is no relay.
+  std::function<bool(RunRelay&)> serve_relay;
+  // Other rules are in force: before it returns, connections that they do not allow are closed.
+  std::function<void(RunRelay&)> recheck_relay;
 };
 
 struct RunRequest {
@@ -43,6 +49,12 @@ struct RunRequest {
   std::function<void(const palyra_event&, const policy::RuleSet* rules, size_t source)> on_denial;
   // The same for files, programs and processes.
   std::function<void(const PathEvent&, const policy::RuleSet* rules, size_t source)> on_path_denial;
+  // The same for one in `audit_allows` of what was allowed, calls and beginnings of flows
+  // (bpf/audit.h); 0: for none.
+  std::function<void(const palyra_event&, const policy::RuleSet* rules, size_t source)> on_allow;
+  uint32_t audit_allows = 0;
+  // `rules` deny every action of the network, and nobody else may put others in force.
+  bool is_offline = false;
   // Called, likewise, when rules have reached their end (RuleSet::valid_until_ms), and when `watch`
   // has seen a change: the ones that hold from now on. renewal.h says what holds until they are in
   // force, and after an error. Null: nobody has any.
@@ -52,8 +64,9 @@ struct RunRequest {
   // Of the operator's policies, begun before `rules` were made from them; borrowed. Null: they do
   // not change.
   const PolicyWatch* watch = nullptr;
-  // Needed where `rules` speak of names of hosts. Borrowed; null: the run asks whom it may reach.
-  const NameService* names = nullptr;
+  // Needed where `rules` speak of names of hosts, or verify. Borrowed; null: the run asks whom it
+  // may reach.
+  const BrokerService* brokers = nullptr;
   // Why rules could not be renewed.
   std::function<void(const Error&)> on_renewal_failure;
 };
@@ -74,6 +87,11 @@ struct RunOutcome {
   int start_errno = 0;
   RunCounters counters;
 };
+
+// Whether rules speak of names or verify, so that a run under them has a resolver; and whether they
+// verify, so that it has a relay too.
+bool NeedsBrokers(const policy::RuleSet& rules);
+bool NeedsRelay(const policy::RuleSet& rules);
 
 // Runs `request` in the calling process's terminal, working directory and standard streams, and
 // returns when every process of the run is gone and nothing is left of it in the kernel. While it

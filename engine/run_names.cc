@@ -74,7 +74,7 @@ Result<void> RunNames::Learn(const std::string& name, const NetAddress& address,
   }
   if (Result<void> written = Write(profile_, rules_, address, known); !written) return written;
   addresses_[address] = std::move(known);
-  objects_->runs().MarkNames(run_);
+  objects_->runs().ChangeNames(run_);
   return {};
 }
 
@@ -87,6 +87,7 @@ bool RunNames::MakeRoom() {
     if (has_ended) Erase(profile_, entry.first);
     return has_ended;
   });
+  objects_->runs().ChangeNames(run_);
   return addresses_.size() < kMaxAddressesOfRun;
 }
 
@@ -94,7 +95,9 @@ std::optional<uint64_t> RunNames::next_expiry() const {
   std::optional<uint64_t> next;
   for (const auto& [address, known] : addresses_) {
     if (known.names.size() < 2) continue;
-    for (const auto& [name, end] : known.names) next = std::min(next.value_or(end), end);
+    for (const auto& [name, end] : known.names) {
+      if (end != kNeverEnds) next = std::min(next.value_or(end), end);
+    }
   }
   return next;
 }
@@ -115,6 +118,7 @@ void RunNames::Expire() {
     // Without an entry the address has no name, which is no more than it had.
     if (!Write(profile_, rules_, address, known)) Erase(profile_, address);
   }
+  objects_->runs().ChangeNames(run_);
 }
 
 Result<void> RunNames::Prepare(uint32_t profile, const policy::RuleSet& rules) const {
@@ -144,6 +148,24 @@ void RunNames::Settle(uint32_t profile, const policy::RuleSet& rules) {
 void RunNames::RemoveAll() {
   for (const auto& [address, known] : addresses_) Erase(profile_, address);
   addresses_.clear();
+}
+
+// Of an address that nobody looked up it is not known who owns it.
+bool RunNames::MayReachVerified(const std::string& name, const NetAddress& address,
+                                uint16_t port) const {
+  const auto known = addresses_.find(address);
+  const bool is_special = known == addresses_.end() || known->second.is_special;
+  return policy::MayReachVerified(rules_, Named(address, is_special), port, name);
+}
+
+std::vector<NetAddress> RunNames::AddressesOf(const std::string& name) const {
+  const uint64_t now = NowBootNs();
+  std::vector<NetAddress> addresses;
+  for (const auto& [address, known] : addresses_) {
+    const auto found = known.names.find(name);
+    if (found != known.names.end() && found->second > now) addresses.push_back(address);
+  }
+  return addresses;
 }
 
 std::vector<std::string> RunNames::NamesOf(const NetAddress& address) const {

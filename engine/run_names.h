@@ -30,8 +30,18 @@ struct NetAddress {
 // The address that an event is about.
 NetAddress AddressOf(const palyra_event& event);
 
+// In place of an end: the name stays with the run.
+inline constexpr uint64_t kNeverEnds = UINT64_MAX;
+
 inline constexpr size_t kMaxAddressesOfRun = 4096;
 inline constexpr size_t kMaxNamesOfAddress = 16;
+
+// What a name led to before the run began.
+struct PinnedAddress {
+  std::string name;  // In canonical form.
+  NetAddress address;
+  bool is_special = false;  // As in policy::NamedAddress.
+};
 
 class RunNames {
  public:
@@ -64,6 +74,13 @@ class RunNames {
 
   // The run has ended.
   void RemoveAll();
+
+  // Whether a TCP client that verifiably wants `name`, in canonical form, may go on to this
+  // address.
+  [[nodiscard]] bool MayReachVerified(const std::string& name, const NetAddress& address,
+                                      uint16_t port) const;
+  // What was given out under the name, and has not ended.
+  [[nodiscard]] std::vector<NetAddress> AddressesOf(const std::string& name) const;
 
   // Names that the address has or had, for people; empty where nobody looked it up.
   [[nodiscard]] std::vector<std::string> NamesOf(const NetAddress& address) const;

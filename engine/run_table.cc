@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "engine/clock.h"
+
 namespace palyra::engine {
 namespace {
 
@@ -15,6 +17,13 @@ constexpr size_t kMappedBytes = sizeof(palyra_run) * PALYRA_MAX_RUNS;
 template <typename T>
 std::atomic_ref<T> Shared(T& field) {
   return std::atomic_ref<T>(field);
+}
+
+// What decides for the run has changed: nothing that sockets keep of before counts any more.
+void BeginEpoch(palyra_run& run) {
+  const auto epoch = Shared(run.epoch);
+  __u32 before = epoch.load();
+  while (before != PALYRA_LAST_EPOCH && !epoch.compare_exchange_weak(before, before + 1)) continue;
 }
 
 }  // namespace
@@ -41,12 +50,18 @@ void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring,
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   Shared(run.denied).store(0);
   Shared(run.lost).store(0);
+  Shared(run.audited).store(0);
+  Shared(run.lost_audited).store(0);
+  Shared(run.audit_allows).store(0);
+  Shared(run.is_offline).store(0);
   Shared(run.has_grants).store(0);
   Shared(run.has_names).store(0);
   for (__u16& port : run.resolver_ports) Shared(port).store(0);
+  Shared(run.relay_port).store(0);
   Shared(run.ring).store(ring);
   Shared(run.expires_ns).store(expires_ns);
   Shared(run.profile).store(profile);
+  BeginEpoch(run);
 }
 
 std::optional<uint32_t> RunTable::Replace(uint64_t cgroup, uint32_t profile,
@@ -57,6 +72,7 @@ std::optional<uint32_t> RunTable::Replace(uint64_t cgroup, uint32_t profile,
   const bool earlier = expires_ns != 0 && (before == 0 || expires_ns < before);
   if (earlier) Shared(run.expires_ns).store(expires_ns);
   const uint32_t previous = Shared(run.profile).exchange(profile);
+  BeginEpoch(run);
   if (!earlier) Shared(run.expires_ns).store(expires_ns);
   return previous;
 }
@@ -68,30 +84,60 @@ bool RunTable::SetDeadline(uint64_t cgroup, uint32_t profile, uint64_t expires_n
   return true;
 }
 
+bool RunTable::HasExpired(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  const uint64_t expires = Shared(run.expires_ns).load();
+  return Shared(run.cgroup).load() != cgroup || (expires != 0 && NowBootNs() >= expires);
+}
+
 std::optional<uint32_t> RunTable::ProfileOf(uint64_t cgroup) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   if (Shared(run.cgroup).load() != cgroup) return std::nullopt;
   return Shared(run.profile).load();
 }
 
-void RunTable::SetResolver(uint64_t cgroup, const ResolverPorts& ports, uint32_t mark) const {
+void RunTable::SetBrokers(uint64_t cgroup, const BrokerPorts& ports) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
   if (Shared(run.cgroup).load() != cgroup) return;
-  Shared(run.resolver_mark).store(mark);
-  for (size_t i = 0; i < ports.size(); ++i) Shared(run.resolver_ports[i]).store(ports[i]);
+  Shared(run.broker_mark).store(ports.mark);
+  Shared(run.relay_port).store(ports.relay);
+  for (size_t i = 0; i < ports.resolver.size(); ++i) {
+    Shared(run.resolver_ports[i]).store(ports.resolver[i]);
+  }
 }
 
-RunTable::ResolverPorts RunTable::ResolverOf(uint64_t cgroup) const {
+BrokerPorts RunTable::BrokersOf(uint64_t cgroup) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
-  ResolverPorts ports = {};
+  BrokerPorts ports;
   if (Shared(run.cgroup).load() != cgroup) return ports;
-  for (size_t i = 0; i < ports.size(); ++i) ports[i] = Shared(run.resolver_ports[i]).load();
+  for (size_t i = 0; i < ports.resolver.size(); ++i) {
+    ports.resolver[i] = Shared(run.resolver_ports[i]).load();
+  }
+  ports.relay = Shared(run.relay_port).load();
+  ports.mark = Shared(run.broker_mark).load();
   return ports;
 }
 
-void RunTable::MarkNames(uint64_t cgroup) const {
+void RunTable::AuditAllows(uint64_t cgroup, uint32_t one_in) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
-  if (Shared(run.cgroup).load() == cgroup) Shared(run.has_names).store(1);
+  if (Shared(run.cgroup).load() == cgroup) Shared(run.audit_allows).store(one_in);
+}
+
+void RunTable::MarkOffline(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() == cgroup) Shared(run.is_offline).store(1);
+}
+
+bool RunTable::IsOffline(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  return Shared(run.cgroup).load() == cgroup && Shared(run.is_offline).load() != 0;
+}
+
+void RunTable::ChangeNames(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() != cgroup) return;
+  Shared(run.has_names).store(1);
+  BeginEpoch(run);
 }
 
 bool RunTable::MarkGrants(uint64_t cgroup) const {
@@ -108,7 +154,10 @@ bool RunTable::HasGrants(uint64_t cgroup) const {
 
 RunCounters RunTable::Counters(uint64_t cgroup) const {
   palyra_run& run = runs_[palyra_run_slot(cgroup)];
-  return {.denied = Shared(run.denied).load(), .lost = Shared(run.lost).load()};
+  return {.denied = Shared(run.denied).load(),
+          .lost = Shared(run.lost).load(),
+          .audited = Shared(run.audited).load(),
+          .lost_audited = Shared(run.lost_audited).load()};
 }
 
 void RunTable::Free(uint64_t cgroup) const {
@@ -116,6 +165,7 @@ void RunTable::Free(uint64_t cgroup) const {
   if (Shared(run.cgroup).load() != cgroup) return;
   // No profile has id 0: between the two stores everything is denied.
   Shared(run.profile).store(0);
+  BeginEpoch(run);
   Shared(run.cgroup).store(0);
 }
 

@@ -18,6 +18,17 @@ namespace palyra::engine {
 struct RunCounters {
   uint64_t denied = 0;  // Decisions that were deny.
   uint64_t lost = 0;    // Of those, without an event because the ring was full.
+  // The same of allows that were to be told.
+  uint64_t audited = 0;
+  uint64_t lost_audited = 0;
+};
+
+// Where a run's resolver and relay listen.
+struct BrokerPorts {
+  std::array<uint16_t, PALYRA_RESOLVER_PORTS> resolver = {};  // All 0: there is none.
+  uint16_t relay = 0;                                         // 0: there is none.
+  uint32_t mark = 0;  // Of all packets to them (SO_MARK of socket(7)).
+  bool operator==(const BrokerPorts&) const = default;
 };
 
 class RunTable {
@@ -47,18 +58,28 @@ class RunTable {
   // Moves the deadline of `cgroup` if it is still under `profile`. Under the lock of the runs.
   [[nodiscard]] bool SetDeadline(uint64_t cgroup, uint32_t profile, uint64_t expires_ns) const;
 
+  // Its deadline has passed, or everything is denied for another reason; or it has no entry.
+  [[nodiscard]] bool HasExpired(uint64_t cgroup) const;
+
   // The profile that `cgroup` is under; nothing where it has no entry.
   [[nodiscard]] std::optional<uint32_t> ProfileOf(uint64_t cgroup) const;
 
-  // What `cgroup` sends to port 53 goes to these ports of 127.0.0.1 and ::1, with that mark
-  // (SO_MARK of socket(7)). Before anything runs in it.
-  using ResolverPorts = std::array<uint16_t, PALYRA_RESOLVER_PORTS>;
-  void SetResolver(uint64_t cgroup, const ResolverPorts& ports, uint32_t mark) const;
-  // All 0 where it has no resolver, or no entry.
-  [[nodiscard]] ResolverPorts ResolverOf(uint64_t cgroup) const;
+  // What `cgroup` sends to port 53, and its connections that are to be verified, go to these ports
+  // of 127.0.0.1 and ::1. Before anything runs in it.
+  void SetBrokers(uint64_t cgroup, const BrokerPorts& ports) const;
+  // All 0 where it has none, or no entry.
+  [[nodiscard]] BrokerPorts BrokersOf(uint64_t cgroup) const;
 
-  // From now on the programs look into `names` for `cgroup`.
-  void MarkNames(uint64_t cgroup) const;
+  // One in `one_in` allows of `cgroup` is an event; 0: none, as at first.
+  void AuditAllows(uint64_t cgroup, uint32_t one_in) const;
+
+  // For its whole life `cgroup` reaches nothing: whoever would put other rules in force asks first.
+  void MarkOffline(uint64_t cgroup) const;
+  [[nodiscard]] bool IsOffline(uint64_t cgroup) const;
+
+  // The entries of `cgroup` in `names` have changed: the programs look there from now on, for open
+  // flows too.
+  void ChangeNames(uint64_t cgroup) const;
 
   // From now on the programs look into `grants` for `cgroup`. False where it has no entry. Under
   // the lock of the runs.

@@ -148,7 +148,6 @@ Answer ReadAnswer(std::span<const std::byte> bytes, uint8_t protocol,
                           .protocol = protocol,
                           .state = found.idiag_state,
                           .id = found.id,
-                          .has_flow = flow.has_value(),
                           .flow = flow.value_or(palyra_flow{})});
     }
     bytes = bytes.subspan(std::min<size_t>(NLMSG_ALIGN(header.nlmsg_len), bytes.size()));

@@ -19,8 +19,7 @@ struct DiagSocket {
   uint8_t protocol;  // IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE
   uint8_t state;     // TCP_ESTABLISHED, …
   inet_diag_sockid id;
-  bool has_flow;  // It has an entry in the map `flows`:
-  palyra_flow flow;
+  palyra_flow flow;  // All 0 where it has no entry in the map `flows`.
 };
 
 class SockDiag {

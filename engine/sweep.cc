@@ -18,6 +18,7 @@
 #include "engine/profile_cache.h"
 #include "engine/run_lock.h"
 #include "engine/run_names.h"
+#include "engine/run_relay.h"
 #include "engine/unix_places.h"
 
 namespace palyra::engine {
@@ -107,6 +108,7 @@ void RemoveDeadEntries(const Host& host, const KernelObjects& objects,
     RemoveGrantsOf(objects, run);
     RemoveNamesOf(objects, run);
     RemovePlacesOf(objects, run);
+    RemoveRelayedOf(objects, run);
   }
   const int rings = objects.fd(Table::kRingOwners);
   for (const auto& [index, owner] : owners.rings) {

@@ -37,6 +37,7 @@ static_assert(PALYRA_ICMP == 1 << static_cast<int>(Protocol::kIcmp));
 static_assert(PALYRA_ICMPV6 == 1 << static_cast<int>(Protocol::kIcmpv6));
 static_assert(PALYRA_DENY == static_cast<int>(Verdict::kDeny));
 static_assert(PALYRA_ASK == static_cast<int>(Verdict::kAsk));
+static_assert(PALYRA_VERIFY == static_cast<int>(Verdict::kVerify));
 static_assert(PALYRA_ALLOW == static_cast<int>(Verdict::kAllow));
 
 palyra_span SpanOf(const PortSpan& span, uint32_t first, uint32_t last) {

@@ -254,6 +254,10 @@ const std::string* Policy::FindAnnotation(std::string_view key) const {
 
 bool Policy::asks() const { return effect == Effect::kPermit && FindAnnotation("ask") != nullptr; }
 
+bool Policy::verifies() const {
+  return effect == Effect::kPermit && FindAnnotation("verify") != nullptr;
+}
+
 ExprPtr Join(Span span, const std::vector<Condition>& conditions) {
   if (conditions.size() < 2) {
     return conditions.empty() ? nullptr : ExprOf(conditions[0]);

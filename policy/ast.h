@@ -233,6 +233,8 @@ struct Policy {
   [[nodiscard]] const std::string* FindAnnotation(std::string_view key) const;
   // A permit with @ask: satisfied, it asks a person.
   [[nodiscard]] bool asks() const;
+  // A permit with @verify: satisfied, it allows what is checked on the way to hold.
+  [[nodiscard]] bool verifies() const;
 };
 
 // What is left to ask of a policy, whose place is `span`, where its scope holds: it is satisfied if

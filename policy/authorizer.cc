@@ -108,15 +108,26 @@ Judgement JudgeBy(const PolicySet& policies, Outcome outcome) {
     return {Verdict::kDeny, std::move(outcome.forbids), std::move(outcome.errors)};
   }
   if (!outcome.permits.empty()) {
-    const bool all_ask =
-        std::ranges::all_of(outcome.permits, [&](size_t i) { return policies[i].policy.asks(); });
-    return {all_ask ? Verdict::kAsk : Verdict::kAllow, std::move(outcome.permits),
-            std::move(outcome.errors)};
+    Verdict verdict = Verdict::kDeny;
+    for (const size_t i : outcome.permits) {
+      verdict = std::max(verdict, VerdictOf(policies[i].policy));
+    }
+    return {verdict, std::move(outcome.permits), std::move(outcome.errors)};
   }
   return {Verdict::kDeny, {}, std::move(outcome.errors)};
 }
 
 }  // namespace
+
+Verdict VerdictOf(const Policy& policy) {
+  if (policy.effect == Effect::kForbid) {
+    return Verdict::kDeny;
+  }
+  if (policy.asks()) {
+    return Verdict::kAsk;
+  }
+  return policy.verifies() ? Verdict::kVerify : Verdict::kAllow;
+}
 
 Response Authorize(const PolicySet& policies, const Request& request, const EntityStore& entities) {
   return Respond(AskAll(policies, request, entities));

@@ -41,8 +41,12 @@ struct Judgement {
   std::vector<PolicyError> errors;
 };
 
+// What a policy says where it is satisfied: a forbid deny, a permit ask with @ask, else verify with
+// @verify, else allow.
+Verdict VerdictOf(const Policy& policy);
+
 // As Authorize, but: a forbid that errors denies like one that is satisfied, and is a reason; and
-// where every satisfied permit carries @ask the verdict is ask.
+// of satisfied permits the least strict gives the verdict.
 Judgement Judge(const PolicySet& policies, const Request& request, const EntityStore& entities);
 
 // Judge where only the policies of these indices, ascending, can be satisfied or fail.

@@ -11,6 +11,10 @@ namespace palyra::policy {
 // forbids.
 const PolicySet& MandatoryPolicies();
 
+// Those, and policy/offline.cedar, which forbids every action net.*: the mandatory layer of a run
+// that is offline (EgressEnforcementMode::kNone).
+const PolicySet& OfflinePolicies();
+
 }  // namespace palyra::policy
 
 #endif  // PALYRA_POLICY_MANDATORY_H_

@@ -33,9 +33,11 @@ bool IsForbidden(const RuleSet& rules, const Ruling& ruling) {
                              [](const auto& layer) { return !layer.policy_ids.empty(); });
 }
 
+constexpr int kForbidWeight = static_cast<int>(Verdict::kAllow) + 1;
+
 // The larger one counts.
 int Weight(const RuleSet& rules, const Ruling& ruling) {
-  return IsForbidden(rules, ruling) ? 3 : static_cast<int>(ruling.verdict);
+  return IsForbidden(rules, ruling) ? kForbidWeight : static_cast<int>(ruling.verdict);
 }
 
 // The ports from which on something may change, and the end of all ports.
@@ -210,6 +212,25 @@ bool MayBeAskedFor(const RuleSet& rules, const std::string& name) {
     const NamedAddress address{.is_ipv6 = ip.is_ipv6(), .bytes = ip.bytes(), .is_special = false};
     return OpensMore(ClassAt(named, address), ClassAt(nameless, address));
   });
+}
+
+bool MayReachVerified(const RuleSet& rules, const NamedAddress& address, uint16_t port,
+                      const std::string& name) {
+  const AddressClass named = NamedClass(rules, address, {&name, 1});
+  return RulingAt(named, static_cast<int>(NetAction::kConnect), static_cast<int>(Protocol::kTcp),
+                  port)
+             .verdict >= Verdict::kVerify;
+}
+
+bool VerifiesAny(const RuleSet& rules) {
+  const auto verifies = [](const AddressClass& address_class) {
+    return std::ranges::any_of(
+        address_class.spans, [](const PortSpan& span) { return span.verdict == Verdict::kVerify; });
+  };
+  return std::ranges::any_of(rules.classes, verifies) ||
+         (rules.domains && std::ranges::any_of(rules.domains->tables, [&](const NetTables& tables) {
+            return std::ranges::any_of(tables.classes, verifies);
+          }));
 }
 
 }  // namespace palyra::policy

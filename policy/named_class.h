@@ -21,8 +21,8 @@ struct NamedAddress {
 };
 
 // The address is judged under each of `names`, at least one, in canonical form: what a policy
-// forbids under any of them is denied; else what is allowed under one is allowed; else what is
-// asked under one is asked. The reason is that of the first name with the strongest verdict.
+// forbids under any of them is denied; else the least strict verdict under one of them counts. The
+// reason is that of the first name with that verdict.
 AddressClass NamedClass(const RuleSet& rules, const NamedAddress& address,
                         std::span<const std::string> names);
 
@@ -32,6 +32,14 @@ bool HasWayOut(const AddressClass& address_class);
 // Whether an endpoint of this name can be reached that could not without the name, or be it any
 // endpoint of the public Internet: else to look it up can only carry data out.
 bool MayBeAskedFor(const RuleSet& rules, const std::string& name);
+
+// Whether a TCP client that says by itself, once connected, whom it wants may go on to this address
+// if it says `name`.
+bool MayReachVerified(const RuleSet& rules, const NamedAddress& address, uint16_t port,
+                      const std::string& name);
+
+// Whether some connection is allowed only if it is verified.
+bool VerifiesAny(const RuleSet& rules);
 
 }  // namespace palyra::policy
 

@@ -117,7 +117,7 @@ void AppendNames(const NameRules& names, std::string& text) {
 }  // namespace
 
 std::string_view VerdictName(Verdict verdict) {
-  static constexpr std::array<std::string_view, 3> kNames = {"deny", "ask", "allow"};
+  static constexpr std::array<std::string_view, 4> kNames = {"deny", "ask", "verify", "allow"};
   return kNames.at(static_cast<size_t>(verdict));
 }
 
@@ -194,7 +194,7 @@ Ruling Decide(const RuleSet& rules, const NameEvent& event) {
 }
 
 std::string DumpText(const RuleSet& rules) {
-  std::string text = "palyra-ruleset 3\n";
+  std::string text = "palyra-ruleset 4\n";
   if (rules.valid_until_ms) {
     text += "valid-until " + std::to_string(*rules.valid_until_ms) + '\n';
   }

@@ -37,8 +37,10 @@
 
 namespace palyra::policy {
 
-// Ordered by strictness: the verdict of several layers is the smallest.
-enum class Verdict : uint8_t { kDeny = 0, kAsk = 1, kAllow = 2 };
+// Ordered by strictness: the verdict of several layers is the smallest. kVerify: allowed if what
+// the client says by itself, once connected, names a host that is allowed too; where nothing looks
+// at that, it is a deny.
+enum class Verdict : uint8_t { kDeny = 0, kAsk = 1, kVerify = 2, kAllow = 3 };
 
 // Ordered from the outermost. Each layer is decided apart, with its own policies and entities.
 enum class Layer : uint8_t { kMandatory = 0, kOperator = 1, kCaller = 2 };
@@ -55,6 +57,8 @@ inline constexpr int kProtocolCount = 5;
 // Which policies decided, as Cedar's response would name them.
 //   allow: for each layer, the satisfied permits.
 //   ask:   for each layer whose verdict is ask, the satisfied permits (all carry @ask).
+//   verify: for each layer whose verdict is verify, the satisfied permits (all carry @verify or
+//          @ask).
 //   deny:  for each layer with a satisfied forbid, those forbids; where no forbid is satisfied, one
 //          entry without policy ids: the outermost layer in which no permit is satisfied.
 struct Reason {
@@ -191,7 +195,7 @@ NetTablesView TablesFor(const RuleSet& rules, const std::optional<std::string>& 
 // Index into `classes`, by the longest matching prefix.
 uint32_t ClassOf(const NetTablesView& tables, bool is_ipv6, const std::array<uint8_t, 16>& address);
 
-// "deny", "ask", "allow"
+// "deny", "ask", "verify", "allow"
 std::string_view VerdictName(Verdict verdict);
 // "mandatory", "operator", "caller"
 std::string_view LayerName(Layer layer);
@@ -204,7 +208,7 @@ uint32_t FlagOf(const NameRules& rules, const NameEvent& event);
 const NameRules* FindRules(const RuleSet& rules, NameAction action);
 
 // One line for the end of validity, where there is one, and per prefix, span, state, leaf and
-// reason; stable for equal RuleSets; the first line is the format version "palyra-ruleset 3".
+// reason; stable for equal RuleSets; the first line is the format version "palyra-ruleset 4".
 std::string DumpText(const RuleSet& rules);
 
 // SHA-256 of a canonical binary form, which begins with its version: the same for equal RuleSets,

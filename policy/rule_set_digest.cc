@@ -117,7 +117,7 @@ void AddNames(const NameRules& names, CanonicalForm& form) {
 
 base::Sha256Digest Digest(const RuleSet& rules) {
   CanonicalForm form;
-  form.AddText("palyra-ruleset-digest 3");
+  form.AddText("palyra-ruleset-digest 4");
   AddNet({.prefixes = rules.prefixes, .classes = rules.classes}, form);
   form.Add(static_cast<uint8_t>(rules.domains ? 1 : 0));
   if (rules.domains) {

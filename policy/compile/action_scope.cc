@@ -197,4 +197,34 @@ std::expected<ActionScope, Finding> ActionScopeOf(const Policy& policy, const En
   return ScopeReader(policy, entities, coverage).Read();
 }
 
+std::optional<Finding> MisuseOfVerify(const Policy& policy, const ActionScope& scope) {
+  constexpr uint8_t kConnect = 1U << static_cast<unsigned>(NetAction::kConnect);
+  const auto verify = std::ranges::find(policy.annotations, "verify", &Annotation::key);
+  if (verify == policy.annotations.end()) {
+    return std::nullopt;
+  }
+  const auto misuse = [&](std::string message, std::string hint) {
+    return Finding{.code = "LOW-VERIFY",
+                   .span = verify->span,
+                   .message = std::move(message),
+                   .hint = std::move(hint)};
+  };
+  if (policy.effect == Effect::kForbid) {
+    return misuse("a forbid holds whatever is verified", "leave @verify out");
+  }
+  if (verify->value != "sni") {
+    return misuse("nothing is known that verifies \"" + verify->value + '"',
+                  "write @verify(\"sni\"): the name in the TLS handshake or the HTTP Host");
+  }
+  if (scope.net_actions != kConnect || scope.name_actions != 0) {
+    return misuse("only connections can be verified",
+                  "write action == Palyra::Action::\"net.connect\"");
+  }
+  if (policy.asks()) {
+    return misuse("a person who was asked allows what nobody verifies",
+                  "leave @ask or @verify out");
+  }
+  return std::nullopt;
+}
+
 }  // namespace palyra::policy

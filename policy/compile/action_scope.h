@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <vector>
 
 #include "policy/ast.h"
@@ -26,6 +27,11 @@ struct ActionScope {
 // action, and a resource of another type under a head that does not name an action.
 std::expected<ActionScope, Finding> ActionScopeOf(const Policy& policy, const EntityStore& entities,
                                                   Coverage coverage);
+
+// What LOW-VERIFY says of @verify on this policy. A connection is verified by the first bytes that
+// the client sends over it: it takes a permit of net.connect alone, says which bytes, and is not
+// asked about besides.
+std::optional<Finding> MisuseOfVerify(const Policy& policy, const ActionScope& scope);
 
 }  // namespace palyra::policy
 

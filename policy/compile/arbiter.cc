@@ -68,18 +68,16 @@ Arbiter::Arbiter(size_t layer_count, std::span<const PolicyFacts> policies, Reas
 Ruling Arbiter::Decide(std::span<const uint32_t> satisfied) {
   std::vector<uint32_t> forbids;
   std::vector<uint32_t> permits;
-  std::vector<bool> has_permit(layer_count_);
-  std::vector<bool> has_plain_permit(layer_count_);
+  std::vector<Verdict> verdicts(layer_count_, Verdict::kDeny);
   for (const uint32_t number : satisfied) {
     const PolicyFacts& policy = policies_[number];
-    if (policy.is_forbid) {
+    if (policy.verdict == Verdict::kDeny) {
       forbids.push_back(number);
       seen_[number] = kForbidden;
       continue;
     }
     permits.push_back(number);
-    has_permit[policy.layer] = true;
-    has_plain_permit[policy.layer] = has_plain_permit[policy.layer] || !policy.asks;
+    verdicts[policy.layer] = std::max(verdicts[policy.layer], policy.verdict);
   }
   for (const uint32_t permit : permits) {
     seen_[permit] = std::max(seen_[permit], forbids.empty() ? kFree : kForbidden);
@@ -88,15 +86,15 @@ Ruling Arbiter::Decide(std::span<const uint32_t> satisfied) {
     return {.verdict = Verdict::kDeny, .reason = reasons_.OfPolicies(forbids)};
   }
   for (uint32_t layer = 0; layer < layer_count_; ++layer) {
-    if (!has_permit[layer]) {
+    if (verdicts[layer] == Verdict::kDeny) {
       return {.verdict = Verdict::kDeny, .reason = reasons_.NoPermit(layer)};
     }
   }
-  if (std::ranges::find(has_plain_permit, false) != has_plain_permit.end()) {
-    std::erase_if(permits, [&](uint32_t p) { return has_plain_permit[policies_[p].layer]; });
-    return {.verdict = Verdict::kAsk, .reason = reasons_.OfPolicies(permits)};
+  const Verdict strictest = *std::ranges::min_element(verdicts);
+  if (strictest != Verdict::kAllow) {
+    std::erase_if(permits, [&](uint32_t p) { return verdicts[policies_[p].layer] != strictest; });
   }
-  return {.verdict = Verdict::kAllow, .reason = reasons_.OfPolicies(permits)};
+  return {.verdict = strictest, .reason = reasons_.OfPolicies(permits)};
 }
 
 }  // namespace palyra::policy

@@ -18,8 +18,7 @@ namespace palyra::policy {
 struct PolicyFacts {
   uint32_t layer;  // Index into the layers.
   std::string id;
-  bool is_forbid;
-  bool asks;
+  Verdict verdict;  // Where it is satisfied.
 };
 
 // Numbers reasons while tables are built. Borrows what it is given.
@@ -61,7 +60,7 @@ class Arbiter {
   Arbiter(size_t layer_count, std::span<const PolicyFacts> policies, ReasonTable& reasons);
 
   // Where exactly these policies are satisfied, in ascending order: a forbid denies, a layer
-  // without a permit denies, a layer whose permits all ask asks, else it is allowed.
+  // without a permit denies, and of the others each says what its least strict permit says.
   [[nodiscard]] Ruling Decide(std::span<const uint32_t> satisfied);
 
   [[nodiscard]] const ReasonTable& reasons() const { return reasons_; }

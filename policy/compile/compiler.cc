@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "policy/authorizer.h"
 #include "policy/compile/action_scope.h"
 #include "policy/compile/arbiter.h"
 #include "policy/compile/combine.h"
@@ -109,12 +110,13 @@ class Compilation {
     }
   }
 
+  [[nodiscard]] bool IsForbid(uint32_t number) const {
+    return facts_[number].verdict == Verdict::kDeny;
+  }
+
   void AddPolicy(uint32_t layer, const PlacedPolicy& policy) {
     const auto number = static_cast<uint32_t>(facts_.size());
-    facts_.push_back({.layer = layer,
-                      .id = policy.id,
-                      .is_forbid = policy.policy.effect == Effect::kForbid,
-                      .asks = policy.policy.asks()});
+    facts_.push_back({.layer = layer, .id = policy.id, .verdict = VerdictOf(policy.policy)});
     placed_.push_back(&policy);
     conditional_.push_back(false);
     std::expected<ActionScope, Finding> scope =
@@ -124,12 +126,16 @@ class Compilation {
       return;
     }
     // A forbid that is held in part would be taken for one that is held.
-    if (facts_[number].is_forbid && !scope->oddities.empty()) {
+    if (IsForbid(number) && !scope->oddities.empty()) {
       log_.Error(policy, scope->oddities.front());
       return;
     }
     log_.Warn(policy, scope->oddities);
-    AddNetPart(number, scope->net_actions);
+    if (const std::optional<Finding> misuse = MisuseOfVerify(policy.policy, *scope)) {
+      log_.Error(policy, *misuse);
+      return;
+    }
+    if (layer == 0 || !input_.is_offline) AddNetPart(number, scope->net_actions);
     for (int i = 0; i < kNameActionCount; ++i) {
       if ((scope->name_actions >> i & 1U) != 0) {
         AddClaim(number, static_cast<NameAction>(i));
@@ -163,7 +169,7 @@ class Compilation {
       return;
     }
     // A forbid that is held in part would be taken for one that is held.
-    if (facts_[number].is_forbid && !footprint.oddities.empty()) {
+    if (IsForbid(number) && !footprint.oddities.empty()) {
       log_.Error(*placed_[number], footprint.oddities.front());
       return;
     }
@@ -276,7 +282,7 @@ class Compilation {
       event->domain = domain;
       const LayerInput& layer = input_.layers[facts_[number].layer];
       ReportFailing(number, RequestFor(input_, layer, *event), EventText(*event));
-      if (facts_[number].is_forbid) {
+      if (IsForbid(number)) {
         return std::nullopt;
       }
     }
@@ -351,6 +357,14 @@ class Compilation {
     }
     output_.rules.domains = std::move(tables->rules);
     output_.partitions.domains = std::move(tables->partition);
+    for (DomainClaim& claim : domain_claims_) {
+      const PolicyFacts& facts = facts_[claim.policy];
+      if (facts.verdict != Verdict::kDeny) {
+        output_.named_permits.push_back({.layer = layers_[facts.layer],
+                                         .policy = placed_[claim.policy],
+                                         .conditions = std::move(claim.footprint.conditions)});
+      }
+    }
   }
 
   void AddNameTables(NameAction action, Arbiter& arbiter) {
@@ -392,7 +406,7 @@ class Compilation {
         .span = result ? policy.policy.span : result.error().span,
         .message = "this permit fails on " + where + " (" + why + ") and permits nothing there",
         .hint = "let the condition hold or not on every event, with `has` or a bound"};
-    if (!facts_[number].is_forbid) {
+    if (!IsForbid(number)) {
       log_.Warn(policy, finding);
       return;
     }
@@ -409,7 +423,7 @@ class Compilation {
                          .message = "the conditions of this policy hold on no event",
                          .hint = "look for conditions that exclude each other"});
     }
-    if (!facts_[number].is_forbid && arbiter.was_satisfied(number) && !arbiter.was_free(number)) {
+    if (!IsForbid(number) && arbiter.was_satisfied(number) && !arbiter.was_free(number)) {
       log_.Warn(policy, {.code = "LOW-SHADOW",
                          .span = policy.policy.span,
                          .message = "everything that this policy permits is forbidden",

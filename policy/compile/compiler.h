@@ -16,6 +16,7 @@
 //   LOW-TAG     tags of the event's resource
 //   LOW-TEMPLATE  a template that nothing is linked to
 //   LOW-UID     the name of a resource that has none
+//   LOW-VERIFY  @verify where nothing could be verified
 //   LOW-LAYER   no layer at all
 // Warnings only:
 //   LOW-CASE    never occurs: IPv4-mapped IPv6, a path that no kernel would resolve to
@@ -31,6 +32,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/compile/condition_table.h"
 #include "policy/compile/endpoint.h"
 #include "policy/entities.h"
 #include "policy/evaluator.h"
@@ -72,6 +74,8 @@ struct CompileInput {
   // Where names are covered the entities of every layer whose policies name groups of actions hold
   // the actions of the schema with their groups.
   Coverage coverage = Coverage::kNetwork;
+  // The outermost layer forbids every action of the network: what the others say of it is left out.
+  bool is_offline = false;
   TableLimits limits = {};
 };
 
@@ -82,10 +86,18 @@ struct Partitions {
   std::vector<Automaton> names;  // By index of RuleSet::names.
 };
 
+// What a permit on the network asks of the names of endpoints.
+struct NamedPermit {
+  Layer layer;
+  const PlacedPolicy* policy;             // Borrowed from the input.
+  std::vector<NameCondition> conditions;  // It may be satisfied where none of them holds, too.
+};
+
 struct CompileOutput {
   RuleSet rules;
   std::vector<Diagnostic> warnings;
   Partitions partitions;
+  std::vector<NamedPermit> named_permits;  // In policy order; some may stand several times.
 };
 
 // On failure every policy that cannot be compiled has its diagnostic. Pure: equal inputs give equal

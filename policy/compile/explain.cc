@@ -26,6 +26,7 @@ PolicyAnswer AnswerOf(const CompileInput& input, const LayerInput& layer, size_t
   return {.label = placed.Label(),
           .is_forbid = placed.policy.effect == Effect::kForbid,
           .asks = asks == nullptr ? "" : *asks,
+          .verifies = placed.policy.verifies(),
           .residual = ToCedar(
               *PartialEvaluator(request, *layer.entities).Residual(WholeCondition(placed.policy))),
           .error = std::move(error)};
@@ -98,6 +99,9 @@ std::string LayerText(const LayerAnswer& layer) {
     }
     if (!policy.asks.empty()) {
       text += "      asks a person: " + policy.asks + '\n';
+    }
+    if (policy.verifies) {
+      text += "      what the client says once it is connected must name an allowed host\n";
     }
     text += "      holds where " + policy.residual + '\n';
   }

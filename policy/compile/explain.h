@@ -17,6 +17,7 @@ struct PolicyAnswer {
   std::string label;  // As PlacedPolicy::Label().
   bool is_forbid;
   std::string asks;      // The text of @ask; empty without.
+  bool verifies;         // It has @verify.
   std::string residual;  // What was left to ask of any event of the action, as Cedar text.
   std::string error;     // Why it failed; empty where it is satisfied.
 };

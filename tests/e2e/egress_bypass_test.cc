@@ -142,7 +142,7 @@ TEST_F(EgressBypass, IoUringMakesNoSocketOfAnotherFamily) {
 TEST_F(EgressBypass, OtherSocketFamiliesAreRefused) {
   int stopped_by_palyra = 0;
   for (const std::string family : {"vsock", "alg", "packet", "key", "xdp", "can", "tipc",
-                                   "bluetooth", "rds", "smc", "kcm", "qipcrtr"}) {
+                                   "bluetooth", "rds", "smc", "kcm", "qipcrtr", "old-packet"}) {
     if (ProbeBare({"socket", family}).verdict == "allowed") ++stopped_by_palyra;
     const ProbeResult probe = InRun(kPermitAll, {"socket", family}, "0");
     EXPECT_EQ(probe.Summary(), "denied EAFNOSUPPORT") << family << '\n' << probe;

@@ -15,7 +15,7 @@ std::unique_ptr<Listeners> OpenServers() {
   TestNetwork::Get().Outside([&servers] {
     servers = std::make_unique<Listeners>(
         std::vector<std::string_view>{kAllowedV4, kAllowedV6, kDeniedV4, kDeniedV6, kPublicV4,
-                                      kPublicV6, kMetadataV4, kMetadataV6},
+                                      kPublicV6, kMetadataV4, kMetadataV6, kSharedMetadataV4},
         std::vector<Transport>{Transport::kTcp, Transport::kUdp, Transport::kMptcp,
                                Transport::kUdplite});
   });

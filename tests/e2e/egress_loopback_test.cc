@@ -117,5 +117,18 @@ TEST_F(EgressLoopback, AServerHearsNobodyWithoutPermissionToAccept) {
   }
 }
 
+// Who binds a socket to a device sends over it to an address that was judged as this machine's.
+TEST_F(EgressLoopback, DoesNotLeaveByAnotherDevice) {
+  const std::vector<std::string> probe = {"udp-device-sendto", std::string(kOwnInterface),
+                                          "127.0.0.1", kUdp};
+  Observer().Start();
+  EXPECT_EQ(ProbeBare(probe).Summary(), "allowed none");
+  EXPECT_GT(Observer().PacketsFor("127.0.0.1"), 0U) << "the control does not leave";
+  Observer().Start();
+  const ProbeResult denied = PalyraRun().Policy(kPermitAll).Probe(probe);
+  EXPECT_EQ(denied.Summary(), "denied EPERM") << denied;
+  ExpectUntouched("127.0.0.1");
+}
+
 }  // namespace
 }  // namespace palyra::tests

@@ -144,21 +144,13 @@ TEST_P(EgressMetadata, IsDeniedWhateverThePolicySays) {
 
 INSTANTIATE_TEST_SUITE_P(All, EgressMetadata,
                          testing::Values(std::string(kMetadataV4), std::string(kMetadataV6),
+                                         std::string(kSharedMetadataV4),
                                          "::ffff:" + std::string(kMetadataV4)),
                          [](const testing::TestParamInfo<std::string>& parameter) {
                            if (parameter.param.starts_with("::ffff:")) return "V4Mapped";
+                           if (parameter.param == kSharedMetadataV4) return "V4Shared";
                            return parameter.param.find(':') == std::string::npos ? "V4" : "V6";
                          });
-
-// A time as Cedar writes it, so far from now.
-std::string Moment(std::chrono::seconds from_now) {
-  const time_t time =
-      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + from_now);
-  tm parts = {};
-  gmtime_r(&time, &parts);
-  std::array<char, 32> text = {};
-  return {text.data(), strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
 
 std::string PermitFrom(std::chrono::seconds from_now) {
   return PermitWhen("context has now && context.now >= datetime(\"" + Moment(from_now) + "\")");

@@ -1,32 +1,21 @@
 // Names of hosts in policies: what a run can look up, and what it can reach by what it found.
-//
-// The upstream DNS server is the test's own, at port 53 of a loopback address; /etc/resolv.conf of
-// the test's mount namespace names it.
 
 #include <gmock/gmock.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
-#include <fstream>
-#include <map>
-#include <memory>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "tests/e2e/egress_fixture.h"
+#include "tests/e2e/names_fixture.h"
 #include "tests/e2e/policies.h"
 #include "tests/support/subprocess.h"
-#include "tests/support/temp_dir.h"
-#include "tests/unit/broker/fake_server.h"
 
 namespace palyra::tests {
 namespace {
@@ -37,95 +26,11 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-const std::string kPort = std::to_string(PortOf(Transport::kTcp));
 const std::string kMptcpPort = std::to_string(PortOf(Transport::kMptcp));
-const std::string kUdpPort = std::to_string(PortOf(Transport::kUdp));
-constexpr const char* kServer = "127.0.0.201";
-constexpr uint32_t kLongTtl = 300;
 
-struct Zone {
-  std::string v4;
-  std::string v6;
-  uint32_t ttl = kLongTtl;
-};
-
-// What the upstream server knows.
-const std::map<std::string, Zone>& Zones() {
-  static const std::map<std::string, Zone> kZones = {
-      {"a.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
-      {"six.a.test", {.v4 = "", .v6 = std::string(kPublicV6)}},
-      {"short.a.test", {.v4 = std::string(kPublicV4), .v6 = "", .ttl = 1}},
-      {"rebind.a.test", {.v4 = std::string(kMetadataV4), .v6 = ""}},
-      {"private.a.test", {.v4 = std::string(kAllowedV4), .v6 = ""}},
-      {"evil.test", {.v4 = std::string(kPublicV4), .v6 = ""}},
-  };
-  return kZones;
+ProbeResult Connect(const std::string& policy, const std::string& name) {
+  return PalyraRun().Policy(policy).Probe({"name-connect", name, kPort});
 }
-
-broker::Messages Respond(const broker::Asked& asked) {
-  const auto zone = Zones().find(asked.name);
-  constexpr uint16_t kNameError = 3;
-  broker::Message message = broker::ResponseTo(asked, zone == Zones().end() ? kNameError : 0);
-  if (zone != Zones().end()) {
-    const broker::Bytes owner = broker::WirePointer(broker::kToQuestion);
-    if (asked.type == broker::kTypeA && !zone->second.v4.empty()) {
-      message.Answer(owner, asked.type, zone->second.ttl, broker::WireV4(zone->second.v4));
-    }
-    if (asked.type == broker::kTypeAaaa && !zone->second.v6.empty()) {
-      message.Answer(owner, asked.type, zone->second.ttl, broker::WireV6(zone->second.v6));
-    }
-  }
-  return {message.bytes()};
-}
-
-// In a mount namespace of this process's own from then on.
-void UseServer() {
-  static const TempDir kDirectory;
-  if (unshare(CLONE_NEWNS) != 0 ||
-      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-    throw std::runtime_error("no mount namespace");
-  }
-  const std::string file = kDirectory.Write(
-      "resolv.conf", std::string("nameserver ") + kServer + "\noptions timeout:2 attempts:2\n");
-  std::ofstream("/etc/resolv.conf", std::ios::app).flush();
-  const std::string target = std::filesystem::canonical("/etc/resolv.conf");
-  if (mount(file.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0) {
-    throw std::runtime_error("cannot replace /etc/resolv.conf");
-  }
-}
-
-std::string PermitDomain(std::string_view condition = "true") {
-  return std::string("permit (principal, action, resource in Palyra::Domain::\"a.test\") when { ")
-      .append(condition)
-      .append(" };\n");
-}
-
-class Names : public EgressTest {
- protected:
-  static void SetUpTestSuite() {
-    TestNetwork::Get();
-    UseServer();
-  }
-
-  void SetUp() override {
-    EgressTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    const auto address = broker::Address::Parse(kServer);
-    server_ = std::make_unique<broker::FakeServer>(Respond, *address);
-  }
-
-  [[nodiscard]] std::vector<std::string> Asked() const {
-    std::vector<std::string> names;
-    for (const broker::Asked& asked : server_->asked()) names.push_back(asked.name);
-    return names;
-  }
-
-  static ProbeResult Connect(const std::string& policy, const std::string& name) {
-    return PalyraRun().Policy(policy).Probe({"name-connect", name, kPort});
-  }
-
-  std::unique_ptr<broker::FakeServer> server_;
-};
 
 TEST_F(Names, AreReachedWhereAPolicyPermitsThem) {
   const uint64_t before = Servers().At(kPublicV4, Transport::kTcp).bytes;
@@ -200,6 +105,72 @@ TEST_F(Names, DoNotLeadToPrivateAddresses) {
   ExpectUntouched(kMetadataV4);
 }
 
+TEST_F(Names, OfEveryClassThatIsNotPublicNoneIsGivenOut) {
+  for (size_t i = 0; i < kNotPublic.size(); ++i) {
+    const std::string name = RebindingName(i);
+    EXPECT_NE(ProbeBare({"name-connect", name, kPort}).error, "ENOENT") << kNotPublic.at(i);
+    Observer().Start();
+    const ProbeResult probe = Connect(PermitDomain(), name);
+    EXPECT_EQ(probe.Summary(), "denied ENOENT") << kNotPublic.at(i) << '\n' << probe;
+    EXPECT_THAT(Asked(), Contains(name)) << "it was not the answer that was withheld";
+    ExpectUntouched(kMetadataV4);
+    ExpectUntouched(kSharedMetadataV4);
+    ExpectUntouched(kMetadataV6);
+  }
+}
+
+// What is like an allowed name, or is one in another spelling.
+TEST_F(Names, AreComparedInOneForm) {
+  for (const std::string name : {"A.Test", "a.test.", "SIX.A.TEST."}) {
+    EXPECT_EQ(Connect(PermitDomain(), name).Summary(), "allowed none") << name;
+  }
+  const size_t asked = Asked().size();
+  for (const std::string name : {"evila.test", "a.test.evil.test", "test", "a.tes", "a-test"}) {
+    EXPECT_EQ(Connect(PermitDomain(), name).Summary(), "denied ENOENT") << name;
+  }
+  // Straight to the server: libc would refuse them itself.
+  for (const std::string name : {"user@a.test", "a%2etest", "a.test%00.evil.test", "1.2.3.4",
+                                 "0x7f.1", "2130706433", "b\xc3\xbc.a.test", "a b.a.test"}) {
+    const ProbeResult probe =
+        PalyraRun().Policy(PermitDomain()).Probe({"dns-ask", "1", name, "127.0.0.53"});
+    EXPECT_EQ(probe.verdict, "allowed") << name << '\n' << probe;
+    EXPECT_THAT(probe.detail,
+                testing::AnyOf("127.0.0.53:53=1", "127.0.0.53:53=3", "127.0.0.53:53=5"))
+        << name;
+  }
+  EXPECT_EQ(Asked().size(), asked) << "one of them left";
+}
+
+// libc takes them for addresses, and so does the kernel.
+TEST_F(Names, NumbersAreAddresses) {
+  for (const std::string number : {"0x7f.1", "2130706433", "0177.0.0.1", "127.1"}) {
+    EXPECT_NE(ProbeBare({"name-connect", number, kPort}).error, "EPERM") << number;
+    const ProbeResult probe = Connect(PermitDomain(), number);
+    EXPECT_EQ(probe.Summary(), "denied EPERM") << number << '\n' << probe;
+    ASSERT_FALSE(probe.audit.empty());
+    EXPECT_EQ(probe.audit[0].address, "127.0.0.1");
+  }
+  EXPECT_THAT(Asked(), IsEmpty());
+}
+
+// DNS over TLS and HTTPS are connections like any other.
+TEST_F(Names, NoOtherResolverIsReached) {
+  for (const std::string port : {"853", "443", "784", "8853"}) {
+    for (const std::string verb : {"tcp-connect", "udp-sendto", "udp-connect-send"}) {
+      for (const std::string_view server : {kDeniedV4, kDeniedV6}) {
+        const std::vector<std::string> arguments = {verb, std::string(server), port};
+        Observer().Start();
+        (void)ProbeBare(arguments);
+        EXPECT_GT(Observer().PacketsFor(server), 0U) << "the control did not arrive";
+        Observer().Start();
+        const ProbeResult probe = PalyraRun().Policy(PermitDomain()).Probe(arguments);
+        EXPECT_EQ(probe.Summary(), "denied EPERM") << probe;
+        ExpectUntouched(server);
+      }
+    }
+  }
+}
+
 TEST_F(Names, EndWithTheirTime) {
   const std::string probe = BinaryPath("palyra_probe");
   const Ended ended =
@@ -253,12 +224,14 @@ TEST_F(Names, SocketsSeeThePeerThatTheyAskedFor) {
 }
 
 TEST_F(Names, NoOtherKindOfRecordLeaves) {
-  constexpr const char* kTxt = "16";
-  constexpr const char* kNull = "10";
-  for (const char* type : {kTxt, kNull}) {
+  // NS, SOA, NULL, PTR, MX, TXT, DNSKEY, AXFR, ANY, CAA, one that is private and one that is none.
+  for (const char* type :
+       {"2", "6", "10", "12", "15", "16", "48", "252", "255", "257", "65280", "0"}) {
     const ProbeResult probe =
         PalyraRun().Policy(PermitDomain()).Probe({"dns-ask", type, "a.test", "127.0.0.53"});
-    EXPECT_EQ(probe.detail, "127.0.0.53:53=5") << probe;  // REFUSED
+    // REFUSED; or NXDOMAIN, for the names of addresses.
+    const bool is_ptr = std::string(type) == "12";
+    EXPECT_EQ(probe.detail, is_ptr ? "127.0.0.53:53=3" : "127.0.0.53:53=5") << type << probe;
   }
   EXPECT_THAT(Asked(), IsEmpty());
 }
@@ -275,13 +248,14 @@ TEST_F(Names, ShorthandsTakeThem) {
 
 TEST_F(Names, UdpToADeniedPortIsSilentUntilItSends) {
   const std::string probe = BinaryPath("palyra_probe");
+  const uint64_t before = Servers().At(kPublicV4, Transport::kUdp).bytes;
   Observer().Start();
   const PalyraRun run = std::move(PalyraRun().Policy(PermitDomain("resource.protocol == \"tcp\"")));
   const Ended ended = run.Run({"sh", "-c",
                                probe + " name-connect a.test " + kPort + "; " + probe +
                                    " udp-connect-send " + std::string(kPublicV4) + " " + kUdpPort});
   EXPECT_THAT(ended.output, HasSubstr("udp-connect-send denied EPERM")) << Describe(ended);
-  EXPECT_EQ(Servers().At(kPublicV4, Transport::kUdp).bytes, 0U);
+  EXPECT_EQ(Servers().At(kPublicV4, Transport::kUdp).bytes, before);
 }
 
 // The resolver of a run that is a child of `parent`; 0 where there is none.

@@ -3,6 +3,9 @@
 #ifndef PALYRA_TESTS_E2E_POLICIES_H_
 #define PALYRA_TESTS_E2E_POLICIES_H_
 
+#include <array>
+#include <chrono>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +35,16 @@ inline std::string AddressIsOneOf(const std::vector<std::string_view>& addresses
     condition.append("resource.address == ip(\"").append(address).append("\")");
   }
   return condition;
+}
+
+// A time as Cedar writes it, so far from now.
+inline std::string Moment(std::chrono::seconds from_now) {
+  const time_t time =
+      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + from_now);
+  tm parts = {};
+  gmtime_r(&time, &parts);
+  std::array<char, 32> text = {};
+  return {text.data(), strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
 }  // namespace palyra::tests

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/guide.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 
@@ -29,61 +30,9 @@ std::string Printed(const std::string& command, const std::string& directory) {
   return ended.error_output + ended.output;
 }
 
-// The blocks of a Markdown file that are fenced with a word: files to write and commands to run.
-class Guide {
- public:
-  explicit Guide(const std::string& path) : lines_(ReadText(path)) {}
-
-  // How many commands were run.
-  int Run(const TempDir& directory) {
-    int commands = 0;
-    std::string line;
-    while (std::getline(lines_, line)) {
-      if (line.starts_with("```cedar ")) {
-        (void)directory.Write(line.substr(9), Block());
-      } else if (line == "```console") {
-        commands += RunBlock(Block(), directory.path());
-      }
-    }
-    return commands;
-  }
-
- private:
-  std::istringstream lines_;
-
-  std::string Block() {
-    std::string text;
-    for (std::string line; std::getline(lines_, line) && line != "```";) text += line + '\n';
-    return text;
-  }
-
-  static int RunBlock(const std::string& block, const std::string& directory) {
-    int commands = 0;
-    std::istringstream lines(block);
-    std::string command;
-    std::string expected;
-    const auto check = [&] {
-      if (command.empty()) return;
-      EXPECT_EQ(Printed(command, directory), expected) << command;
-      ++commands;
-    };
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.starts_with("$ ")) {
-        expected += line + '\n';
-        continue;
-      }
-      check();
-      command = line.substr(2);
-      expected.clear();
-    }
-    check();
-    return commands;
-  }
-};
-
 TEST(PolicyCommand, DoesWhatTheGuideSays) {
   const TempDir directory;
-  EXPECT_GE(Guide(PALYRA_SOURCE_DIR "/docs/policy_language.md").Run(directory), 7);
+  EXPECT_GE(Guide(PALYRA_SOURCE_DIR "/docs/policy_language.md").Run(directory, Printed), 7);
 }
 
 TEST(PolicyCommand, VerifiesEveryExamplePolicy) {

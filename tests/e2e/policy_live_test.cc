@@ -28,10 +28,12 @@ class PolicyLive : public testing::Test {
   }
 
   // A run under first.cedar, which says "ready".
-  [[nodiscard]] std::vector<std::string> UnderFirst() const {
+  [[nodiscard]] std::vector<std::string> UnderFirst(const std::string& egress = "strict") const {
     return {BinaryPath("palyra-run"),
             "--user",
             std::string(kToolUser),
+            "--egress",
+            egress,
             "--policy",
             first_,
             "--",
@@ -66,6 +68,18 @@ TEST_F(PolicyLive, TablesAreReadBackAndReplaced) {
   EXPECT_EQ(Policy({"dump", "--live", "second.cedar"}).status, 0);
   run.Signal(SIGTERM);
   (void)run.Wait();
+}
+
+TEST_F(PolicyLive, ModesThatNarrowCannotBeWidened) {
+  for (const char* egress : {"none", "preflight"}) {
+    Subprocess run(UnderFirst(egress));
+    ASSERT_TRUE(run.WaitForOutput("ready"));
+    const Ended applied = Policy({"apply", "--run", OnlyRun(), "second.cedar"});
+    EXPECT_NE(applied.status, 0) << egress << Describe(applied);
+    EXPECT_EQ(Policy({"dump", "--live", "second.cedar"}).status, 1);
+    run.Signal(SIGTERM);
+    (void)run.Wait();
+  }
 }
 
 TEST_F(PolicyLive, WhatCannotBeCompiledChangesNothing) {

@@ -155,6 +155,14 @@ Outcome UserNetnsConnect(Arguments arguments) {
   return ConnectFromNamespace(arguments, CLONE_NEWUSER | CLONE_NEWNET);
 }
 
+// The network namespace of the process with that id.
+Outcome EnterNetns(Arguments arguments) {
+  const std::string path = std::string("/proc/") + arguments[0] + "/ns/net";
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return WithDetail(FromErrno(errno), "open");
+  return setns(fd.get(), CLONE_NEWNET) == 0 ? Allowed() : FromErrno(errno);
+}
+
 Outcome UserNamespaceByUnshare(Arguments) {
   return unshare(CLONE_NEWUSER) == 0 ? Allowed() : FromErrno(errno);
 }
@@ -198,6 +206,7 @@ constexpr std::array kVerbs = {
     Verb{"clone-into-cgroup-connect", 2, false, "ADDRESS PORT", CloneIntoCgroupConnect},
     Verb{"netns-connect", 2, false, "ADDRESS PORT", NetnsConnect},
     Verb{"user-netns-connect", 2, false, "ADDRESS PORT", UserNetnsConnect},
+    Verb{"netns-enter", 1, false, "PID", EnterNetns},
     Verb{"userns-unshare", 0, false, "", UserNamespaceByUnshare},
     Verb{"userns-clone", 0, false, "", UserNamespaceByClone},
     Verb{"userns-clone3", 0, false, "", UserNamespaceByClone3},

@@ -8,8 +8,10 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 
 #include "tests/probes/target.h"
 
@@ -36,6 +38,7 @@ constexpr std::array kFamilies = {
     Family{"smc", AF_SMC, SOCK_STREAM, 0},
     Family{"kcm", AF_KCM, SOCK_DGRAM, 0},
     Family{"qipcrtr", AF_QIPCRTR, SOCK_DGRAM, 0},
+    Family{"old-packet", AF_INET, SOCK_PACKET, 3},
     Family{"sctp", AF_INET, SOCK_STREAM, IPPROTO_SCTP},
     Family{"dccp", AF_INET, SOCK_DCCP, IPPROTO_DCCP},
 };
@@ -43,6 +46,13 @@ constexpr std::array kFamilies = {
 Outcome TrySocket(int family, int type, int protocol) {
   const UniqueFd fd(socket(family, type | SOCK_CLOEXEC, protocol));
   return fd.valid() ? Allowed() : FromErrno(errno);
+}
+
+// Those that are assigned are below AF_MAX; some more, with bits that a filter might not look at.
+std::vector<int> AllNumbers() {
+  std::vector<int> numbers = {64, 127, 128, 255, 256 + AF_INET, 1 << 16, INT_MIN | AF_INET, -1};
+  for (int family = 0; family < 64; ++family) numbers.push_back(family);
+  return numbers;
 }
 
 Outcome Socket(Arguments arguments) {
@@ -54,6 +64,27 @@ Outcome Socket(Arguments arguments) {
 }
 
 Outcome NetlinkRoute(Arguments) { return TrySocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE); }
+
+// Every address family that is none of the four that runs may have, and numbers that are none, with
+// every type. Those that opened are the detail; the errno is the last one.
+Outcome OtherFamilies(Arguments) {
+  Outcome worst = CouldNotTry(0);
+  std::string opened;
+  for (const int family : AllNumbers()) {
+    if (family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK) {
+      continue;
+    }
+    for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET}) {
+      const Outcome outcome = TrySocket(family, type, 0);
+      if (outcome.status == Status::kAllowed) {
+        opened += (opened.empty() ? "" : ",") + std::to_string(family);
+      }
+      if (outcome.status != Status::kCouldNotTry) worst = outcome;
+    }
+  }
+  if (!opened.empty()) return {Status::kAllowed, 0, "families:" + opened};
+  return worst;
+}
 
 // Every netlink protocol but routing. Those that opened are the detail; the errno is the last one.
 Outcome NetlinkKinds(Arguments) {
@@ -132,8 +163,9 @@ Outcome X32Socket(Arguments) { return CouldNotTry(ENOSYS, "architecture"); }
 #endif
 
 constexpr std::array kVerbs = {
-    Verb{"socket", 1, false, "vsock|alg|packet|key|xdp|can|tipc|bluetooth|rds|smc|sctp|dccp",
-         Socket},
+    Verb{"socket", 1, false,
+         "vsock|alg|packet|key|xdp|can|tipc|bluetooth|rds|smc|old-packet|sctp|dccp", Socket},
+    Verb{"other-families", 0, false, "", OtherFamilies},
     Verb{"netlink-route", 0, false, "", NetlinkRoute},
     Verb{"netlink-kinds", 0, false, "", NetlinkKinds},
     Verb{"unix-socketpair", 0, false, "", UnixSocketPair},

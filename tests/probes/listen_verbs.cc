@@ -21,6 +21,25 @@ Outcome BindA(int type, Arguments arguments, int protocol = 0) {
   return Allowed();
 }
 
+// As a second server beside one that permits it.
+Outcome Share(int type, Arguments arguments) {
+  const auto target = ParseTarget(arguments[0], arguments[1]);
+  if (!target) return CouldNotTry(EINVAL);
+  const UniqueFd fd = OpenSocket(*target, type, 0);
+  if (!fd.valid()) return FromErrno(errno);
+  const int on = 1;
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
+    return CouldNotTry(errno, "option");
+  }
+  if (bind(fd.get(), target->address(), target->length) != 0) return FromErrno(errno);
+  if (type == SOCK_STREAM && listen(fd.get(), 1) != 0) return FromErrno(errno);
+  return Allowed();
+}
+
+Outcome ShareTcp(Arguments arguments) { return Share(SOCK_STREAM, arguments); }
+
+Outcome ShareUdp(Arguments arguments) { return Share(SOCK_DGRAM, arguments); }
+
 Outcome BindTcp(Arguments arguments) { return BindA(SOCK_STREAM, arguments); }
 
 Outcome BindMptcp(Arguments arguments) { return BindA(SOCK_STREAM, arguments, IPPROTO_MPTCP); }
@@ -92,6 +111,8 @@ Outcome Pair(Arguments arguments) {
 
 constexpr std::array kVerbs = {
     Verb{"tcp-bind", 2, false, "ADDRESS PORT", BindTcp},
+    Verb{"tcp-share-port", 2, false, "ADDRESS PORT", ShareTcp},
+    Verb{"udp-share-port", 2, false, "ADDRESS PORT", ShareUdp},
     Verb{"mptcp-bind", 2, false, "ADDRESS PORT", BindMptcp},
     Verb{"udplite-bind", 2, false, "ADDRESS PORT", BindUdplite},
     Verb{"udp-bind", 2, false, "ADDRESS PORT", BindUdp},

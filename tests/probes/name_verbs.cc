@@ -8,8 +8,11 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <expected>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/probes/target.h"
@@ -37,19 +40,28 @@ std::string TextOf(const sockaddr* address, socklen_t size) {
   return std::string(host.data()) + ':' + port.data();
 }
 
-// As an application does: by the machine's own resolver, then to the first address.
-Outcome NameConnect(Arguments arguments) {
+// The first address, as the machine's own resolver says; else what came of it.
+std::expected<Target, Outcome> TargetOf(const char* name, const char* port) {
   int failure = 0;
-  const Addresses found = LookUp(arguments[0], arguments[1], failure);
+  const Addresses found = LookUp(name, port, failure);
   if (found == nullptr) {
-    return {failure == EAI_NONAME || failure == EAI_NODATA ? Status::kDenied : Status::kOther,
-            ENOENT, gai_strerror(failure)};
+    return std::unexpected(
+        Outcome{failure == EAI_NONAME || failure == EAI_NODATA ? Status::kDenied : Status::kOther,
+                ENOENT, gai_strerror(failure)});
   }
   Target target;
   target.length = found->ai_addrlen;
   target.family = found->ai_family;
   std::copy_n(reinterpret_cast<const char*>(found->ai_addr), found->ai_addrlen,
               reinterpret_cast<char*>(&target.storage));
+  return target;
+}
+
+// As an application does: by the machine's own resolver, then to the first address.
+Outcome NameConnect(Arguments arguments) {
+  const std::expected<Target, Outcome> found = TargetOf(arguments[0], arguments[1]);
+  if (!found) return found.error();
+  const Target& target = *found;
   const UniqueFd fd = OpenSocket(target, SOCK_STREAM, 0);
   if (!fd.valid()) return FromErrno(errno);
   return ConnectAndSend(fd.get(), target);
@@ -96,6 +108,13 @@ Outcome DnsAsk(Arguments arguments) {
   return {Status::kAllowed, 0, answers};
 }
 
+std::string PeerOf(int fd) {
+  sockaddr_storage peer = {};
+  socklen_t size = sizeof(peer);
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return "?";
+  return TextOf(reinterpret_cast<sockaddr*>(&peer), size);
+}
+
 // Whom a socket believes to be connected to.
 Outcome DnsPeer(Arguments arguments) {
   const bool is_tcp = std::string(arguments[0]) == "tcp";
@@ -104,15 +123,46 @@ Outcome DnsPeer(Arguments arguments) {
   const UniqueFd fd = OpenSocket(*target, is_tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
   if (!fd.valid()) return FromErrno(errno);
   if (connect(fd.get(), target->address(), target->length) != 0) return FromErrno(errno);
-  sockaddr_storage peer = {};
-  socklen_t size = sizeof(peer);
-  if (getpeername(fd.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
-    return FromErrno(errno);
-  }
-  return {Status::kAllowed, 0, TextOf(reinterpret_cast<sockaddr*>(&peer), size)};
+  return {Status::kAllowed, 0, PeerOf(fd.get())};
 }
 
+std::string FromHex(std::string_view text) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < text.size(); i += 2) {
+    bytes.push_back(
+        static_cast<char>(std::strtoul(std::string(text.substr(i, 2)).c_str(), nullptr, 16)));
+  }
+  return bytes;
+}
+
+// Says that to the first address of the name; shows whom the socket believes to speak to, and how
+// an answer of text begins. `hold`: leaves the server to end the connection.
+Outcome Say(Arguments arguments, bool hold) {
+  const std::expected<Target, Outcome> target = TargetOf(arguments[0], arguments[1]);
+  if (!target) return target.error();
+  const std::string said = FromHex(arguments[2]);
+  const UniqueFd fd = OpenSocket(*target, SOCK_STREAM, 0);
+  if (!fd.valid()) return FromErrno(errno);
+  if (connect(fd.get(), target->address(), target->length) != 0) return FromErrno(errno);
+  std::string detail = PeerOf(fd.get());
+  if (send(fd.get(), said.data(), said.size(), MSG_NOSIGNAL) < 0) return FromErrno(errno);
+  if (!hold) shutdown(fd.get(), SHUT_WR);
+  std::array<char, 64> answer = {};
+  const ssize_t length = recv(fd.get(), answer.data(), answer.size(), 0);
+  if (hold && length < 0) return FromErrno(errno);
+  const std::string_view text(answer.data(), length < 0 ? 0 : static_cast<size_t>(length));
+  const auto* const end =
+      std::ranges::find_if(text, [](char byte) { return byte < ' ' || byte > '~'; });
+  if (end != text.begin()) detail.append(" ").append(text.begin(), end);
+  return {Status::kAllowed, 0, detail};
+}
+
+Outcome NameSay(Arguments arguments) { return Say(arguments, /*hold=*/false); }
+Outcome NameHold(Arguments arguments) { return Say(arguments, /*hold=*/true); }
+
 constexpr std::array kVerbs = {
+    Verb{"name-hold", 3, false, "NAME PORT HEX", NameHold},
+    Verb{"name-say", 3, false, "NAME PORT HEX", NameSay},
     Verb{"name-connect", 2, false, "NAME PORT", NameConnect},
     Verb{"dns-ask", 3, true, "TYPE NAME SERVER...", DnsAsk},
     Verb{"dns-peer", 2, false, "tcp|udp SERVER", DnsPeer},

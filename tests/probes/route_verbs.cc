@@ -1,4 +1,5 @@
-// Source routes: the socket calls name one address, the packet leaves for another.
+// Source routes: the socket calls name one address, the packet leaves for another. And devices: the
+// address is the one that was named, and where it leads is not.
 //
 // An IPv4 loose source route (RFC 791) and an IPv6 segment routing header (RFC 8754) may be set
 // without any capability. The connect and sendmsg hooks see the final address; the packet's
@@ -11,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 #include "tests/probes/target.h"
 
@@ -71,7 +73,22 @@ Outcome TcpConnect(Arguments arguments) {
   });
 }
 
+// To an address by that network device, whatever routes say.
+Outcome DeviceSend(Arguments arguments) {
+  const auto target = ParseTarget(arguments[1], arguments[2]);
+  if (!target) return CouldNotTry(EINVAL);
+  const UniqueFd fd = OpenSocket(*target, SOCK_DGRAM, 0);
+  if (!fd.valid()) return CouldNotTry(errno, "socket");
+  const std::string device = arguments[0];
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, device.data(),
+                 static_cast<socklen_t>(device.size())) != 0) {
+    return CouldNotTry(errno, "device");
+  }
+  return SendTo(fd.get(), *target);
+}
+
 constexpr std::array kVerbs = {
+    Verb{"udp-device-sendto", 3, false, "DEVICE ADDRESS PORT", DeviceSend},
     Verb{"udp-source-route", 3, false, "VIA ADDRESS PORT", UdpSend},
     Verb{"udp-source-route-connected", 3, false, "VIA ADDRESS PORT", UdpConnect},
     Verb{"tcp-source-route", 3, false, "VIA ADDRESS PORT", TcpConnect},

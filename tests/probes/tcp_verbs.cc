@@ -62,6 +62,22 @@ Outcome Mptcp(Arguments arguments) {
   return ConnectAndSend(fd.get(), *target);
 }
 
+// Stays connected for a while, in which the peer may announce other addresses of its own and the
+// kernel connect to them.
+Outcome MptcpLinger(Arguments arguments) {
+  const auto target = ParseTarget(arguments[0], arguments[1]);
+  if (!target) return CouldNotTry(EINVAL);
+  const UniqueFd fd = OpenSocket(*target, SOCK_STREAM, IPPROTO_MPTCP);
+  if (!fd.valid()) return FromErrno(errno);
+  Outcome outcome = ConnectAndSend(fd.get(), *target);
+  constexpr int kSends = 20;
+  for (int i = 0; i < kSends && outcome.status == Status::kAllowed; ++i) {
+    usleep(50'000);
+    outcome = FromSent(send(fd.get(), kToken.data(), kToken.size(), MSG_NOSIGNAL));
+  }
+  return outcome;
+}
+
 Outcome BoundConnect(Arguments arguments) {
   const auto source = ParseTarget(arguments[0], "0");
   const auto target = ParseTarget(arguments[1], arguments[2]);
@@ -93,6 +109,7 @@ constexpr std::array kVerbs = {
     Verb{"tcp-fastopen", 2, false, "ADDRESS PORT", FastOpen},
     Verb{"tcp-fastopen-connect", 2, false, "ADDRESS PORT", FastOpenConnect},
     Verb{"mptcp-connect", 2, false, "ADDRESS PORT", Mptcp},
+    Verb{"mptcp-linger", 2, false, "ADDRESS PORT", MptcpLinger},
     Verb{"tcp-bound-connect", 3, false, "SOURCE ADDRESS PORT", BoundConnect},
     Verb{"tcp-reconnect", 4, false, "ADDRESS PORT ADDRESS PORT", Reconnect},
 };

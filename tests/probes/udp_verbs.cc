@@ -4,6 +4,9 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <string>
 
 #include "tests/probes/target.h"
 
@@ -77,7 +80,61 @@ Outcome SendToOnConnected(Arguments arguments) { return AfterConnect(arguments, 
 
 Outcome Reconnect(Arguments arguments) { return AfterConnect(arguments, ConnectAndSend); }
 
+using Clock = std::chrono::steady_clock;
+
+// Says how often it was denied, and how often it was not.
+Outcome Counted(uint64_t denied, uint64_t allowed) {
+  return {Status::kAllowed, 0,
+          "denied=" + std::to_string(denied) + ",allowed=" + std::to_string(allowed)};
+}
+
+// Datagrams to one place, until there are so many or so many seconds are over.
+Outcome Flood(Arguments arguments) {
+  const auto target = ParseTarget(arguments[0], arguments[1]);
+  const auto count = ParseNumber(arguments[2]);
+  const auto seconds = ParseNumber(arguments[3]);
+  if (!target || !count || !seconds) return CouldNotTry(EINVAL);
+  const UniqueFd fd = OpenSocket(*target, SOCK_DGRAM, 0);
+  if (!fd.valid()) return FromErrno(errno);
+  const Clock::time_point end = Clock::now() + std::chrono::seconds(*seconds);
+  uint64_t denied = 0;
+  uint64_t allowed = 0;
+  for (int i = 0; i < *count && Clock::now() < end; ++i) {
+    const bool is_sent = sendto(fd.get(), "x", 1, 0, target->address(), target->length) == 1;
+    ++(is_sent ? allowed : denied);
+  }
+  return Counted(denied, allowed);
+}
+
+// One datagram to each port from 1 on, by one socket.
+Outcome Spray(Arguments arguments) {
+  const auto count = ParseNumber(arguments[1]);
+  const auto first = ParseTarget(arguments[0], "1");
+  if (!count || !first) return CouldNotTry(EINVAL);
+  const UniqueFd fd = OpenSocket(*first, SOCK_DGRAM, 0);
+  if (!fd.valid()) return FromErrno(errno);
+  uint64_t denied = 0;
+  uint64_t allowed = 0;
+  for (int port = 1; port <= *count; ++port) {
+    const auto target = ParseTarget(arguments[0], std::to_string(port).c_str());
+    if (!target) return CouldNotTry(EINVAL);
+    const bool is_sent = sendto(fd.get(), "x", 1, 0, target->address(), target->length) == 1;
+    ++(is_sent ? allowed : denied);
+  }
+  return Counted(denied, allowed);
+}
+
+// As libc does, to sort what it looked up: nothing is sent.
+Outcome ConnectOnly(Arguments arguments) {
+  return WithSocket(arguments, 0, [](int fd, const Target& target) {
+    return connect(fd, target.address(), target.length) == 0 ? Allowed() : FromErrno(errno);
+  });
+}
+
 constexpr std::array kVerbs = {
+    Verb{"udp-connect-only", 2, false, "ADDRESS PORT", ConnectOnly},
+    Verb{"udp-flood", 4, false, "ADDRESS PORT COUNT SECONDS", Flood},
+    Verb{"udp-spray", 2, false, "ADDRESS COUNT", Spray},
     Verb{"udp-connect-send", 2, false, "ADDRESS PORT", ConnectSend},
     Verb{"udp-sendto", 2, false, "ADDRESS PORT", PlainSendTo},
     Verb{"udp-sendmsg", 2, false, "ADDRESS PORT", SendMsg},

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 
@@ -33,7 +33,10 @@ std::string TempDir::Write(std::string_view name, std::string_view text) const {
 
 std::string ReadText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  // It takes a failure to read for the end: a file of /proc ends with its process.
+  text << file.rdbuf();
+  return text.str();
 }
 
 }  // namespace palyra::tests

@@ -70,7 +70,8 @@ std::string OwnSide(const std::string& outside) {
 
 std::string OutsideSide() {
   std::string commands = "link set lo up\nlink set outside0 addrgenmode none up\n";
-  for (const std::string_view address : {kAllowedV4, kDeniedV4, kPublicV4, kMetadataV4}) {
+  for (const std::string_view address :
+       {kAllowedV4, kDeniedV4, kPublicV4, kMetadataV4, kSharedMetadataV4}) {
     commands.append("addr add ").append(address).append("/32 dev outside0\n");
   }
   for (const std::string_view address : {kAllowedV6, kDeniedV6, kPublicV6, kMetadataV6}) {
@@ -86,9 +87,10 @@ std::string OutsideSide() {
 std::string Routes() {
   std::string commands;
   for (const std::string_view address :
-       {kDeniedV4, kPublicV4, kMetadataV4, kDeniedV6, kPublicV6, kMetadataV6}) {
+       {kDeniedV4, kPublicV4, kMetadataV4, kSharedMetadataV4, kDeniedV6, kPublicV6, kMetadataV6}) {
     commands.append("route add ").append(address).append(" dev palyra0\n");
   }
+  commands.append("neigh add 127.0.0.1 lladdr 02:00:00:00:00:02 nud permanent dev palyra0\n");
   return commands;
 }
 

@@ -34,6 +34,10 @@ inline constexpr std::string_view kPublicV6 = "2a0f:ffff::5";
 // Cloud metadata addresses, which somebody answers at here too.
 inline constexpr std::string_view kMetadataV4 = "169.254.169.254";
 inline constexpr std::string_view kMetadataV6 = "fd00:ec2::254";
+inline constexpr std::string_view kSharedMetadataV4 = "100.100.100.200";  // RFC 6598
+
+// The interface of this namespace. To it, 127.0.0.1 is a host outside, as any address can be.
+inline constexpr std::string_view kOwnInterface = "palyra0";
 
 // The interface of the outside namespace.
 inline constexpr std::string_view kOutsideInterface = "outside0";

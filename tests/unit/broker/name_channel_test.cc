@@ -73,6 +73,18 @@ TEST_F(NameChannelTest, TellsWhatItGivesOut) {
   EXPECT_THAT(question_.addresses, ElementsAre(kV6));
 }
 
+TEST_F(NameChannelTest, SaysWhatCameOfAName) {
+  While(
+      [](NameChannel& c) {
+        c.Settle("a.test", NameOutcome::kWithheld);
+        return AddressSet();
+      },
+      0);
+  EXPECT_EQ(question_.kind, NameQuestion::Kind::kSettle);
+  EXPECT_EQ(question_.name, "a.test");
+  EXPECT_EQ(question_.outcome, NameOutcome::kWithheld);
+}
+
 TEST_F(NameChannelTest, TellsNothingTwiceThatIsKnownForAsLong) {
   const std::vector<Address> addresses = {kV4};
   NameChannel channel(resolver_.get());
@@ -113,9 +125,9 @@ TEST_F(NameChannelTest, NoQuestionIsNothing) {
 
 TEST_F(NameChannelTest, TheSupervisorTakesNothingElse) {
   // A question as the channel sends it, then one part of it changed at a time.
-  std::vector<char> good(8 + 256 + 64 * 17);
+  std::vector<char> good(12 + 256 + 64 * 17);
   good[1] = 6;
-  std::string("a.test").copy(&good[8], 6);
+  std::string("a.test").copy(&good[12], 6);
   const auto received = [&](const std::vector<char>& message) {
     EXPECT_EQ(send(resolver_.get(), message.data(), message.size(), 0),
               static_cast<ssize_t>(message.size()));
@@ -126,13 +138,14 @@ TEST_F(NameChannelTest, TheSupervisorTakesNothingElse) {
     size_t offset;
     char value;
     const char* what;
-  } changes[] = {{0, 3, "an unknown kind"},
+  } changes[] = {{0, 4, "an unknown kind"},
                  {0, 1, "an address is missing"},
                  {1, 0, "no name"},
                  {2, 65, "too many addresses"},
                  {2, 1, "an address of no size"},
-                 {8, 'A', "a name that is not canonical"},
-                 {9, '\0', "NUL in a name"}};
+                 {8, 5, "an unknown outcome"},
+                 {12, 'A', "a name that is not canonical"},
+                 {13, '\0', "NUL in a name"}};
   for (const auto& change : changes) {
     std::vector<char> bad = good;
     bad[change.offset] = change.value;

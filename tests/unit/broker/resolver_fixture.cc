@@ -54,6 +54,11 @@ AddressSet FakeAuthority::Learn(std::string_view name, std::span<const Address> 
   return told;
 }
 
+void FakeAuthority::Settle(std::string_view name, NameOutcome outcome) {
+  const std::lock_guard lock(mutex_);
+  settled_.emplace_back(name, outcome);
+}
+
 void FakeAuthority::Reveal(const std::string& address) {
   const std::lock_guard lock(mutex_);
   revealed_.insert(address);
@@ -67,6 +72,11 @@ void FakeAuthority::RefuseToLearn(const std::string& address) {
 std::vector<Learned> FakeAuthority::learned() const {
   const std::lock_guard lock(mutex_);
   return learned_;
+}
+
+std::vector<std::pair<std::string, NameOutcome>> FakeAuthority::settled() const {
+  const std::lock_guard lock(mutex_);
+  return settled_;
 }
 
 ResolverOptions PatientOptions() {
@@ -95,6 +105,7 @@ RunningResolver::RunningResolver(std::vector<Endpoint> servers, ResolverOptions 
   auto resolver = Resolver::Create(std::move(sockets), std::move(servers), options, authority_);
   if (!resolver) throw std::runtime_error(resolver.error().message);
   resolver_ = *std::move(resolver);
+  EXPECT_TRUE(resolver_->Preflight(stop_.get()));
   thread_ = std::thread([this] { EXPECT_TRUE(resolver_->Run(stop_.get())); });
 }
 

@@ -37,19 +37,22 @@ class FakeAuthority : public NameAuthority {
   bool MayReveal(std::string_view name, const Address& address) override;
   AddressSet Learn(std::string_view name, std::span<const Address> addresses,
                    std::chrono::seconds ttl) override;
+  void Settle(std::string_view name, NameOutcome outcome) override;
 
   void Reveal(const std::string& address);
   void RefuseToLearn(const std::string& address);
   [[nodiscard]] std::vector<Learned> learned() const;
+  [[nodiscard]] std::vector<std::pair<std::string, NameOutcome>> settled() const;
 
  private:
   mutable std::mutex mutex_;  // Guards all below.
   std::set<std::string> revealed_;
   std::set<std::string> not_learned_;
   std::vector<Learned> learned_;
+  std::vector<std::pair<std::string, NameOutcome>> settled_;
 };
 
-// Starts at once, and is stopped by Stop() or at its end.
+// Starts at once, after what it has to do before, and is stopped by Stop() or at its end.
 class RunningResolver {
  public:
   // `options` as given, but for the clock.

@@ -18,8 +18,9 @@ const Bytes kOwner = WirePointer(kToQuestion);
 
 TEST(Resolver, NeedsAServerAndASocket) {
   FakeAuthority authority;
-  EXPECT_EQ(Resolver::Create({}, {{Address::V4({127, 0, 0, 1})}}, {}, authority).error().code,
-            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(
+      Resolver::Create({}, {{Address::V4({127, 0, 0, 1}), kDnsPort}}, {}, authority).error().code,
+      ErrorCode::kInvalidArgument);
   ResolverSockets sockets;
   sockets.udp.push_back(OpenSocketPair().udp);
   EXPECT_EQ(Resolver::Create(std::move(sockets), {}, {}, authority).error().code,

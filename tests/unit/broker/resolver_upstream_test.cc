@@ -75,7 +75,7 @@ TEST(Upstream, AsksTheNextServerAtOnceWhereNobodyListens) {
 
 TEST(Upstream, AsksTheNextServerAtOnceWhereThereIsNoRoute) {
   // A UDP socket may not be connected to it without SO_BROADCAST.
-  const Endpoint unreachable{Address::V4({255, 255, 255, 255})};
+  const Endpoint unreachable{Address::V4({255, 255, 255, 255}), kDnsPort};
   const FakeServer working(Always({"8.8.8.8"}));
   RunningResolver resolver({unreachable, working.endpoint()}, PatientOptions());
   EXPECT_EQ(Ask(resolver), Texts{"8.8.8.8"});

@@ -142,25 +142,60 @@ TEST_F(AuditLogTest, WritesTheEndOfTheRun) {
   engine::RunOutcome outcome;
   outcome.run_id = "0123";
   outcome.end = engine::RunEnd::kTimedOut;
-  outcome.counters = {.denied = 7, .lost = 2};
-  log.WriteEnd(outcome, 124);
+  outcome.counters = {.denied = 7, .lost = 2, .audited = 5, .lost_audited = 1};
+  log.WriteEnd(outcome, 124, policy::EgressEnforcementMode::kPreflight);
   const ordered_json record = Records().at(0);
   EXPECT_THAT(Keys(record),
-              ElementsAre("event", "time", "run", "end", "status", "denied", "lost", "left_out"));
+              ElementsAre("event", "time", "run", "egress", "end", "status", "denied", "lost",
+                          "left_out", "audited", "lost_audited", "left_out_audited"));
   EXPECT_EQ(record["event"], "end");
   EXPECT_EQ(record["run"], "0123");
+  EXPECT_EQ(record["egress"], "preflight");
   EXPECT_EQ(record["end"], "timed out");
   EXPECT_EQ(record["status"], 124);
   EXPECT_EQ(record["denied"], 7);
   EXPECT_EQ(record["lost"], 2);
   EXPECT_EQ(record["left_out"], 0);
+  EXPECT_EQ(record["audited"], 5);
+  EXPECT_EQ(record["lost_audited"], 1);
+  EXPECT_EQ(record["left_out_audited"], 0);
+}
+
+TEST_F(AuditLogTest, WritesWhatWasAllowedToo) {
+  AuditLog log = Open();
+  Denial allowed = DeniedConnect();
+  allowed.layer.reset();
+  allowed.names = {"a.example"};
+  log.WriteAllow(EventNow("curl"), allowed);
+  const ordered_json record = Records().at(0);
+  EXPECT_THAT(Keys(record),
+              ElementsAre("event", "time", "cgroup", "verdict", "action", "protocol", "address",
+                          "port", "pid", "comm", "policies", "layer", "names"));
+  EXPECT_EQ(record["event"], "allow");
+  EXPECT_EQ(record["verdict"], "allow");
+  EXPECT_TRUE(record["layer"].is_null());
+  EXPECT_EQ(record["policies"], ordered_json::array({"policy0 (a.cedar:1)"}));
+  EXPECT_EQ(record["names"], ordered_json::array({"a.example"}));
+}
+
+TEST_F(AuditLogTest, AllowsTakeNoRoomOfDenials) {
+  AuditLog log = Open();
+  const palyra_event event = EventNow("x");
+  for (uint64_t i = 0; i < AuditLog::kMostAllows + 2; ++i) log.WriteAllow(event, DeniedConnect());
+  log.Write(event, DeniedConnect());
+  log.WriteEnd({}, 0, policy::EgressEnforcementMode::kStrict);
+  const std::vector<ordered_json> records = Records();
+  ASSERT_EQ(records.size(), AuditLog::kMostAllows + 2);
+  EXPECT_EQ(records[records.size() - 2]["event"], "denial");
+  EXPECT_EQ(records.back()["left_out"], 0);
+  EXPECT_EQ(records.back()["left_out_audited"], 2);
 }
 
 TEST_F(AuditLogTest, CountsWhatIsTooMuchForTheDisk) {
   AuditLog log = Open();
   const palyra_event event = EventNow("x");
   for (uint64_t i = 0; i < AuditLog::kMostDenials + 3; ++i) log.Write(event, DeniedConnect());
-  log.WriteEnd({}, 0);
+  log.WriteEnd({}, 0, policy::EgressEnforcementMode::kStrict);
   const std::vector<ordered_json> records = Records();
   ASSERT_EQ(records.size(), AuditLog::kMostDenials + 1);
   EXPECT_EQ(records.back()["left_out"], 3);
@@ -203,7 +238,7 @@ TEST_F(AuditLogTest, RemembersThatAWriteFailed) {
   log->Write(EventNow("x"), DeniedConnect());
   ASSERT_FALSE(log->state());
   EXPECT_EQ(log->state().error().system_errno, ENOSPC);
-  log->WriteEnd({}, 0);
+  log->WriteEnd({}, 0, policy::EgressEnforcementMode::kStrict);
   EXPECT_FALSE(log->state());
 }
 

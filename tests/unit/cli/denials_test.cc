@@ -112,6 +112,23 @@ TEST_F(DenialsTest, BlameTheOutermostLayerAlone) {
   EXPECT_THAT(denial.policies, ElementsAre("policy0 (\"metadata\", mandatory:1)"));
 }
 
+TEST_F(DenialsTest, AnAllowHasThePermitsOfEachLayer) {
+  const Denial allowed =
+      DenialNames(rules_, layers_).NameAllowed(Event(PALYRA_NET_CONNECT, PALYRA_TCP, kV4, 80, 2));
+  EXPECT_EQ(allowed.action, "net.connect");
+  EXPECT_FALSE(allowed.layer);
+  EXPECT_THAT(allowed.policies,
+              ElementsAre("policy0 (\"metadata\", mandatory:1)", "policy0 (mine.cedar:1)"));
+}
+
+TEST_F(DenialsTest, NamesThatWereNotResolvedBeforeTheRunSayThat) {
+  DenialSummary summary;
+  summary.AddOfBroker(RefusedName("b.a.test", /*is_unpinned=*/true));
+  EXPECT_EQ(summary.Line(0, 0),
+            "denied: resolve b.a.test 1x (it was not resolved before the run); allow it with "
+            "--allow-net b.a.test");
+}
+
 TEST_F(DenialsTest, KeepTheIdOfAPolicyThatIsNotThere) {
   EXPECT_THAT(Name(Event(PALYRA_NET_CONNECT, PALYRA_TCP, kV4, 80, 5)).policies,
               ElementsAre("policy99"));

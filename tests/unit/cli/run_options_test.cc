@@ -41,6 +41,7 @@ TEST(RunOptions, AreDefaultsWhereNothingIsSaid) {
   EXPECT_EQ(options.tool, "unknown");
   EXPECT_FALSE(options.entities);
   EXPECT_FALSE(options.timeout);
+  EXPECT_EQ(options.egress, policy::EgressEnforcementMode::kStrict);
   EXPECT_FALSE(options.audit);
   EXPECT_FALSE(options.user);
   EXPECT_FALSE(options.print_policy);
@@ -48,32 +49,13 @@ TEST(RunOptions, AreDefaultsWhereNothingIsSaid) {
 }
 
 TEST(RunOptions, HoldWhatEachOptionSays) {
-  const RunOptions options = Parse({"--schema",
-                                    "s",
-                                    "--policy",
-                                    "a.cedar",
-                                    "--policy=b",
-                                    "--entities",
-                                    "e.json",
-                                    "--agent",
-                                    "agent-1",
-                                    "--tool",
-                                    "git",
-                                    "--env",
-                                    "A",
-                                    "--env",
-                                    "B=c=d",
-                                    "--user",
-                                    "1000:1000",
-                                    "--timeout",
-                                    "1.5m",
-                                    "--audit",
-                                    "log",
-                                    "--report",
-                                    "--print-policy",
-                                    "--",
-                                    "git",
-                                    "status"});
+  const RunOptions options =
+      Parse({"--schema",   "s",         "--policy",  "a.cedar",  "--policy=b",
+             "--entities", "e.json",    "--agent",   "agent-1",  "--tool",
+             "git",        "--env",     "A",         "--env",    "B=c=d",
+             "--user",     "1000:1000", "--timeout", "1.5m",     "--egress",
+             "preflight",  "--audit",   "log",       "--report", "--print-policy",
+             "--",         "git",       "status"});
   EXPECT_THAT(options.policies, ElementsAre("a.cedar", "b"));
   EXPECT_EQ(options.entities, "e.json");
   EXPECT_EQ(options.schema, "s");
@@ -83,6 +65,7 @@ TEST(RunOptions, HoldWhatEachOptionSays) {
   EXPECT_EQ(options.user, "1000:1000");
   EXPECT_EQ(options.timeout, milliseconds(90'000));
   EXPECT_EQ(options.audit, "log");
+  EXPECT_EQ(options.egress, policy::EgressEnforcementMode::kPreflight);
   EXPECT_TRUE(options.report);
   EXPECT_TRUE(options.print_policy);
   EXPECT_THAT(options.command, ElementsAre("git", "status"));
@@ -129,6 +112,8 @@ TEST(RunOptions, NameTheOptionThatIsWrong) {
       {{"--deny-net", "--", "true"}, "--deny-net"},
       {{"--env", "--", "true"}, "--env"},
       {{"--user", "--", "true"}, "--user"},
+      {{"--egress", "--", "true"}, "--egress"},
+      {{"--egress", "open", "--", "true"}, "none, preflight or strict"},
       {{"--audit", "--", "true"}, "--audit"},
       {{"--timeout", "--", "true"}, "--timeout"},
       {{"--timeout", "soon", "--", "true"}, "--timeout"},
@@ -176,6 +161,23 @@ struct DurationCase {
   std::string text;
   milliseconds expected;
 };
+
+TEST(RunOptions, AllowsAreAuditedOnlyWithAFile) {
+  EXPECT_EQ(Parse({"--audit", "f", "--", "true"}).audit_allows, 0U);
+  EXPECT_EQ(Parse({"--audit", "f", "--audit-allows", "all", "--", "true"}).audit_allows, 1U);
+  EXPECT_EQ(Parse({"--audit", "f", "--audit-allows", "1/100", "--", "true"}).audit_allows, 100U);
+  EXPECT_EQ(Parse({"--audit-allows", "none", "--", "true"}).audit_allows, 0U);
+  EXPECT_THAT(ErrorOf({"--audit-allows", "all", "--", "true"}), HasSubstr("--audit FILE"));
+}
+
+TEST(ParseSampling, RefusesEverythingElse) {
+  for (const char* text : {"", "some", "1/", "1/0", "1/x", "1/9x", "2/3", "1/1000001", "1/-1", "0",
+                           "All", "1/99999999999999999999"}) {
+    EXPECT_FALSE(ParseSampling(text)) << text;
+  }
+  EXPECT_EQ(ParseSampling("1/1").value(), 1U);
+  EXPECT_EQ(ParseSampling("1/1000000").value(), 1'000'000U);
+}
 
 TEST(ParseDuration, TakesSecondsMinutesAndHours) {
   const DurationCase cases[] = {

@@ -26,15 +26,16 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(
-    kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-                     palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
-                     palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
-                     palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
-                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
-                     palyra_name_key, palyra_name, palyra_origin, palyra_redirect,
-                     palyra_name_rules_key, palyra_name_rules, palyra_name_leaf_key,
-                     palyra_name_leaf, palyra_unix_key, palyra_unix_socket, palyra_path_event>);
+static_assert(kNoHiddenPadding<
+              palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+              palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
+              palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
+              palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
+              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_broker,
+              palyra_relayed_key, palyra_relayed, palyra_name_key, palyra_name, palyra_origin,
+              palyra_redirect, palyra_audited_peer, palyra_audited, palyra_name_rules_key,
+              palyra_name_rules, palyra_name_leaf_key, palyra_name_leaf, palyra_unix_key,
+              palyra_unix_socket, palyra_path_event>);
 
 struct Member {
   std::string name;
@@ -56,24 +57,57 @@ std::vector<Struct> Joined(std::vector<Struct> a, const std::vector<Struct>& b) 
   return a;
 }
 
-std::vector<Struct> StructsOfNamesAndFlows() {
-  return {{"palyra_flow",
-           sizeof(palyra_flow),
-           {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted)}},
-          {"palyra_name_key",
-           sizeof(palyra_name_key),
-           {MEMBER(palyra_name_key, run), MEMBER(palyra_name_key, profile),
-            MEMBER(palyra_name_key, is_ipv6), MEMBER(palyra_name_key, padding),
-            MEMBER(palyra_name_key, address)}},
-          {"palyra_name",
-           sizeof(palyra_name),
-           {MEMBER(palyra_name, expires_ns), MEMBER(palyra_name, span_count),
-            MEMBER(palyra_name, spans)}},
-          {"palyra_origin",
-           sizeof(palyra_origin),
-           {MEMBER(palyra_origin, address), MEMBER(palyra_origin, is_ipv6),
-            MEMBER(palyra_origin, is_used), MEMBER(palyra_origin, padding)}},
-          {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}}};
+std::vector<Struct> StructsOfRunsAndFlows() {
+  return {
+      {"palyra_run",
+       sizeof(palyra_run),
+       {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, expires_ns), MEMBER(palyra_run, profile),
+        MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, has_names),
+        MEMBER(palyra_run, relay_port), MEMBER(palyra_run, audit_allows),
+        MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, broker_mark),
+        MEMBER(palyra_run, epoch), MEMBER(palyra_run, is_offline), MEMBER(palyra_run, padding),
+        MEMBER(palyra_run, denied), MEMBER(palyra_run, lost), MEMBER(palyra_run, audited),
+        MEMBER(palyra_run, lost_audited)}},
+      {"palyra_flow",
+       sizeof(palyra_flow),
+       {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted), MEMBER(palyra_flow, kept),
+        MEMBER(palyra_flow, run), MEMBER(palyra_flow, address), MEMBER(palyra_flow, port),
+        MEMBER(palyra_flow, ip_protocol), MEMBER(palyra_flow, is_ipv6), MEMBER(palyra_flow, action),
+        MEMBER(palyra_flow, is_relayed), MEMBER(palyra_flow, is_on_loopback),
+        MEMBER(palyra_flow, padding), MEMBER(palyra_flow, written), MEMBER(palyra_flow, is_written),
+        MEMBER(palyra_flow, origin)}},
+      {"palyra_broker", sizeof(palyra_broker), {MEMBER(palyra_broker, run)}},
+      {"palyra_relayed_key",
+       sizeof(palyra_relayed_key),
+       {MEMBER(palyra_relayed_key, run), MEMBER(palyra_relayed_key, port),
+        MEMBER(palyra_relayed_key, is_ipv6), MEMBER(palyra_relayed_key, padding)}},
+      {"palyra_relayed",
+       sizeof(palyra_relayed),
+       {MEMBER(palyra_relayed, address), MEMBER(palyra_relayed, port),
+        MEMBER(palyra_relayed, is_ipv6), MEMBER(palyra_relayed, padding)}},
+      {"palyra_name_key",
+       sizeof(palyra_name_key),
+       {MEMBER(palyra_name_key, run), MEMBER(palyra_name_key, profile),
+        MEMBER(palyra_name_key, is_ipv6), MEMBER(palyra_name_key, padding),
+        MEMBER(palyra_name_key, address)}},
+      {"palyra_name",
+       sizeof(palyra_name),
+       {MEMBER(palyra_name, expires_ns), MEMBER(palyra_name, span_count),
+        MEMBER(palyra_name, spans)}},
+      {"palyra_origin",
+       sizeof(palyra_origin),
+       {MEMBER(palyra_origin, address), MEMBER(palyra_origin, is_ipv6),
+        MEMBER(palyra_origin, is_used), MEMBER(palyra_origin, padding)}},
+      {"palyra_redirect", sizeof(palyra_redirect), {MEMBER(palyra_redirect, origins)}},
+      {"palyra_audited_peer",
+       sizeof(palyra_audited_peer),
+       {MEMBER(palyra_audited_peer, address), MEMBER(palyra_audited_peer, port),
+        MEMBER(palyra_audited_peer, is_ipv6), MEMBER(palyra_audited_peer, is_known),
+        MEMBER(palyra_audited_peer, padding)}},
+      {"palyra_audited",
+       sizeof(palyra_audited),
+       {MEMBER(palyra_audited, sent), MEMBER(palyra_audited, heard), MEMBER(palyra_audited, pid),
+        MEMBER(palyra_audited, padding), MEMBER(palyra_audited, comm)}}};
 }
 
 // In every object that has the tables of names.
@@ -118,14 +152,8 @@ std::vector<Struct> StructsOfNameTables() {
 // Every struct of the header, with every member: those of the egress programs.
 const std::vector<Struct>& StructsInCpp() {
   static const std::vector<Struct> kStructs = Joined(
-      Joined(StructsOfNamesAndFlows(), StructsOfNameTables()),
+      Joined(StructsOfRunsAndFlows(), StructsOfNameTables()),
       {
-          {"palyra_run",
-           sizeof(palyra_run),
-           {MEMBER(palyra_run, cgroup), MEMBER(palyra_run, expires_ns), MEMBER(palyra_run, profile),
-            MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, has_names),
-            MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, resolver_mark),
-            MEMBER(palyra_run, padding), MEMBER(palyra_run, denied), MEMBER(palyra_run, lost)}},
           {"palyra_digest", sizeof(palyra_digest), {MEMBER(palyra_digest, bytes)}},
           {"palyra_profile",
            sizeof(palyra_profile),
@@ -191,7 +219,8 @@ const std::vector<Struct>& StructsInCpp() {
             MEMBER(palyra_event, port), MEMBER(palyra_event, address), MEMBER(palyra_event, hook),
             MEMBER(palyra_event, action), MEMBER(palyra_event, protocol),
             MEMBER(palyra_event, is_ipv6), MEMBER(palyra_event, socket_family),
-            MEMBER(palyra_event, padding), MEMBER(palyra_event, comm)}},
+            MEMBER(palyra_event, verdict), MEMBER(palyra_event, padding),
+            MEMBER(palyra_event, comm)}},
       });
   return kStructs;
 }
@@ -368,6 +397,7 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
   using Values = std::map<std::string, int>;
   EXPECT_EQ(EnumInObject("palyra_verdict"), (Values{{"PALYRA_DENY", PALYRA_DENY},
                                                     {"PALYRA_ASK", PALYRA_ASK},
+                                                    {"PALYRA_VERIFY", PALYRA_VERIFY},
                                                     {"PALYRA_ALLOW", PALYRA_ALLOW}}));
   EXPECT_EQ(EnumInObject("palyra_action"),
             (Values{{"PALYRA_NET_CONNECT", PALYRA_NET_CONNECT},
@@ -488,6 +518,9 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"flows", {sizeof(int), sizeof(palyra_flow)}},
       {"names", {sizeof(palyra_name_key), sizeof(palyra_name)}},
       {"redirects", {sizeof(int), sizeof(palyra_redirect)}},
+      {"brokers", {sizeof(int), sizeof(palyra_broker)}},
+      {"relayed", {sizeof(palyra_relayed_key), sizeof(palyra_relayed)}},
+      {"audited", {sizeof(int), sizeof(palyra_audited)}},
       {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
       {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
       {"automata", {sizeof(__u32), sizeof(palyra_arena)}},

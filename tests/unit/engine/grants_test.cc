@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "engine/live_run.h"
-#include "tests/support/require_feature.h"
+#include "tests/unit/engine/kernel_run.h"
 #include "tests/unit/engine/net_caller.h"
 #include "tests/unit/engine/own_kernel.h"
 #include "tests/unit/engine/peer.h"
@@ -37,29 +37,9 @@ NetEvent Connect(const std::string& address, uint16_t port) {
   return Udp(NetAction::kConnect, address, port);
 }
 
-class GrantsTest : public testing::Test {
+class GrantsTest : public KernelRunTest {
  protected:
-  static void SetUpTestSuite() {
-    if (tests::JudgeHere(tests::Root()) == tests::Requirement::kMet) EnterNetworkWhereAllIsLocal();
-  }
-
-  void SetUp() override {
-    PALYRA_REQUIRE_FEATURE(tests::Root());
-    before_ = OwnKernel::Get().Entries();
-  }
-
-  void TearDown() override {
-    if (IsSkipped()) return;
-    EXPECT_EQ(OwnKernel::Get().Entries(), before_) << "a grant outlived its run";
-  }
-
-  static const KernelObjects& Objects() { return OwnKernel::Get().objects(); }
-
-  static LiveRun Start(Verdict verdict) {
-    Result<LiveRun> run = LiveRun::Create(OwnKernel::Get().host(), Objects(), Everything(verdict));
-    EXPECT_TRUE(run) << run.error().message;
-    return *std::move(run);
-  }
+  static LiveRun Start(Verdict verdict) { return KernelRunTest::Start(Everything(verdict)); }
 
   static void Give(const LiveRun& run, const NetEvent& resource, uint32_t uses = 0,
                    std::optional<milliseconds> lifetime = std::nullopt) {
@@ -67,8 +47,6 @@ class GrantsTest : public testing::Test {
                                         {.resource = resource, .lifetime = lifetime, .uses = uses});
     ASSERT_TRUE(given) << given.error().message;
   }
-
-  std::map<std::string, size_t> before_;
 };
 
 TEST_F(GrantsTest, AnAskWithoutOneIsADeny) {

@@ -61,7 +61,7 @@ AddressClass RandomRules::Class(uint32_t reason_count) {
                            .last = last,
                            .actions = static_cast<uint8_t>(1 + Below(31)),
                            .protocols = static_cast<uint8_t>(1 + Below(31)),
-                           .verdict = static_cast<Verdict>(Below(3)),
+                           .verdict = static_cast<Verdict>(Below(4)),
                            .reason = static_cast<uint32_t>(1 + Below(reason_count - 1))};
     const auto overlaps = [&span](const PortSpan& other) { return Overlap(span, other); };
     if (std::ranges::none_of(made.spans, overlaps)) made.spans.push_back(span);

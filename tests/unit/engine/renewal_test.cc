@@ -269,7 +269,8 @@ TEST_F(ChangeTest, ThatCannotBePutInForceDeniesEverything) {
       &*watch);
   ASSERT_TRUE(renewal);
   // As a run whose names somebody else knows.
-  OwnKernel::Get().objects().runs().SetResolver(run.cgroup().id(), {1, 2, 3, 4}, 5);
+  OwnKernel::Get().objects().runs().SetBrokers(run.cgroup().id(),
+                                               {.resolver = {1, 2, 3, 4}, .relay = 0, .mark = 5});
   const NetCaller caller(run.cgroup().path());
   EXPECT_EQ(Try(caller), 0);
   PutInForce("first");

@@ -22,14 +22,16 @@ class ReportTest : public testing::Test {
   void SetUp() override { PALYRA_REQUIRE_FEATURE(tests::Root()); }
 
   // On a kernel that has everything but `absent`.
-  static EnforcementReport Report(const std::set<Feature>& absent, uid_t uid = 1000) {
+  static EnforcementReport Report(
+      const std::set<Feature>& absent, uid_t uid = 1000,
+      policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict) {
     Features features([&absent](Feature feature) {
       return FeatureState{.present = !absent.contains(feature), .detail = {}};
     });
     ToolUser user;
     user.uid = uid;
     user.chosen_by = "--user";
-    return BuildReport(OwnKernel::Get().objects(), features, user);
+    return BuildReport(OwnKernel::Get().objects(), features, user, egress);
   }
 
   static std::set<std::string> NotHeld(const EnforcementReport& report) {
@@ -72,6 +74,23 @@ TEST_F(ReportTest, SaysThatRootOwnsTheHost) {
   EXPECT_EQ(Lost({}, 0),
             (std::set<std::string>{"file permissions restrain the tool",
                                    "no capabilities, none to be gained", "stays in its cgroup"}));
+}
+
+TEST_F(ReportTest, SaysWhichEgressModeHoldsAndHow) {
+  using enum policy::EgressEnforcementMode;
+  const auto text = [](policy::EgressEnforcementMode mode) {
+    return ReportText(Report({}, 1000, mode));
+  };
+  EXPECT_THAT(text(kNone), HasSubstr("egress mode none: offline"));
+  EXPECT_THAT(text(kNone), HasSubstr("no resolver"));
+  EXPECT_THAT(text(kPreflight), HasSubstr("egress mode preflight: names as they were"));
+  EXPECT_THAT(text(kPreflight), HasSubstr("a resolver without sockets"));
+  EXPECT_THAT(text(kStrict), HasSubstr("egress mode strict: every call and packet"));
+  for (const auto mode : {kNone, kPreflight, kStrict}) {
+    for (const char* part : {"tcp", "udp", "icmp", "unix sockets", "socket families", "names"}) {
+      EXPECT_THAT(text(mode), HasSubstr(part));
+    }
+  }
 }
 
 TEST_F(ReportTest, NamesWhatThisVersionDoesNotHold) {

@@ -103,7 +103,7 @@ std::optional<RuleSet> Compile(const std::string& text) {
 
 TEST_F(RulesKernelTest, DecidesByRandomPoliciesAsTheirRuleSets) {
   policy::RandomPolicies random(seed_);
-  std::array<int, 3> verdicts = {};
+  std::array<int, 4> verdicts = {};
   for (int sets = 0; sets < kSets;) {
     const std::string text = random.Policies(6, false);
     const std::optional<RuleSet> rules = Compile(text);

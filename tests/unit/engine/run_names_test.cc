@@ -5,21 +5,20 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "engine/clock.h"
 #include "engine/live_run.h"
-#include "policy/compile/compiler.h"
-#include "policy/policy_set.h"
-#include "tests/support/require_feature.h"
+#include "tests/unit/engine/kernel_run.h"
 #include "tests/unit/engine/net_caller.h"
 #include "tests/unit/engine/own_kernel.h"
 #include "tests/unit/engine/peer.h"
@@ -39,27 +38,9 @@ constexpr uint64_t kNanosecondsPerMillisecond = 1'000'000;
 constexpr const char* kAddress = "203.0.112.5";
 constexpr const char* kAddress6 = "2a0f:ffff::5";
 
-RuleSet Compile(const std::string& text) {
-  const auto source = std::make_shared<const policy::SourceFile>("test.cedar", text);
-  const auto policies = policy::PolicySet::Parse({source});
-  const policy::EntityStore entities;
-  return policy::CompileRules({.principal = policy::EntityUid("Palyra::Agent", "any"),
-                               .context = policy::Value::Record({}),
-                               .layers = {{policy::Layer::kCaller, &policies.value(), &entities}}})
-      .value()
-      .rules;
-}
-
 std::string Permit(const std::string& domain, const std::string& condition = "true") {
   return "permit (principal, action, resource in Palyra::Domain::\"" + domain + "\") when { " +
          condition + " };\n";
-}
-
-NetAddress AddressFrom(const std::string& text) {
-  NetAddress address;
-  address.is_ipv6 = text.find(':') != std::string::npos;
-  inet_pton(address.is_ipv6 ? AF_INET6 : AF_INET, text.c_str(), address.bytes.data());
-  return address;
 }
 
 NetEvent Udp(uint16_t port, const std::string& address = kAddress) {
@@ -74,32 +55,11 @@ NetEvent Send(uint16_t port) {
   return event;
 }
 
-class RunNamesTest : public testing::Test {
+class RunNamesTest : public KernelRunTest {
  protected:
-  static void SetUpTestSuite() {
-    if (tests::JudgeHere(tests::Root()) == tests::Requirement::kMet) EnterNetworkWhereAllIsLocal();
-  }
-
-  void SetUp() override {
-    PALYRA_REQUIRE_FEATURE(tests::Root());
-    before_ = OwnKernel::Get().Entries();
-  }
-
-  void TearDown() override {
-    if (IsSkipped()) return;
-    EXPECT_EQ(OwnKernel::Get().Entries(), before_) << "a name outlived its run";
-  }
-
-  static LiveRun Start(const RuleSet& rules) {
-    Result<LiveRun> run =
-        LiveRun::Create(OwnKernel::Get().host(), OwnKernel::Get().objects(), rules);
-    EXPECT_TRUE(run) << run.error().message;
-    return *std::move(run);
-  }
-
   // With a resolver that nobody asks.
   static RunNames& NamesOf(LiveRun& run, const RuleSet& rules) {
-    return run.UseResolver({1, 2, 3, 4}, 5, rules);
+    return **run.UseBrokers({.resolver = {1, 2, 3, 4}, .relay = 0, .mark = 5}, {}, rules);
   }
 
   static void Learn(RunNames& names, const std::string& name, uint64_t end = In(kLong),
@@ -113,12 +73,10 @@ class RunNamesTest : public testing::Test {
   }
 
   static constexpr milliseconds kLong{600'000};
-
-  std::map<std::string, size_t> before_;
 };
 
 TEST_F(RunNamesTest, AnAddressIsJudgedByItsName) {
-  const RuleSet rules = Compile(Permit("a.test", "resource.port == 9"));
+  const RuleSet rules = RulesFrom(Permit("a.test", "resource.port == 9"));
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   const NetCaller caller(run.cgroup().path());
@@ -136,10 +94,23 @@ TEST_F(RunNamesTest, AnAddressIsJudgedByItsName) {
 }
 
 TEST_F(RunNamesTest, WhereEverythingIsDeniedNobodyIsAskedEither) {
-  const RuleSet rules = Compile(Permit("a.test"));
+  const RuleSet rules = RulesFrom(Permit("a.test"));
   LiveRun run = Start(rules);
-  (void)NamesOf(run, rules);
+  const UniqueFd resolver(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* bound = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(resolver.get(), bound, size), 0);
+  ASSERT_EQ(getsockname(resolver.get(), bound, &size), 0);
+  const uint16_t port = ntohs(address.sin_port);
+  const BrokerPorts ports = {.resolver = {port, port, port, port}, .relay = 0, .mark = 5};
   const NetCaller caller(run.cgroup().path());
+  ASSERT_TRUE(run.UseBrokers(ports, {}, rules));
+  EXPECT_EQ(caller.Try(Udp(53)), EPERM) << "somebody else listens there";
+  const int fd = resolver.get();
+  ASSERT_TRUE(run.UseBrokers(ports, {&fd, 1}, rules));
   EXPECT_EQ(caller.Try(Udp(53)), 0);
   EXPECT_EQ(caller.Try(Send(53)), 0);
   run.DenyEverything();
@@ -148,7 +119,7 @@ TEST_F(RunNamesTest, WhereEverythingIsDeniedNobodyIsAskedEither) {
 }
 
 TEST_F(RunNamesTest, OneRunsNamesAreNotAnothers) {
-  const RuleSet rules = Compile(Permit("a.test"));
+  const RuleSet rules = RulesFrom(Permit("a.test"));
   LiveRun run = Start(rules);
   LiveRun other = Start(rules);
   Learn(NamesOf(run, rules), "a.test");
@@ -158,10 +129,10 @@ TEST_F(RunNamesTest, OneRunsNamesAreNotAnothers) {
 }
 
 TEST_F(RunNamesTest, AForbidUnderOneOfItsNamesHolds) {
-  const RuleSet rules = Compile(Permit("a.test") +
-                                "forbid (principal, action, resource in "
-                                "Palyra::Domain::\"b.test\") "
-                                "when { resource.port == 9 };");
+  const RuleSet rules = RulesFrom(Permit("a.test") +
+                                  "forbid (principal, action, resource in "
+                                  "Palyra::Domain::\"b.test\") "
+                                  "when { resource.port == 9 };");
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   const NetCaller caller(run.cgroup().path());
@@ -174,7 +145,7 @@ TEST_F(RunNamesTest, AForbidUnderOneOfItsNamesHolds) {
 
 TEST_F(RunNamesTest, ItsNamesEndOneByOne) {
   const RuleSet rules =
-      Compile(Permit("a.test", "resource.port == 9") + Permit("b.test", "resource.port == 10"));
+      RulesFrom(Permit("a.test", "resource.port == 9") + Permit("b.test", "resource.port == 10"));
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   const NetCaller caller(run.cgroup().path());
@@ -191,9 +162,24 @@ TEST_F(RunNamesTest, ItsNamesEndOneByOne) {
   EXPECT_FALSE(names.next_expiry());
 }
 
+TEST_F(RunNamesTest, APinnedNameStays) {
+  const RuleSet rules =
+      RulesFrom(Permit("a.test", "resource.port == 9") + Permit("b.test", "resource.port == 10"));
+  LiveRun run = Start(rules);
+  RunNames& names = NamesOf(run, rules);
+  const NetCaller caller(run.cgroup().path());
+  Learn(names, "a.test", kNeverEnds);
+  Learn(names, "b.test", kNeverEnds);
+  EXPECT_FALSE(names.next_expiry());
+  names.Expire();
+  EXPECT_EQ(caller.Try(Send(9)), 0);
+  EXPECT_EQ(caller.Try(Send(10)), 0);
+  EXPECT_EQ(caller.Try(Send(11)), EPERM);
+}
+
 // No call shows where an unconnected ping socket sends to, so each packet begins a flow.
 TEST_F(RunNamesTest, PacketsThatNoCallBeganEndWithTheName) {
-  const RuleSet rules = Compile(Permit("a.test"));
+  const RuleSet rules = RulesFrom(Permit("a.test"));
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   const NetCaller caller(run.cgroup().path());
@@ -212,7 +198,7 @@ TEST_F(RunNamesTest, PacketsThatNoCallBeganEndWithTheName) {
 }
 
 TEST_F(RunNamesTest, WithoutATimeLeftThereIsNoName) {
-  const RuleSet rules = Compile(Permit("a.test"));
+  const RuleSet rules = RulesFrom(Permit("a.test"));
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   const NetCaller caller(run.cgroup().path());
@@ -223,8 +209,8 @@ TEST_F(RunNamesTest, WithoutATimeLeftThereIsNoName) {
 }
 
 TEST_F(RunNamesTest, NewRulesFindTheNamesThere) {
-  const RuleSet rules = Compile(Permit("a.test", "resource.port == 9"));
-  const RuleSet others = Compile(Permit("a.test", "resource.port == 10"));
+  const RuleSet rules = RulesFrom(Permit("a.test", "resource.port == 9"));
+  const RuleSet others = RulesFrom(Permit("a.test", "resource.port == 10"));
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   const NetCaller caller(run.cgroup().path());
@@ -240,21 +226,20 @@ TEST_F(RunNamesTest, NewRulesFindTheNamesThere) {
 }
 
 TEST_F(RunNamesTest, WithoutAResolverNoAddressHasOne) {
-  LiveRun run = Start(Compile(""));
+  LiveRun run = Start(RulesFrom(""));
   const NetCaller caller(run.cgroup().path());
-  ASSERT_TRUE(run.Replace(Compile(Permit("a.test") +
-                                  "permit (principal, action, resource) "
-                                  "when { resource.port == 9 && !(resource has domain) };")));
+  ASSERT_TRUE(run.Replace(RulesFrom(Permit("a.test") +
+                                    "permit (principal, action, resource) "
+                                    "when { resource.port == 9 && !(resource has domain) };")));
   EXPECT_EQ(caller.Try(Udp(9)), 0);
   EXPECT_EQ(caller.Try(Udp(10)), EPERM);
 }
 
 TEST_F(RunNamesTest, OtherProcessesDoNotKnowThem) {
-  const RuleSet rules = Compile(Permit("a.test"));
+  const RuleSet rules = RulesFrom(Permit("a.test"));
   LiveRun run = Start(rules);
   (void)NamesOf(run, rules);
-  const Result<Replacement> replaced =
-      ReplaceRulesOfRun(OwnKernel::Get().objects(), run.id(), Compile(""));
+  const Result<Replacement> replaced = ReplaceRulesOfRun(Objects(), run.id(), RulesFrom(""));
   ASSERT_FALSE(replaced);
   EXPECT_EQ(replaced.error().code, ErrorCode::kUnsupported);
 }
@@ -269,19 +254,19 @@ TEST_F(RunNamesTest, NewRulesThatDoNotFitDenyTheAddress) {
     permits += Permit(name, "resource.port == " + std::to_string(100 + 4 * i) +
                                 " || resource.port == " + std::to_string(102 + 4 * i));
   }
-  const RuleSet rules = Compile(few);
+  const RuleSet rules = RulesFrom(few);
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   const NetCaller caller(run.cgroup().path());
   for (int i = 0; i < 16; ++i) Learn(names, std::to_string(i) + ".a.test");
   EXPECT_EQ(caller.Try(Send(9)), 0);
-  ASSERT_TRUE(run.Replace(Compile(permits)));
+  ASSERT_TRUE(run.Replace(RulesFrom(permits)));
   EXPECT_EQ(caller.Try(Send(9)), EPERM);
   EXPECT_EQ(caller.Try(Send(100)), EPERM);
 }
 
 TEST_F(RunNamesTest, TheyAreBounded) {
-  const RuleSet rules = Compile(Permit("a.test"));
+  const RuleSet rules = RulesFrom(Permit("a.test"));
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   for (size_t i = 0; i < kMaxNamesOfAddress; ++i) {
@@ -302,12 +287,12 @@ TEST_F(RunNamesTest, TheyAreBounded) {
 
 // A name leads to a special address where rules speak of the address, and only so far.
 TEST_F(RunNamesTest, SpecialAddressesNeedRulesOfTheirOwn) {
-  const RuleSet rules = Compile(Permit("a.test") +
-                                Permit("b.test",
-                                       "resource.address == "
-                                       "ip(\"10.0.0.7\")") +
-                                "permit (principal, action, resource) when { "
-                                "resource.address == ip(\"10.0.0.8\") && resource.port == 9 };");
+  const RuleSet rules = RulesFrom(Permit("a.test") +
+                                  Permit("b.test",
+                                         "resource.address == "
+                                         "ip(\"10.0.0.7\")") +
+                                  "permit (principal, action, resource) when { "
+                                  "resource.address == ip(\"10.0.0.8\") && resource.port == 9 };");
   LiveRun run = Start(rules);
   RunNames& names = NamesOf(run, rules);
   const NetCaller caller(run.cgroup().path());

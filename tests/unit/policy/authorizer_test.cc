@@ -18,6 +18,7 @@ constexpr const char* kForbid = "forbid (principal, action, resource);";
 constexpr const char* kPermitFails = "permit (principal, action, resource) when { context.x };";
 constexpr const char* kForbidFails = "forbid (principal, action, resource) when { 1 };";
 constexpr const char* kPermitAsks = "@ask(\"why\") permit (principal, action, resource);";
+constexpr const char* kPermitVerifies = "@verify(\"sni\") permit (principal, action, resource);";
 constexpr const char* kForbidAsks = "@ask(\"no use\") forbid (principal, action, resource);";
 constexpr const char* kPermitOther = "permit (principal == U::\"other\", action, resource);";
 
@@ -89,6 +90,10 @@ TEST(Judge, TakesTheStrictestOfWhatIsSatisfied) {
       {std::string(kPermitAsks) + kPermitAsks, Verdict::kAsk, {0, 1}},
       {std::string(kPermitAsks) + kPermit, Verdict::kAllow, {0, 1}},
       {std::string(kPermitAsks) + kPermitOther, Verdict::kAsk, {0}},
+      {kPermitVerifies, Verdict::kVerify, {0}},
+      {std::string(kPermitAsks) + kPermitVerifies, Verdict::kVerify, {0, 1}},
+      {std::string(kPermitVerifies) + kPermit, Verdict::kAllow, {0, 1}},
+      {std::string(kPermitVerifies) + kForbid, Verdict::kDeny, {1}},
       {std::string(kPermitAsks) + kForbid, Verdict::kDeny, {1}},
       {std::string(kPermit) + kForbidAsks, Verdict::kDeny, {1}},
       {std::string(kPermit) + kPermitFails, Verdict::kAllow, {0}},

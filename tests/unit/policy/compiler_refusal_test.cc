@@ -122,6 +122,35 @@ INSTANTIATE_TEST_SUITE_P(
                 "action in [Palyra::Action::\"net.connect\", Palyra::Action::\"file.write\"]",
                 "file.write"}));
 
+INSTANTIATE_TEST_SUITE_P(
+    Verify, RefusalTest,
+    testing::Values(
+        Refusal{.policy = R"(@verify("sni") permit (principal, action, resource);)",
+                .code = "LOW-VERIFY",
+                .quoted = R"(@verify("sni"))",
+                .said = "only connections"},
+        Refusal{
+            .policy = R"(@verify("sni") permit (principal, action in)"
+                      R"( [Palyra::Action::"net.connect", Palyra::Action::"net.send"], resource);)",
+            .code = "LOW-VERIFY",
+            .quoted = R"(@verify("sni"))",
+            .said = "only connections"},
+        Refusal{.policy = R"(@verify("host") permit (principal, action == )"
+                          R"(Palyra::Action::"net.connect", resource);)",
+                .code = "LOW-VERIFY",
+                .quoted = R"(@verify("host"))",
+                .said = "nothing is known that verifies \"host\""},
+        Refusal{.policy = R"(@verify("sni") forbid (principal, action == )"
+                          R"(Palyra::Action::"net.connect", resource);)",
+                .code = "LOW-VERIFY",
+                .quoted = R"(@verify("sni"))",
+                .said = "a forbid holds"},
+        Refusal{.policy = R"(@verify("sni") @ask("?") permit (principal, action == )"
+                          R"(Palyra::Action::"net.connect", resource);)",
+                .code = "LOW-VERIFY",
+                .quoted = R"(@verify("sni"))",
+                .said = "a person who was asked"}));
+
 TEST(CompilerRefusalTest, UnknownActionsNameTheNearest) {
   const auto output =
       CompileFixture("permit (principal, action == Palyra::Action::\"net.conect\", resource);")

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "policy/limits.h"
+#include "policy/named_class.h"
 #include "tests/unit/policy/compile_fixture.h"
 
 namespace palyra::policy {
@@ -212,6 +213,25 @@ TEST(CompilerTest, AskHoldsUnlessAnotherPermitDoesNotAsk) {
   EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 444)), (Outcome{kDeny, From(Layer::kCaller, {})}));
 }
 
+TEST(CompilerTest, WhatIsVerifiedLiesBetweenAskAndAllow) {
+  const std::string connect = "permit (principal, action == Palyra::Action::\"net.connect\", ";
+  const CompileFixture fixture({
+      {Layer::kOperator, "permit (principal, action, resource);"},
+      {Layer::kCaller, "@verify(\"sni\") " + connect + "resource) when { resource.port <= 443 };" +
+                           "@ask(\"low?\") " + connect + "resource) when { resource.port <= 80 };" +
+                           connect + "resource) when { resource.port == 22 };"},
+  });
+  const RuleSet rules = Rules(fixture);
+  EXPECT_TRUE(VerifiesAny(rules));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 80)),
+            (Outcome{Verdict::kVerify, From(Layer::kCaller, {"policy0", "policy1"})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 443)),
+            (Outcome{Verdict::kVerify, From(Layer::kCaller, {"policy0"})}));
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 22)).verdict, kAllow);
+  EXPECT_EQ(OutcomeOf(rules, Event("10.0.0.1", 444)).verdict, kDeny);
+  EXPECT_FALSE(VerifiesAny(Rules(CompileFixture(connect + "resource);"))));
+}
+
 TEST(CompilerTest, TheStrictestLayerDecides) {
   const std::string all = "permit (principal, action, resource);";
   const CompileFixture fixture({
@@ -290,7 +310,7 @@ TEST(CompilerTest, TablesAreAsSmallAsTheirContent) {
            resource.address.isInRange(ip("10.128.0.0/9")) ||
            resource.address.isInRange(ip("10.1.0.0/16")) };)"));
   EXPECT_EQ(DumpText(rules),
-            "palyra-ruleset 3\n"
+            "palyra-ruleset 4\n"
             "prefix 10.0.0.0/8 class 1\n"
             "class 1 ports 0-65535 net.connect,net.send,net.accept,net.bind,net.listen "
             "tcp,udp,udplite,icmp,icmpv6 "

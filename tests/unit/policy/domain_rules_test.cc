@@ -181,6 +181,31 @@ TEST_F(DomainRulesTest, AnAddressOfSeveralNamesIsJudgedUnderEach) {
   EXPECT_EQ(Merged(rules, {"a.test"}, 443), Verdict::kAllow);
 }
 
+TEST_F(DomainRulesTest, WhatIsVerifiedIsReachedByTheNameThatIsShown) {
+  const RuleSet rules = Compiled(
+      "@verify(\"sni\") permit (principal, action == Palyra::Action::\"net.connect\", "
+      "resource in Palyra::Domain::\"a.test\") when { resource.port == 443 };"
+      "@ask(\"sure?\") permit (principal, action == Palyra::Action::\"net.connect\", "
+      "resource in Palyra::Domain::\"ask.test\") when { resource.port == 443 };"
+      "permit (principal, action == Palyra::Action::\"net.connect\", resource in "
+      "Palyra::Domain::\"plain.test\") when { resource.port == 443 };");
+  const auto may_reach = [&](const std::string& name, uint16_t port, bool is_special) {
+    const NetEvent event = Event("192.0.2.1", port);
+    return MayReachVerified(
+        rules, {.is_ipv6 = false, .bytes = event.address, .is_special = is_special}, port, name);
+  };
+  EXPECT_TRUE(may_reach("a.test", 443, false));
+  EXPECT_TRUE(may_reach("b.a.test", 443, false));
+  EXPECT_TRUE(may_reach("plain.test", 443, false));
+  EXPECT_FALSE(may_reach("a.test", 80, false));
+  EXPECT_FALSE(may_reach("evil.test", 443, false));
+  EXPECT_FALSE(may_reach("ask.test", 443, false));
+  EXPECT_FALSE(may_reach("a.test", 443, true)) << "into a private network";
+  EXPECT_EQ(Merged(rules, {"a.test"}, 443), Verdict::kVerify);
+  EXPECT_EQ(Merged(rules, {"a.test", "ask.test"}, 443), Verdict::kVerify);
+  EXPECT_EQ(Merged(rules, {"a.test", "plain.test"}, 443), Verdict::kAllow);
+}
+
 // Whoever owns a name says where it leads: into a private network only where rules speak of it.
 TEST_F(DomainRulesTest, ANameOpensNothingOfItsOwnAtASpecialAddress) {
   const RuleSet rules =

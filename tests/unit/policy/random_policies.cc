@@ -59,10 +59,13 @@ std::string RandomPolicies::Policies(int max_count, bool any) {
 
 std::string RandomPolicies::Policy(bool any) {
   std::string text;
-  if (Chance(25)) {
-    text += "@ask(\"really?\") ";
+  if (Chance(10)) {
+    text +=
+        R"(@verify("sni") permit (principal, action == Palyra::Action::"net.connect", resource))";
+  } else {
+    text += Chance(25) ? "@ask(\"really?\") " : "";
+    text += (Chance(70) ? "permit (" : "forbid (") + Head() + ")";
   }
-  text += (Chance(70) ? "permit (" : "forbid (") + Head() + ")";
   for (int conditions = Chance(10) ? 0 : Chance(75) ? 1 : 2; conditions > 0; --conditions) {
     text += (Chance(75) ? " when { " : " unless { ") + Condition(3, any) + " }";
   }

@@ -74,7 +74,7 @@ TEST(RuleSetTest, WithoutASpanTheReasonIsTheDefault) {
 
 TEST(RuleSetTest, DumpNamesEverything) {
   EXPECT_EQ(DumpText(Sample()),
-            "palyra-ruleset 3\n"
+            "palyra-ruleset 4\n"
             "prefix 10.0.0.0/8 class 1\n"
             "prefix 10.0.0.0/24 class 0\n"
             "prefix 10.0.0.1/32 class 2\n"
@@ -89,7 +89,7 @@ TEST(RuleSetTest, DumpNamesEverything) {
 // Written down, because what is pinned under a digest outlives the program that made it.
 TEST(RuleSetTest, ItsDigestIsTheSameEverywhere) {
   EXPECT_EQ(base::HexText(Digest(Sample())),
-            "ecd40a877d2bac72bf0d3596694684ccc25faa3d860883684f41aaac647047f7");
+            "941282e3dca20582a343ab6ba38fcf8af6c41e44d0cb08715040cb7a012a1bd8");
   EXPECT_EQ(Digest(Sample()), Digest(Sample()));
 }
 
@@ -127,7 +127,7 @@ TEST(RuleSetTest, ItsDigestTakesListsOfAnyLength) {
 TEST(RuleSetTest, ItsTextSaysHowLongItIsValid) {
   RuleSet rules = Sample();
   rules.valid_until_ms = 1'700'000'000'123;
-  EXPECT_TRUE(DumpText(rules).starts_with("palyra-ruleset 3\nvalid-until 1700000000123\nprefix "));
+  EXPECT_TRUE(DumpText(rules).starts_with("palyra-ruleset 4\nvalid-until 1700000000123\nprefix "));
 }
 
 }  // namespace
