@@ -203,8 +203,8 @@ __noinline int palyra_judge_question(const struct path_question *q)
 		return -EACCES;
 	slot = palyra_claim_path();
 	denial.hook = q->hook;
-	denial.path_state = slot < PATH_SLOTS ? palyra_path_of(q->dentry, q->vfsmount, slot) :
-						PALYRA_PATH_NO_SLOT;
+	denial.path_state = slot < PATH_SLOTS ? palyra_path_of(q->dentry, q->vfsmount, slot)
+					      : PALYRA_PATH_NO_SLOT;
 	if (denial.path_state == PALYRA_PATH_FOUND)
 		denial.path_state = state_of(q);
 	if (denial.path_state == PALYRA_PATH_INTERNAL && q->is_internal_allowed)

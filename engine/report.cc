@@ -69,7 +69,7 @@ void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises
   switch (objects.unix_judge()) {
     case UnixJudge::kByPeer:
       promises.push_back(Held("unix.connect: the socket that is reached",
-                              "BPF lsm/unix_stream_connect, unix_may_send"));
+                              "BPF lsm/unix_stream_connect, unix_may_send, path_rename"));
       break;
     case UnixJudge::kByAddress:
       promises.push_back(

@@ -34,7 +34,21 @@ bool IsKernelObject(int fd) {
   return name.starts_with("anon_inode:");
 }
 
-// A network socket was born outside the run: no policy would hold what is sent through it. A
+// A unix socket that sends to nobody else any more: it is connected, and no datagram names another
+// peer; or it listens, and cannot connect.
+bool IsBoundToItsPeer(int fd) {
+  int type = 0;
+  socklen_t size = sizeof(type);
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type == SOCK_DGRAM) return false;
+  int listens = 0;
+  size = sizeof(listens);
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0) return true;
+  sockaddr_storage peer;
+  size = sizeof(peer);
+  return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
+// A socket was born outside the run: no policy would hold to whom it is connected or sends. A
 // directory leads into the mounts outside, where cgroups can be written. And a kernel object acts
 // for who made it: the thread of an io_uring makes connections that are not the run's.
 Result<void> RefuseUnholdableStreams() {
@@ -52,7 +66,15 @@ Result<void> RefuseUnholdableStreams() {
     }
     int family = 0;
     socklen_t size = sizeof(family);
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0 || family == AF_UNIX) continue;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0) continue;
+    if (family == AF_UNIX && IsBoundToItsPeer(fd)) continue;
+    if (family == AF_UNIX) {
+      return Fail(
+          ErrorCode::kRefused,
+          std::string(kNames[fd]) +
+              " is a unix socket that can still reach others than its peer, which no policy "
+              "would hold; pass it through a pipe");
+    }
     return Fail(ErrorCode::kRefused,
                 std::string(kNames[fd]) +
                     " is a network socket, which no policy would hold; pass it through a pipe");

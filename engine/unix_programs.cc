@@ -18,7 +18,8 @@ namespace palyra::engine {
 namespace {
 
 constexpr std::array kByAddressNames = {"palyra_unix_connect", "palyra_unix_sendmsg"};
-constexpr std::array kByPeerNames = {"palyra_unix_stream_connect", "palyra_unix_may_send"};
+constexpr std::array kByPeerNames = {"palyra_unix_stream_connect", "palyra_unix_may_send",
+                                     "palyra_unix_rename"};
 
 // Newer than the headers that this is built with (include/uapi/linux/bpf.h of Linux 6.7).
 constexpr auto kCgroupUnixConnect = static_cast<bpf_attach_type>(49);

@@ -3,167 +3,29 @@
 // Each denial has its control bare, outside any run, and a server that saw nothing.
 
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cstddef>
-#include <cstring>
 #include <filesystem>
-#include <memory>
 #include <ostream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/unique_fd.h"
 #include "tests/e2e/policies.h"
+#include "tests/e2e/unix_fixture.h"
 #include "tests/support/palyra_run.h"
-#include "tests/support/require_feature.h"
-#include "tests/support/temp_dir.h"
 
 namespace palyra::tests {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uid_t kToolUid = 1000;
-
-// Counts connections and datagrams. Everybody may connect.
-class UnixServer {
- public:
-  UnixServer(std::string name, int type) : name_(std::move(name)), type_(type) {
-    sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
-    std::memcpy(address.sun_path, name_.data(), name_.size());
-    const bool is_abstract = name_[0] == '@';
-    if (is_abstract) address.sun_path[0] = '\0';
-    const size_t length =
-        offsetof(sockaddr_un, sun_path) + name_.size() + (is_abstract ? size_t{0} : 1);
-    fd_.Reset(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-    EXPECT_EQ(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address),
-                   static_cast<socklen_t>(length)),
-              0)
-        << name_ << ": " << strerror(errno);
-    if (!is_abstract) chmod(name_.c_str(), 0777);
-    if (type != SOCK_DGRAM) {
-      EXPECT_EQ(listen(fd_.get(), 16), 0);
-    }
-    thread_ = std::thread([this] { Serve(); });
-  }
-  UnixServer(const UnixServer&) = delete;
-  UnixServer& operator=(const UnixServer&) = delete;
-  ~UnixServer() {
-    stop_ = true;
-    thread_.join();
-    if (name_[0] != '@') unlink(name_.c_str());
-  }
-
-  [[nodiscard]] const std::string& name() const { return name_; }
-
-  // All that came until now.
-  [[nodiscard]] int Heard() const {
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));
-    return heard_;
-  }
-
- private:
-  void Serve() {
-    while (!stop_) {
-      pollfd ready = {.fd = fd_.get(), .events = POLLIN, .revents = 0};
-      if (poll(&ready, 1, 5) != 1) continue;
-      if (type_ == SOCK_DGRAM) {
-        char byte = 0;
-        if (recv(fd_.get(), &byte, 1, 0) >= 0) ++heard_;
-      } else {
-        const UniqueFd client(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (!client.valid()) continue;
-        ++heard_;
-        // Else what it sends meets a closed socket.
-        const timeval limit = {.tv_sec = 1, .tv_usec = 0};
-        setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-        char byte = 0;
-        (void)!recv(client.get(), &byte, 1, 0);
-      }
-    }
-  }
-
-  std::string name_;
-  int type_;
-  UniqueFd fd_;
-  std::atomic<bool> stop_ = false;
-  std::atomic<int> heard_ = 0;
-  std::thread thread_;
-};
-
 int TypeOf(const std::string& name) {
   if (name == "dgram") return SOCK_DGRAM;
   return name == "seqpacket" ? SOCK_SEQPACKET : SOCK_STREAM;
 }
-
-class UnixSockets : public testing::Test {
- protected:
-  void SetUp() override {
-    PALYRA_REQUIRE_FEATURE(Root());
-    workspace_ = outside_.Path("ws");
-    fs::create_directory(workspace_);
-    ASSERT_EQ(chown(workspace_.c_str(), kToolUid, kToolUid), 0);
-  }
-
-  // Programs judge the socket that is reached, and not the path that is written.
-  static bool IsJudgedByPeer() {
-    static const bool kByPeer = PalyraRun()
-                                    .Option("--report")
-                                    .Run({"/bin/true"})
-                                    .error_output.find("unix_stream_connect") != std::string::npos;
-    return kByPeer;
-  }
-
-  [[nodiscard]] std::string Outside(const std::string& name) const { return outside_.Path(name); }
-  [[nodiscard]] std::string Own(const std::string& name) const { return workspace_ + '/' + name; }
-
-  static ProbeResult InRun(const std::vector<std::string>& permitted,
-                           const std::vector<std::string>& arguments) {
-    PalyraRun run;
-    for (const std::string& name : permitted) run.Option("--allow-unix", name);
-    return run.Probe(arguments);
-  }
-
-  // Bare it is heard; in a run that may use `permitted` it is denied, and not heard; the log says
-  // so of `told`, unless that is empty.
-  static void ExpectDenied(const UnixServer& server, const std::vector<std::string>& permitted,
-                           const std::vector<std::string>& arguments, const std::string& told) {
-    const int before = server.Heard();
-    const ProbeResult bare = ProbeBare(arguments);
-    EXPECT_EQ(bare.verdict, "allowed") << bare;
-    const int control = server.Heard();
-    EXPECT_EQ(control, before + 1) << "the control did not arrive";
-    const ProbeResult denied = InRun(permitted, arguments);
-    EXPECT_EQ(denied.verdict, "denied") << denied;
-    EXPECT_EQ(denied.error, IsJudgedByPeer() ? "EACCES" : "EPERM") << denied;
-    EXPECT_EQ(server.Heard(), control) << denied;
-    ASSERT_FALSE(denied.audit.empty()) << denied;
-    EXPECT_EQ(denied.audit.front().action, "unix.connect") << denied;
-    if (!told.empty()) {
-      EXPECT_EQ(denied.audit.front().path, told) << denied;
-    }
-  }
-
-  static void ExpectAllowed(const UnixServer& server, const std::vector<std::string>& permitted,
-                            const std::vector<std::string>& arguments) {
-    const int before = server.Heard();
-    const ProbeResult allowed = InRun(permitted, arguments);
-    EXPECT_EQ(allowed.verdict, "allowed") << allowed;
-    EXPECT_EQ(server.Heard(), before + 1) << allowed;
-    EXPECT_TRUE(allowed.audit.empty()) << allowed;
-  }
-
-  TempDir outside_;
-  std::string workspace_;
-};
 
 struct Way {
   const char* name;
@@ -209,6 +71,69 @@ INSTANTIATE_TEST_SUITE_P(
                     Way{"SendMmsg", "dgram", {"unix-sendmmsg"}}),
     [](const testing::TestParamInfo<Way>& way) { return std::string(way.param.name); });
 
+TEST_F(UnixSockets, AConnectedSocketSendsNowhereElse) {
+  const UnixServer secret(Outside("a.sock"), SOCK_DGRAM);
+  const UnixServer permitted(Outside("b.sock"), SOCK_DGRAM);
+  ExpectDenied(secret, {permitted.name()}, {"unix-send-elsewhere", permitted.name(), secret.name()},
+               secret.name());
+}
+
+TEST_F(UnixSockets, APairSendsNowhereElse) {
+  const UnixServer server(Outside("a.sock"), SOCK_DGRAM);
+  ExpectDenied(server, {}, {"unix-pair-sendto", server.name()}, server.name());
+  ExpectAllowed(server, {server.name()}, {"unix-pair-sendto", server.name()});
+}
+
+// Names that differ only behind a NUL differ. No policy can speak of them.
+TEST_F(UnixSockets, AnAbstractNameWithNulIsNobodysElse) {
+  const std::string name = "@palyra-test-nul-" + std::to_string(getpid());
+  const UnixServer plain(name, SOCK_STREAM);
+  for (const std::string& other : {name + "#", name + "#x", "@#" + name.substr(1)}) {
+    const UnixServer server(other, SOCK_STREAM);
+    ExpectDenied(server, {name}, {"unix-connect", "stream", other}, "");
+    const ProbeResult all = PalyraRun().Policy(kPermitAll).Probe({"unix-connect", "stream", other});
+    EXPECT_EQ(all.verdict, "denied") << all;
+  }
+  EXPECT_EQ(plain.Heard(), 0);
+}
+
+// A socket of somebody else's as a standard stream.
+TEST_F(UnixSockets, AStreamThatReachesOthersIsRefused) {
+  const UnixServer server(Outside("a.sock"), SOCK_DGRAM);
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+  const UniqueFd first(ends[0]);
+  const UniqueFd second(ends[1]);
+  const UniqueFd lone(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  for (const int fd : {first.get(), lone.get()}) {
+    SpawnOptions options;
+    options.in_child = [fd] { return dup2(fd, STDIN_FILENO) == STDIN_FILENO ? 0 : 99; };
+    const int before = server.Heard();
+    const std::vector<std::string> probe = {BinaryPath("palyra_probe"), "unix-input-sendto",
+                                            server.name()};
+    EXPECT_EQ(RunProgram(probe, options).status, 0);
+    const int control = server.Heard();
+    EXPECT_EQ(control, before + 1);
+    const Ended ended = PalyraRun().Run(probe, options);
+    EXPECT_EQ(ended.status, 126) << Describe(ended);
+    EXPECT_EQ(server.Heard(), control);
+  }
+}
+
+// Offline is about the network; it permits no socket that the policies do not.
+TEST_F(UnixSockets, OfflineTheyAreHeldAsEver) {
+  const UnixServer server(Outside("a.sock"), SOCK_STREAM);
+  const std::vector<std::string> arguments = {"unix-connect", "stream", server.name()};
+  PalyraRun closed;
+  EXPECT_EQ(closed.Option("--egress", "none").Probe(arguments).verdict, "denied");
+  EXPECT_EQ(server.Heard(), 0);
+  PalyraRun open;
+  open.Option("--egress", "none").Option("--allow-unix", server.name());
+  EXPECT_EQ(open.Probe(arguments).verdict, "allowed");
+  EXPECT_EQ(server.Heard(), 1);
+  EXPECT_EQ(open.Probe({"tcp-connect", "127.0.0.1", "1"}).verdict, "denied");
+}
+
 // Where BPF LSM is not there, io_uring is not there either.
 TEST_F(UnixSockets, ByIoUringIsHeld) {
   const UnixServer server(Outside("a.sock"), SOCK_STREAM);
@@ -219,86 +144,6 @@ TEST_F(UnixSockets, ByIoUringIsHeld) {
   EXPECT_EQ(server.Heard(), control);
   if (!IsJudgedByPeer()) return;
   ExpectAllowed(server, {server.name()}, {"unix-ring-connect", server.name()});
-}
-
-TEST_F(UnixSockets, ARelativePathIsNoWayRound) {
-  const UnixServer server(Outside("a.sock"), SOCK_STREAM);
-  const std::vector<std::string> arguments = {"unix-connect-relative", outside_.path(), "a.sock"};
-  ExpectDenied(server, {}, arguments, IsJudgedByPeer() ? server.name() : "a.sock");
-  if (IsJudgedByPeer()) {
-    ExpectAllowed(server, {server.name()}, arguments);
-  } else {
-    ExpectDenied(server, {server.name()}, arguments, "a.sock");
-  }
-}
-
-TEST_F(UnixSockets, ALinkIsNoWayRound) {
-  const UnixServer server(Outside("a.sock"), SOCK_STREAM);
-  const UnixServer permitted(Outside("b.sock"), SOCK_STREAM);
-  const std::string told = IsJudgedByPeer() ? server.name() : Own("link");
-  ExpectDenied(server, {permitted.name()}, {"unix-connect-linked", Own("link"), server.name()},
-               told);
-  ExpectDenied(server, {permitted.name()},
-               {"unix-connect-below-link", Own("link"), outside_.path(), "a.sock"},
-               IsJudgedByPeer() ? server.name() : Own("link/a.sock"));
-}
-
-// The permitted socket lies where the run may rename: the path then leads to another one.
-TEST_F(UnixSockets, ASwappedPathLeadsNowhereElse) {
-  const UnixServer secret(Outside("secret.sock"), SOCK_STREAM);
-  const UnixServer permitted(Own("own.sock"), SOCK_STREAM);
-  const std::vector<std::string> arguments = {"unix-connect-swapped", permitted.name(),
-                                              secret.name()};
-  ASSERT_EQ(ProbeBare(arguments).verdict, "allowed");
-  const int control = secret.Heard();
-  ASSERT_EQ(control, 1);
-  const ProbeResult probe = InRun({permitted.name()}, arguments);
-  EXPECT_EQ(secret.Heard(), control) << probe;
-  // By address the path means what lay there as the run began.
-  EXPECT_EQ(probe.verdict, IsJudgedByPeer() ? "denied" : "allowed") << probe;
-  EXPECT_EQ(permitted.Heard(), IsJudgedByPeer() ? 0 : 1);
-}
-
-// The inode is the secret one, by another name.
-TEST_F(UnixSockets, AHardLinkIsNoWayRound) {
-  const UnixServer secret(Outside("secret.sock"), SOCK_STREAM);
-  fs::create_hard_link(secret.name(), Own("own.sock"));
-  ExpectDenied(secret, {Own("own.sock")}, {"unix-connect", "stream", Own("own.sock")}, "");
-}
-
-TEST_F(UnixSockets, APermitThroughALinkIsRefusedOrHoldsNothing) {
-  const UnixServer server(Outside("a.sock"), SOCK_STREAM);
-  fs::create_symlink(server.name(), Own("link"));
-  const ProbeResult probe = InRun({Own("link")}, {"unix-connect", "stream", Own("link")});
-  EXPECT_EQ(server.Heard(), 0) << probe;
-  if (IsJudgedByPeer()) {
-    EXPECT_EQ(probe.Summary(), "denied EACCES") << probe;
-  } else {
-    EXPECT_EQ(probe.exit_status, 126) << probe;
-    EXPECT_NE(probe.raw.find("UNIX-SYMLINK"), std::string::npos) << probe;
-    EXPECT_NE(probe.raw.find("write \"" + server.name() + '"'), std::string::npos) << probe;
-  }
-}
-
-TEST_F(UnixSockets, APatternIsExactOrRefused) {
-  const UnixServer server(Outside("a.sock"), SOCK_STREAM);
-  const UnixServer other(Outside("b.other"), SOCK_STREAM);
-  const std::string policy =
-      "permit (principal, action == Palyra::Action::\"unix.connect\", resource) when { "
-      "!resource.abstract && resource.path like \"" +
-      outside_.path() + "/*.sock\" };\n";
-  const ProbeResult probe =
-      PalyraRun().Policy(policy).Probe({"unix-connect", "stream", server.name()});
-  if (!IsJudgedByPeer()) {
-    EXPECT_EQ(probe.exit_status, 126) << probe;
-    EXPECT_NE(probe.raw.find("UNIX-PATTERN"), std::string::npos) << probe;
-    EXPECT_EQ(server.Heard(), 0);
-    return;
-  }
-  EXPECT_EQ(probe.verdict, "allowed") << probe;
-  EXPECT_EQ(PalyraRun().Policy(policy).Probe({"unix-connect", "stream", other.name()}).verdict,
-            "denied");
-  EXPECT_EQ(other.Heard(), 0);
 }
 
 TEST_F(UnixSockets, WhatPermitsEverythingPermitsTheseToo) {

@@ -16,27 +16,10 @@
 
 #include "tests/probes/io_ring.h"
 #include "tests/probes/target.h"
+#include "tests/probes/unix_target.h"
 
 namespace palyra::probes {
 namespace {
-
-struct UnixName {
-  sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
-  socklen_t length = 0;
-
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
-};
-
-std::optional<UnixName> ParseName(std::string_view text) {
-  UnixName name;
-  if (text.empty() || text.size() >= sizeof(name.address.sun_path)) return std::nullopt;
-  std::memcpy(name.address.sun_path, text.data(), text.size());
-  const bool is_abstract = text[0] == '@';
-  if (is_abstract) name.address.sun_path[0] = '\0';
-  name.length =
-      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + text.size() + (is_abstract ? 0 : 1));
-  return name;
-}
 
 std::optional<int> ParseType(std::string_view text) {
   if (text == "stream") return SOCK_STREAM;
@@ -45,22 +28,13 @@ std::optional<int> ParseType(std::string_view text) {
   return std::nullopt;
 }
 
-Outcome ConnectTo(int type, const char* text) {
-  const auto name = ParseName(text);
-  if (!name) return CouldNotTry(EINVAL);
-  const UniqueFd fd(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-  if (!fd.valid()) return FromErrno(errno);
-  if (connect(fd.get(), name->get(), name->length) != 0) return FromErrno(errno);
-  return FromSent(send(fd.get(), kToken.data(), kToken.size(), MSG_NOSIGNAL));
-}
-
 Outcome Connect(Arguments arguments) {
   const auto type = ParseType(arguments[0]);
-  return type ? ConnectTo(*type, arguments[1]) : CouldNotTry(EINVAL);
+  return type ? ConnectUnix(*type, arguments[1]) : CouldNotTry(EINVAL);
 }
 
 Outcome SendTo(Arguments arguments) {
-  const auto name = ParseName(arguments[0]);
+  const auto name = ParseUnixName(arguments[0]);
   const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!name || !fd.valid()) return CouldNotTry(EINVAL);
   return FromSent(
@@ -79,7 +53,7 @@ msghdr MessageTo(UnixName& name, iovec& part) {
 
 // With a descriptor: what is sent is more than bytes.
 Outcome SendMsg(Arguments arguments) {
-  auto name = ParseName(arguments[0]);
+  auto name = ParseUnixName(arguments[0]);
   const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!name || !fd.valid()) return CouldNotTry(EINVAL);
   iovec part;
@@ -97,7 +71,7 @@ Outcome SendMsg(Arguments arguments) {
 }
 
 Outcome SendMmsg(Arguments arguments) {
-  auto name = ParseName(arguments[0]);
+  auto name = ParseUnixName(arguments[0]);
   const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!name || !fd.valid()) return CouldNotTry(EINVAL);
   iovec part;
@@ -107,7 +81,7 @@ Outcome SendMmsg(Arguments arguments) {
 }
 
 Outcome RingConnect(Arguments arguments) {
-  const auto name = ParseName(arguments[0]);
+  const auto name = ParseUnixName(arguments[0]);
   const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!name || !fd.valid()) return CouldNotTry(EINVAL);
   IoRing ring;
@@ -122,45 +96,9 @@ Outcome RingConnect(Arguments arguments) {
   return FromSent(send(fd.get(), kToken.data(), kToken.size(), MSG_NOSIGNAL));
 }
 
-Outcome ConnectRelative(Arguments arguments) {
-  if (chdir(arguments[0]) != 0) return CouldNotTry(errno, "chdir");
-  return ConnectTo(SOCK_STREAM, arguments[1]);
-}
-
-Outcome ConnectLinked(Arguments arguments) {
-  unlink(arguments[0]);
-  if (symlink(arguments[1], arguments[0]) != 0) return CouldNotTry(errno, "symlink");
-  const Outcome outcome = ConnectTo(SOCK_STREAM, arguments[0]);
-  unlink(arguments[0]);
-  return outcome;
-}
-
-// LINK to a directory, and NAME below it.
-Outcome ConnectBelowLink(Arguments arguments) {
-  unlink(arguments[0]);
-  if (symlink(arguments[1], arguments[0]) != 0) return CouldNotTry(errno, "symlink");
-  std::array<char, 108> path = {};
-  std::snprintf(path.data(), path.size(), "%s/%s", arguments[0], arguments[2]);
-  const Outcome outcome = ConnectTo(SOCK_STREAM, path.data());
-  unlink(arguments[0]);
-  return outcome;
-}
-
-// The permitted PATH, which this may rename, becomes a link to TARGET.
-Outcome ConnectSwapped(Arguments arguments) {
-  std::array<char, 120> aside = {};
-  std::snprintf(aside.data(), aside.size(), "%s.aside", arguments[0]);
-  if (rename(arguments[0], aside.data()) != 0) return CouldNotTry(errno, "rename");
-  Outcome outcome = CouldNotTry(EINVAL, "symlink");
-  if (symlink(arguments[1], arguments[0]) == 0) outcome = ConnectTo(SOCK_STREAM, arguments[0]);
-  unlink(arguments[0]);
-  if (rename(aside.data(), arguments[0]) != 0) return CouldNotTry(errno, "rename back");
-  return outcome;
-}
-
 // A server of this process, and a client that is a child of it.
 Outcome OwnServer(Arguments arguments) {
-  const auto name = ParseName(arguments[0]);
+  const auto name = ParseUnixName(arguments[0]);
   const UniqueFd server(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!name || !server.valid()) return CouldNotTry(EINVAL);
   if (arguments[0][0] != '@') unlink(arguments[0]);
@@ -168,7 +106,7 @@ Outcome OwnServer(Arguments arguments) {
   if (listen(server.get(), 1) != 0) return CouldNotTry(errno, "listen");
   const pid_t child = fork();
   if (child == 0) {
-    const Outcome outcome = ConnectTo(SOCK_STREAM, arguments[0]);
+    const Outcome outcome = ConnectUnix(SOCK_STREAM, arguments[0]);
     _exit(outcome.status == Status::kAllowed ? 0 : outcome.error);
   }
   int status = 0;
@@ -177,16 +115,47 @@ Outcome OwnServer(Arguments arguments) {
   return WEXITSTATUS(status) == 0 ? Allowed() : FromErrno(WEXITSTATUS(status));
 }
 
+// A socket that is connected to the first NAME sends to the second.
+Outcome SendElsewhere(Arguments arguments) {
+  const auto first = ParseUnixName(arguments[0]);
+  const auto second = ParseUnixName(arguments[1]);
+  const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!first || !second || !fd.valid()) return CouldNotTry(EINVAL);
+  if (connect(fd.get(), first->get(), first->length) != 0) return CouldNotTry(errno, "connect");
+  return FromSent(
+      sendto(fd.get(), kToken.data(), kToken.size(), MSG_NOSIGNAL, second->get(), second->length));
+}
+
+// One end of a pair sends to NAME.
+Outcome PairSendTo(Arguments arguments) {
+  const auto name = ParseUnixName(arguments[0]);
+  std::array<int, 2> ends = {-1, -1};
+  if (!name || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return CouldNotTry(EINVAL);
+  }
+  const UniqueFd first(ends[0]);
+  const UniqueFd second(ends[1]);
+  return FromSent(
+      sendto(first.get(), kToken.data(), kToken.size(), MSG_NOSIGNAL, name->get(), name->length));
+}
+
+// Standard input, which somebody else made, sends to NAME.
+Outcome InputSendTo(Arguments arguments) {
+  const auto name = ParseUnixName(arguments[0]);
+  if (!name) return CouldNotTry(EINVAL);
+  return FromSent(
+      sendto(STDIN_FILENO, kToken.data(), kToken.size(), MSG_NOSIGNAL, name->get(), name->length));
+}
+
 constexpr std::array kVerbs = {
     Verb{"unix-connect", 2, false, "stream|dgram|seqpacket NAME", Connect},
     Verb{"unix-sendto", 1, false, "NAME", SendTo},
     Verb{"unix-sendmsg", 1, false, "NAME", SendMsg},
     Verb{"unix-sendmmsg", 1, false, "NAME", SendMmsg},
     Verb{"unix-ring-connect", 1, false, "NAME", RingConnect},
-    Verb{"unix-connect-relative", 2, false, "DIRECTORY NAME", ConnectRelative},
-    Verb{"unix-connect-linked", 2, false, "LINK TARGET", ConnectLinked},
-    Verb{"unix-connect-below-link", 3, false, "LINK DIRECTORY NAME", ConnectBelowLink},
-    Verb{"unix-connect-swapped", 2, false, "PATH TARGET", ConnectSwapped},
+    Verb{"unix-send-elsewhere", 2, false, "NAME NAME", SendElsewhere},
+    Verb{"unix-pair-sendto", 1, false, "NAME", PairSendTo},
+    Verb{"unix-input-sendto", 1, false, "NAME", InputSendTo},
     Verb{"unix-own-server", 1, false, "NAME", OwnServer},
 };
 

@@ -26,16 +26,16 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(kNoHiddenPadding<
-              palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-              palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
-              palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
-              palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
-              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_broker,
-              palyra_relayed_key, palyra_relayed, palyra_name_key, palyra_name, palyra_origin,
-              palyra_redirect, palyra_audited_peer, palyra_audited, palyra_name_rules_key,
-              palyra_name_rules, palyra_name_leaf_key, palyra_name_leaf, palyra_unix_key,
-              palyra_unix_socket, palyra_path_event>);
+static_assert(
+    kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+                     palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
+                     palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
+                     palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
+                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
+                     palyra_broker, palyra_relayed_key, palyra_relayed, palyra_name_key,
+                     palyra_name, palyra_origin, palyra_redirect, palyra_audited_peer,
+                     palyra_audited, palyra_name_rules_key, palyra_name_rules, palyra_name_leaf_key,
+                     palyra_name_leaf, palyra_unix_key, palyra_unix_socket, palyra_path_event>);
 
 struct Member {
   std::string name;
