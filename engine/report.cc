@@ -68,21 +68,21 @@ void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises
   const char* const kPassed = "no sockets passed by others";
   switch (objects.unix_judge()) {
     case UnixJudge::kByPeer:
-      promises.push_back(Held("unix.connect: the socket that is reached",
+      promises.push_back(Held("unix sockets: by the one that is reached",
                               "BPF lsm/unix_stream_connect, unix_may_send, path_rename"));
       break;
     case UnixJudge::kByAddress:
       promises.push_back(
-          Held("unix.connect: listed paths, abstract names",
+          Held("unix sockets: listed paths, abstract names",
                "BPF cgroup unix_connect, unix_sendmsg; sockets mounted for the run"));
       promises.push_back(
-          NotHeld("unix.connect: patterns of paths, peers of the same run",
+          NotHeld("unix sockets: patterns of paths, peers of the same run",
                   "no BPF LSM; such policies are refused, such peers need a permit"));
       break;
     case UnixJudge::kNone:
       promises.push_back(Held("no unix sockets but pairs", "seccomp"));
       promises.push_back(
-          NotHeld("unix.connect", "Linux before 6.7 and no BPF LSM; permits are refused"));
+          NotHeld("unix sockets by policy", "Linux before 6.7 and no BPF LSM; permits are refused"));
       break;
   }
   promises.push_back(Held(kPassed, "only who may be connected to can pass one"));

@@ -194,6 +194,8 @@ pid_t StartInCgroup(const std::string& path, const std::function<void()>& body, 
   join.Reset();
   char byte = 0;
   if (read(joined.get(), &byte, 1) != 1) throw std::runtime_error("cannot join " + path);
+  // Until it holds none of this process's descriptors: with them go their locks.
+  while (read(joined.get(), &byte, 1) > 0) continue;
   return child;
 }
 

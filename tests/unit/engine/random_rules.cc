@@ -113,6 +113,7 @@ policy::Automaton RandomRules::Automaton(uint32_t class_count) {
 
 // Now and then two actions have the same automaton.
 std::vector<policy::NameRules> RandomRules::Names(uint32_t reason_count) {
+  static constexpr std::array kVerdicts = {Verdict::kDeny, Verdict::kAsk, Verdict::kAllow};
   std::vector<policy::NameRules> names;
   for (int i = 0; i < policy::kNameActionCount; ++i) {
     if (Below(3) != 0) continue;
@@ -127,7 +128,7 @@ std::vector<policy::NameRules> RandomRules::Names(uint32_t reason_count) {
     const size_t classes =
         is_shared ? names.back().leaves.size() / names.back().flag_count : class_count;
     while (rules.leaves.size() < classes * rules.flag_count) {
-      rules.leaves.push_back({.verdict = static_cast<Verdict>(Below(3)),
+      rules.leaves.push_back({.verdict = kVerdicts.at(Below(kVerdicts.size())),
                               .reason = static_cast<uint32_t>(Below(reason_count))});
     }
     names.push_back(std::move(rules));
@@ -154,7 +155,9 @@ RuleSet RandomRules::Rules() {
   std::ranges::sort(rules.prefixes, {}, PrefixOrder);
   const auto doubled = std::ranges::unique(rules.prefixes, {}, PrefixOrder);
   rules.prefixes.erase(doubled.begin(), doubled.end());
+  std::swap(random_, random_of_names_);
   rules.names = Names(static_cast<uint32_t>(reason_count));
+  std::swap(random_, random_of_names_);
   return rules;
 }
 

@@ -14,7 +14,7 @@ namespace palyra::engine {
 
 class RandomRules {
  public:
-  explicit RandomRules(uint64_t seed) : random_(seed) {}
+  explicit RandomRules(uint64_t seed) : random_(seed), random_of_names_(seed) {}
 
   // Up to 12 classes of up to 60 spans, up to 40 prefixes, nested and beside each
   // other, half of them whole addresses; name rules of up to 5 actions.
@@ -29,6 +29,8 @@ class RandomRules {
 
  private:
   std::mt19937_64 random_;
+  // What is drawn of the network is the same with and without names.
+  std::mt19937_64 random_of_names_;
 
   uint16_t Port();
   policy::AddressClass Class(uint32_t reason_count);
