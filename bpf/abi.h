@@ -73,6 +73,8 @@ enum palyra_action : __u8 {
 	PALYRA_NET_ACCEPT = 1 << 2,
 	PALYRA_NET_BIND = 1 << 3,
 	PALYRA_NET_LISTEN = 1 << 4,
+	/* Only in events: another process's socket, which the run was sent. */
+	PALYRA_SOCKET_RECEIVE = 1 << 6,
 	/* Only in events: a kind of socket that no run may have. */
 	PALYRA_SOCKET_CREATE = 1 << 7,
 };
@@ -99,6 +101,7 @@ enum palyra_hook : __u8 {
 	PALYRA_HOOK_BIND4 = 9,
 	PALYRA_HOOK_BIND6 = 10,
 	PALYRA_HOOK_LSM_SOCKET_LISTEN = 11,
+	PALYRA_HOOK_LSM_FILE_RECEIVE = 12,
 	/* Of files and processes: bpf/files.bpf.c and its neighbours. */
 	PALYRA_HOOK_FILE_OPEN = 32,
 	PALYRA_HOOK_FILE_RECEIVE = 33,
@@ -609,7 +612,7 @@ struct palyra_event {
 	__u32 profile;
 	__u32 reason;
 	__u32 pid; /* thread group id; 0 where nobody knows whose packet it is */
-	__u32 socket_type; /* SOCK_*, only for PALYRA_SOCKET_CREATE */
+	__u32 socket_type; /* SOCK_*, only for PALYRA_SOCKET_CREATE and PALYRA_SOCKET_RECEIVE */
 	__u16 ip_protocol; /* IPPROTO_* as the kernel numbers it */
 	__u16 port;
 	__u8 address[16]; /* IPv4 in the first four bytes, the rest zero */
@@ -617,7 +620,7 @@ struct palyra_event {
 	enum palyra_action action;
 	enum palyra_protocol protocol;
 	__u8 is_ipv6;
-	__u16 socket_family; /* AF_*, only for PALYRA_SOCKET_CREATE */
+	__u16 socket_family; /* AF_*, likewise */
 	enum palyra_verdict verdict; /* never ask: without a grant that is deny, with one allow */
 	__u8 padding[5];
 	char comm[PALYRA_COMM_LENGTH];

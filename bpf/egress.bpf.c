@@ -25,6 +25,9 @@
  *   lsm/socket_create     other address families, where BPF LSM is there: what seccomp refuses too,
  *                         but io_uring makes sockets that seccomp does not see
  *
+ *   lsm/file_receive      sockets that others send over a unix socket: programs of the cgroup in
+ *                         which they were born hold them, and not those of the run
+ *
  * One form before deciding: IPv4-mapped IPv6 is IPv4, and the unspecified address is loopback,
  * because that is where the kernel sends it. The egress hook sees the address that was really used.
  * Of a local address the unspecified one is every address, and stays what it is; :: holds 0.0.0.0
@@ -39,6 +42,7 @@
 #include "bpf/packet.h"
 #include "bpf/relay.h"
 #include "bpf/resolver.h"
+#include "bpf/socket_birth.h"
 #include "bpf/unix_tables.h"
 
 #include <bpf/bpf_tracing.h>
@@ -561,4 +565,39 @@ int BPF_PROG(palyra_socket_listen, struct socket *socket, int backlog, int previ
 
 	__builtin_memcpy(q.address, &word, sizeof(word));
 	return judge(run_id, &q, NULL, BY_CALL) ? 0 : -EPERM;
+}
+
+/* Loaded with those above. What a unix socket is connected to was judged as it was. */
+SEC("?lsm/file_receive")
+int BPF_PROG(palyra_socket_receive, struct file *file, int previous)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct question q = {
+		.action = PALYRA_SOCKET_RECEIVE,
+		.hook = PALYRA_HOOK_LSM_FILE_RECEIVE,
+	};
+
+	if (previous != 0)
+		return previous;
+	if (bpf_get_current_ancestor_cgroup_id(run_level - 1) != palyra_cgroup)
+		return 0;
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK || !socket)
+		return 0;
+
+	struct sock *sk = BPF_CORE_READ(socket, sk);
+	__u64 run_id = bpf_get_current_ancestor_cgroup_id(run_level);
+	struct palyra_run *run = find_run(run_id);
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	if (!run)
+		return -EACCES;
+	if (sk && (family == AF_UNIX || is_born_in(sk, run_id, run_level)))
+		return 0;
+	q.ip_protocol = BPF_CORE_READ(sk, sk_protocol);
+	q.protocol = protocol_of(q.ip_protocol);
+	q.is_ipv6 = family == AF_INET6;
+	report_denial(run, run_id, &q, (struct cause){ .profile = READ_ONCE(run->profile) },
+		      (struct socket_kind){ .family = family, .type = BPF_CORE_READ(socket, type) },
+		      BY_CALL);
+	return -EACCES;
 }

@@ -13,6 +13,7 @@
 
 #define S_IFMT 0170000
 #define S_IFDIR 0040000
+#define S_IFSOCK 0140000
 
 /* Of file::f_mode. */
 #define FMODE_READ 0x1
@@ -38,8 +39,9 @@
 
 /* Of iattr::ia_valid. */
 #define ATTR_SIZE (1U << 3)
-#define ATTR_FORCE (1U << 9) /* the kernel's own doing, as taking set-user-ID off what is written  \
-			      */
+#define ATTR_FORCE                                                                                 \
+	(1U << 9) /* the kernel's own doing, as taking set-user-ID off what is written             \
+		   */
 
 /* Of task_struct::flags. */
 #define PF_FORKNOEXEC 0x40
@@ -111,6 +113,8 @@ struct file {
 	unsigned int f_mode;
 	struct path f_path;
 	struct inode *f_inode;
+	void *private_data; /* of a socket: its struct socket; NULL of what is open as a path alone
+			     */
 };
 
 struct iattr {

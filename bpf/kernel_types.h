@@ -82,6 +82,7 @@ struct sock {
 };
 
 struct socket {
+	short type;
 	struct sock *sk;
 };
 

@@ -26,6 +26,7 @@
  * An ask is a deny. Where neither kind of program is there, seccomp refuses unix sockets.
  */
 #include "bpf/path_decision.h"
+#include "bpf/socket_birth.h"
 #include "bpf/socket_moves.h"
 #include "bpf/unix_tables.h"
 #include "bpf/unix_types.h"
@@ -235,21 +236,6 @@ int palyra_unix_sendmsg(struct bpf_sock_addr *ctx)
 
 /* ---- The peer itself ---- */
 
-/* Born in the run with that id. */
-static __always_inline int is_of_run(const struct sock *peer, __u64 run_id)
-{
-	struct cgroup *cgroup = BPF_CORE_READ((struct sock___cgroup *)peer, sk_cgrp_data.cgroup);
-	__u64 ancestors = (__u64)cgroup + bpf_core_field_offset(struct cgroup, ancestors);
-	struct cgroup *ancestor = NULL;
-
-	if (!cgroup || BPF_CORE_READ(cgroup, level) < (int)run_level)
-		return 0;
-	if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
-				  (const void *)(ancestors + run_level * sizeof(ancestor))))
-		return 0;
-	return BPF_CORE_READ(ancestor, kn, id) == run_id;
-}
-
 /* What the socket is bound to, into the slot. `is_abstract` is what the name says. */
 static __always_inline enum palyra_path_state
 name_of(const struct unix_sock *peer, struct path_slot *held, __u32 slot, __u32 *is_abstract)
@@ -284,7 +270,7 @@ static __always_inline int judge_peer(const struct sock *peer, enum palyra_hook 
 	if (!run)
 		return -EACCES;
 	/* Without a name it cannot have been asked for by one. */
-	if (!BPF_CORE_READ(sock, addr) || is_of_run(peer, denial.run_id))
+	if (!BPF_CORE_READ(sock, addr) || is_born_in(peer, denial.run_id, run_level))
 		return 0;
 	slot = palyra_claim_path();
 	held = slot_at(slot);

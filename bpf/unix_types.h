@@ -22,15 +22,6 @@ struct unix_address {
 	struct sockaddr_un name[1];
 };
 
-struct sock_cgroup_data {
-	struct cgroup *cgroup;
-};
-
-/* struct sock, of which each program file knows its own part. */
-struct sock___cgroup {
-	struct sock_cgroup_data sk_cgrp_data;
-};
-
 struct unix_sock {
 	struct unix_address *addr;
 	struct path path;

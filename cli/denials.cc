@@ -32,6 +32,8 @@ std::string ActionName(palyra_action action) {
       return "net.listen";
     case PALYRA_SOCKET_CREATE:
       return "socket.create";
+    case PALYRA_SOCKET_RECEIVE:
+      return "socket.receive";
   }
   return "unknown";
 }
@@ -232,6 +234,12 @@ Denial DenialNames::Name(const palyra_event& event) const {
                    .note = {}};
   if (event.action == PALYRA_SOCKET_CREATE) {
     denial.protocol = SocketKind(event);
+    return denial;
+  }
+  if (event.action == PALYRA_SOCKET_RECEIVE) {
+    const bool is_inet = event.socket_family == AF_INET || event.socket_family == AF_INET6;
+    denial.protocol = is_inet ? ProtocolName(event) : SocketKind(event);
+    denial.note = "a socket of another process, which no policy would hold";
     return denial;
   }
   denial.protocol = ProtocolName(event);

@@ -18,15 +18,15 @@ namespace palyra::cli {
 
 // One denial as names instead of numbers.
 struct Denial {
-  // "net.connect"; "socket.create" for a kind of socket that no run may have; "resolve" for a name
-  // that no policy could allow to reach.
+  // "net.connect"; "socket.create" for a kind of socket that no run may have, "socket.receive" for
+  // one that another process sent; "resolve" for a name that no policy could allow to reach.
   std::string action;
   // "tcp"; for socket.create e.g. "raw ipv4 protocol 255", "family 40"; for resolve the name.
   std::string protocol;
-  std::string address;  // Empty for socket.create and resolve.
+  std::string address;  // Empty for socket.create, socket.receive and resolve.
   uint16_t port = 0;
   // The outermost layer that denies, and its forbids as labels; no labels: nothing permits it.
-  // Empty for what is denied without a policy: socket.create.
+  // Empty for what is denied without a policy: socket.create, socket.receive.
   std::optional<policy::Layer> layer;
   std::vector<std::string> policies;
   // In place of a policy: the rules had expired, or are not this process's.

@@ -62,8 +62,10 @@ Result<void> LoadAttachAndPin(const AttachRequest& request) {
   if (skeleton == nullptr) return LoadFailure(errno, "to open the egress programs");
   skeleton->rodata->run_level = request.run_level;
   skeleton->rodata->palyra_cgroup = request.cgroup_id;
-  bpf_program__set_autoload(skeleton->progs.palyra_socket_create, request.with_lsm);
-  bpf_program__set_autoload(skeleton->progs.palyra_socket_listen, request.with_lsm);
+  for (const char* name : kLsmProgramNames) {
+    bpf_program__set_autoload(bpf_object__find_program_by_name(skeleton->obj, name),
+                              request.with_lsm);
+  }
   if (const int failure = egress_bpf__load(skeleton.get()); failure != 0) {
     return LoadFailure(-failure, "to load the egress programs");
   }

@@ -20,8 +20,8 @@ inline constexpr std::array<const char*, 13> kProgramNames = {
     "palyra_getpeername6"};
 
 // The BPF LSM programs of the same file, pinned likewise where the kernel takes them.
-inline constexpr std::array<const char*, 2> kLsmProgramNames = {"palyra_socket_create",
-                                                                "palyra_socket_listen"};
+inline constexpr std::array<const char*, 3> kLsmProgramNames = {
+    "palyra_socket_create", "palyra_socket_receive", "palyra_socket_listen"};
 
 struct AttachRequest {
   unsigned run_level;  // Level of the runs' cgroups in the whole hierarchy.

@@ -65,7 +65,6 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
 }
 
 void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises) {
-  const char* const kPassed = "no sockets passed by others";
   switch (objects.unix_judge()) {
     case UnixJudge::kByPeer:
       promises.push_back(Held("unix sockets: by the one that is reached",
@@ -81,11 +80,15 @@ void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises
       break;
     case UnixJudge::kNone:
       promises.push_back(Held("no unix sockets but pairs", "seccomp"));
-      promises.push_back(
-          NotHeld("unix sockets by policy", "Linux before 6.7 and no BPF LSM; permits are refused"));
+      promises.push_back(NotHeld("unix sockets by policy",
+                                 "Linux before 6.7 and no BPF LSM; permits are refused"));
       break;
   }
-  promises.push_back(Held(kPassed, "only who may be connected to can pass one"));
+  const char* const kPassed = "no network sockets passed by others";
+  promises.push_back(
+      objects.lsm_attached()
+          ? Held(kPassed, "BPF lsm/file_receive")
+          : NotHeld(kPassed, "no BPF LSM; servers that are permitted could pass one"));
 }
 
 void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>& promises) {

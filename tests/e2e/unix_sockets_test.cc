@@ -3,13 +3,18 @@
 // Each denial has its control bare, outside any run, and a server that saw nothing.
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstring>
 #include <filesystem>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -184,6 +189,91 @@ TEST_F(UnixSockets, PeersOfTheSameRun) {
   }
   EXPECT_EQ(InRun({name}, {"unix-own-server", name}).verdict, "allowed");
   EXPECT_EQ(InRun({}, {"unix-socketpair"}).verdict, "allowed");
+}
+
+// Sends a descriptor to whoever connects.
+class Giver {
+ public:
+  Giver(const std::string& path, int given) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    EXPECT_EQ(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(chmod(path.c_str(), 0666), 0);
+    EXPECT_EQ(listen(fd_.get(), 4), 0);
+    thread_ = std::thread([this, given] { Serve(given); });
+  }
+  Giver(const Giver&) = delete;
+  Giver& operator=(const Giver&) = delete;
+  ~Giver() {
+    shutdown(fd_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+
+ private:
+  void Serve(int given) const {
+    while (true) {
+      const UniqueFd peer(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!peer.valid()) return;
+      char byte = 'x';
+      iovec part = {.iov_base = &byte, .iov_len = 1};
+      alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
+      msghdr message = {};
+      message.msg_iov = &part;
+      message.msg_iovlen = 1;
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      cmsghdr* header = CMSG_FIRSTHDR(&message);
+      header->cmsg_level = SOL_SOCKET;
+      header->cmsg_type = SCM_RIGHTS;
+      header->cmsg_len = CMSG_LEN(sizeof(int));
+      std::memcpy(CMSG_DATA(header), &given, sizeof(given));
+      (void)sendmsg(peer.get(), &message, MSG_NOSIGNAL);
+    }
+  }
+
+  UniqueFd fd_;
+  std::thread thread_;
+};
+
+// The socket was born outside, and no program of the run's cgroup sees its packets.
+TEST_F(UnixSockets, ANetworkSocketThatAPermittedServerSendsIsNotReceived) {
+  const UniqueFd listener(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const UniqueFd given(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* place = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(listener.get(), place, size), 0);
+  ASSERT_EQ(getsockname(listener.get(), place, &size), 0);
+  ASSERT_EQ(connect(given.get(), place, size), 0);
+  const auto heard = [&listener] {
+    std::array<char, 64> bytes;
+    return recv(listener.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0;
+  };
+  const Giver giver(Outside("giver.sock"), given.get());
+  const std::vector<std::string> arguments = {"unix-receive", Outside("giver.sock")};
+  EXPECT_EQ(ProbeBare(arguments).verdict, "allowed");
+  EXPECT_TRUE(heard());
+
+  const ProbeResult probe = InRun({Outside("giver.sock")}, arguments);
+  EXPECT_EQ(probe.Summary(), IsJudgedByPeer() ? "denied EACCES" : "allowed none") << probe;
+  EXPECT_EQ(heard(), !IsJudgedByPeer()) << "held with BPF LSM alone; docs/bypasses.md says so";
+  if (!IsJudgedByPeer()) return;
+  ASSERT_EQ(probe.audit.size(), 1U);
+  EXPECT_EQ(probe.audit[0].action, "socket.receive");
+  EXPECT_EQ(probe.audit[0].protocol, "udp");
+}
+
+// A pipe, a file, or a unix socket is not the network's.
+TEST_F(UnixSockets, OtherDescriptorsAreReceived) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const UniqueFd first(ends[0]);
+  const UniqueFd second(ends[1]);
+  const Giver giver(Outside("giver.sock"), second.get());
+  const ProbeResult probe = InRun({Outside("giver.sock")}, {"unix-receive", Outside("giver.sock")});
+  EXPECT_EQ(probe.verdict, "allowed") << probe;
 }
 
 // The path of the directory is not enough: the user must be able to get there.

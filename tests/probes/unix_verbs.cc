@@ -147,6 +147,39 @@ Outcome InputSendTo(Arguments arguments) {
       sendto(STDIN_FILENO, kToken.data(), kToken.size(), MSG_NOSIGNAL, name->get(), name->length));
 }
 
+// What comes with the next message: the descriptor, or -1 and in errno why there is none.
+int ReceiveDescriptor(int fd) {
+  char byte = 0;
+  iovec part = {.iov_base = &byte, .iov_len = 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC) < 0) return -1;
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) {
+    // The kernel keeps what a security module denies, and says no more than this.
+    errno = (message.msg_flags & MSG_CTRUNC) != 0 ? EACCES : ENODATA;
+    return -1;
+  }
+  int received = -1;
+  std::memcpy(&received, CMSG_DATA(header), sizeof(received));
+  return received;
+}
+
+// NAME sends a connected socket; kToken goes through it.
+Outcome Receive(Arguments arguments) {
+  const auto name = ParseUnixName(arguments[0]);
+  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!name || !fd.valid()) return CouldNotTry(EINVAL);
+  if (connect(fd.get(), name->get(), name->length) != 0) return CouldNotTry(errno, "connect");
+  const UniqueFd received(ReceiveDescriptor(fd.get()));
+  if (!received.valid()) return FromErrno(errno);
+  return FromSent(send(received.get(), kToken.data(), kToken.size(), MSG_NOSIGNAL));
+}
+
 constexpr std::array kVerbs = {
     Verb{"unix-connect", 2, false, "stream|dgram|seqpacket NAME", Connect},
     Verb{"unix-sendto", 1, false, "NAME", SendTo},
@@ -157,6 +190,7 @@ constexpr std::array kVerbs = {
     Verb{"unix-pair-sendto", 1, false, "NAME", PairSendTo},
     Verb{"unix-input-sendto", 1, false, "NAME", InputSendTo},
     Verb{"unix-own-server", 1, false, "NAME", OwnServer},
+    Verb{"unix-receive", 1, false, "NAME", Receive},
 };
 
 }  // namespace
