@@ -204,12 +204,6 @@ TEST_F(Relay, WithoutItNothingIsReached) {
   EXPECT_EQ(HeardAt(kPublicV4), before);
 }
 
-bool Eventually(const std::function<bool()>& holds) {
-  constexpr int kTries = 5000;
-  for (int i = 0; i < kTries && !holds(); ++i) usleep(1000);
-  return holds();
-}
-
 // The kernel answers for a client that is gone, with packets that are of no socket of the run.
 TEST_F(Relay, HearsThatAClientIsGone) {
   const std::string close_at_once =
