@@ -81,7 +81,8 @@ void CompileMandatory(benchmark::State& state) {
   const EntityStore entities;
   const CompileInput input = {.principal = EntityUid("Palyra::Agent", "bench"),
                               .context = Value::Record({}),
-                              .layers = {{Layer::kMandatory, &MandatoryPolicies(), &entities}}};
+                              .layers = {{Layer::kMandatory, &MandatoryPolicies(), &entities}},
+                              .coverage = Coverage::kNetworkAndUnix};
   while (state.KeepRunning()) benchmark::DoNotOptimize(CompileRules(input));
 }
 BENCHMARK(CompileMandatory)->Unit(benchmark::kMicrosecond);

@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 6
+#define PALYRA_ABI_VERSION 7
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -42,6 +42,9 @@
 #define PALYRA_MAX_NAMES (1 << 17)
 #define PALYRA_MAX_RELAYED (1 << 14)
 #define PALYRA_MAX_RINGS 1024
+#define PALYRA_MAX_UNIX_SOCKETS 4096
+#define PALYRA_MAX_NAME_RULES (1 << 14)
+#define PALYRA_MAX_NAME_LEAVES (1 << 17)
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
 
@@ -51,6 +54,7 @@
 /* Profiles that no run is under are kept for the next run with equal rules, within these bounds. */
 #define PALYRA_MAX_IDLE_PROFILES 64
 #define PALYRA_MAX_IDLE_ENTRIES (1 << 16) /* of all tables together */
+#define PALYRA_MAX_IDLE_AUTOMATA (1 << 18) /* entries of `automata` */
 
 enum palyra_verdict : __u8 {
 	PALYRA_DENY = 0,
@@ -95,6 +99,48 @@ enum palyra_hook : __u8 {
 	PALYRA_HOOK_BIND4 = 9,
 	PALYRA_HOOK_BIND6 = 10,
 	PALYRA_HOOK_LSM_SOCKET_LISTEN = 11,
+	/* Of files and processes: bpf/files.bpf.c and its neighbours. */
+	PALYRA_HOOK_FILE_OPEN = 32,
+	PALYRA_HOOK_FILE_RECEIVE = 33,
+	PALYRA_HOOK_FILE_TRUNCATE = 34,
+	PALYRA_HOOK_FILE_IOCTL = 35,
+	PALYRA_HOOK_PATH_TRUNCATE = 36,
+	PALYRA_HOOK_PATH_MKNOD = 37,
+	PALYRA_HOOK_PATH_MKDIR = 38,
+	PALYRA_HOOK_PATH_SYMLINK = 39,
+	PALYRA_HOOK_PATH_UNLINK = 40,
+	PALYRA_HOOK_PATH_RMDIR = 41,
+	PALYRA_HOOK_PATH_RENAME = 42,
+	PALYRA_HOOK_PATH_LINK = 43,
+	PALYRA_HOOK_PATH_CHMOD = 44,
+	PALYRA_HOOK_PATH_CHOWN = 45,
+	PALYRA_HOOK_INODE_SETATTR = 46,
+	PALYRA_HOOK_INODE_SETXATTR = 47,
+	PALYRA_HOOK_INODE_REMOVEXATTR = 48,
+	PALYRA_HOOK_INODE_SET_ACL = 49,
+	PALYRA_HOOK_INODE_REMOVE_ACL = 50,
+	PALYRA_HOOK_MMAP_FILE = 51,
+	PALYRA_HOOK_FILE_MPROTECT = 52,
+	PALYRA_HOOK_BPRM_CHECK = 53,
+	PALYRA_HOOK_PTRACE_ACCESS = 54,
+	PALYRA_HOOK_PTRACE_TRACEME = 55,
+	PALYRA_HOOK_TASK_KILL = 56,
+	PALYRA_HOOK_TASK_SCHEDULING = 57,
+	PALYRA_HOOK_SB_MOUNT = 58,
+	PALYRA_HOOK_SB_UMOUNT = 59,
+	PALYRA_HOOK_SB_REMOUNT = 60,
+	PALYRA_HOOK_SB_PIVOTROOT = 61,
+	PALYRA_HOOK_MOVE_MOUNT = 62,
+	PALYRA_HOOK_PATH_CHROOT = 63,
+	PALYRA_HOOK_USERNS_CREATE = 64,
+	PALYRA_HOOK_BPF = 65,
+	PALYRA_HOOK_PERF_EVENT_OPEN = 66,
+	PALYRA_HOOK_KEY_ALLOC = 67,
+	/* Of unix sockets: bpf/unix.bpf.c. */
+	PALYRA_HOOK_UNIX_CONNECT = 80,
+	PALYRA_HOOK_UNIX_SENDMSG = 81,
+	PALYRA_HOOK_LSM_UNIX_STREAM_CONNECT = 82,
+	PALYRA_HOOK_LSM_UNIX_MAY_SEND = 83,
 };
 
 /*
@@ -235,6 +281,8 @@ struct palyra_profile {
 	__u32 rows;
 	__u32 reasons;
 	__u32 hosts; /* entries in `hosts4` and `hosts6` together */
+	__u32 name_leaves;
+	__u32 automata; /* entries of `automata` that its name rules hold */
 	/* Where the profile's keys begin in the order in which the kernel walks a trie. */
 	struct palyra_address4_key first4;
 	struct palyra_address6_key first6;
@@ -415,6 +463,65 @@ struct palyra_text {
 	__u8 bytes[PALYRA_TEXT_LENGTH + 8];
 };
 
+/*
+ * What has a name: files, programs, processes, unix sockets. Numbers of policy::NameAction.
+ */
+enum palyra_name_action : __u8 {
+	PALYRA_FILE_READ = 0,
+	PALYRA_FILE_WRITE = 1,
+	PALYRA_FILE_CREATE = 2,
+	PALYRA_FILE_REMOVE = 3,
+	PALYRA_FILE_RENAME = 4,
+	PALYRA_FILE_LINK = 5,
+	PALYRA_FILE_ATTRIBUTES = 6,
+	PALYRA_PROCESS_EXEC = 7,
+	PALYRA_PROCESS_SIGNAL = 8,
+	PALYRA_PROCESS_TRACE = 9,
+	PALYRA_UNIX_CONNECT = 10,
+	/* Only in events: what no run may do, whatever its rules say. */
+	PALYRA_KERNEL_CONTROL = 15,
+};
+
+#define PALYRA_NAME_ACTIONS 11
+
+/*
+ * Map `name_rules`: by which automaton a profile judges the names of one action. No entry: deny
+ * with reason 0. What lies from `automaton` on belongs to this profile alone: these entries are the
+ * only record of which places are taken, and places are taken under the lock of the automata.
+ */
+struct palyra_name_rules_key {
+	__u32 profile;
+	enum palyra_name_action action;
+	__u8 padding[3];
+};
+
+struct palyra_name_rules {
+	__u32 automaton; /* see palyra_automaton */
+	__u32 entry_count; /* of the automaton, its header too */
+	__u32 class_count; /* of texts */
+	__u32 flag_count; /* how many leaves a class has; see palyra_name_leaf_key */
+};
+
+/*
+ * Map `name_leaves`: what is decided of a class of names. No entry: deny with reason 0. They go
+ * before the place of their automaton does: who still walks it finds no leaf.
+ */
+struct palyra_name_leaf_key {
+	__u32 profile;
+	__u32 text_class; /* as the automaton says */
+	/* Files: 0. Sockets: 1 abstract. Processes: 1 of the same run. Programs: 0 without a known
+	 * digest, else as policy::FlagOf() counts them. */
+	__u32 flag;
+	enum palyra_name_action action;
+	__u8 padding[3];
+};
+
+struct palyra_name_leaf {
+	__u32 reason; /* key into `reasons` */
+	enum palyra_verdict verdict;
+	__u8 padding[3];
+};
+
 enum palyra_judged : __u8 {
 	PALYRA_JUDGED_NOTHING = 0,
 	PALYRA_JUDGED = 1,
@@ -423,14 +530,61 @@ enum palyra_judged : __u8 {
 	PALYRA_NO_AUTOMATON = 4,
 };
 
+/* Whether an object has a path, or why it has none and is denied: bpf/path.h. */
+enum palyra_path_state : __u8 {
+	PALYRA_PATH_FOUND = 0,
+	PALYRA_PATH_WALKING = 1, /* never the end of a walk */
+	PALYRA_PATH_NO_SLOT = 2, /* too many programs are judging at this moment */
+	PALYRA_PATH_TOO_LONG = 3, /* PATH_MAX bytes or more, as one gets by descending */
+	PALYRA_PATH_UNREACHABLE =
+		4, /* in no mount namespace, or outside the part that is mounted */
+	PALYRA_PATH_INTERNAL = 5, /* on a mount of the kernel's own: pipes, memfd */
+	PALYRA_PATH_UNSTABLE = 6, /* it changed at each try */
+	PALYRA_PATH_OUTSIDE = 7, /* not below the directory that is mounted */
+	/* These have one. */
+	PALYRA_PATH_UNLINKED = 8, /* to be executed, and without a name */
+	PALYRA_PATH_MOVES_RULES = 9, /* what lies below would be decided otherwise elsewhere */
+	PALYRA_PATH_GAINS = 10, /* the file would be allowed more under the other name */
+	PALYRA_PATH_CONTROL = 11, /* on a file system by which the kernel is controlled */
+	PALYRA_PATH_UNPINNED = 12, /* a socket that was not there as the run began: unix_sockets */
+};
+
+/*
+ * Map `unix_sockets`, only where programs see the path that the caller wrote and not the socket
+ * that it leads to: the sockets that a run may ask for by path, found as it began. They lie,
+ * mounted, where the run can change nothing, and programs put that path in place of the caller's.
+ *
+ * The entry with an empty path says that the run may use any path as it is, as long as `profile` is
+ * in force, which then permits every one; in all others `profile` is 0.
+ */
+#define PALYRA_UNIX_PATH_LENGTH 108
+
+struct palyra_unix_key {
+	__u64 run; /* cgroup id */
+	__u32 profile;
+	char path[PALYRA_UNIX_PATH_LENGTH]; /* as the caller writes it, padded with NUL */
+};
+
+struct palyra_unix_socket {
+	__u16 real_length;
+	__u16 place_length;
+	char real[PALYRA_UNIX_PATH_LENGTH]; /* the path that the rules are asked about */
+	char place[PALYRA_UNIX_PATH_LENGTH]; /* where it is mounted for the run */
+};
+
 /* Array `judgement`: a question of user space to bpf/judge.bpf.c, and its answer. */
 struct palyra_judgement {
-	__u32 automaton; /* which; see palyra_automaton */
+	__u32 automaton; /* which; see palyra_automaton. Asked of a profile: not used */
 	__u32 length; /* of the text */
 	__u32 state; /* answer: where the text ends, without PALYRA_SINK */
 	__u32 text_class; /* answer */
+	__u32 profile; /* these three: what a profile is asked */
+	__u32 flag;
+	enum palyra_name_action action;
 	enum palyra_judged judged; /* answer */
-	__u8 padding[7];
+	enum palyra_verdict verdict; /* answer of a profile, with its reason */
+	__u8 padding;
+	__u32 reason;
 	struct palyra_text text;
 };
 
@@ -467,6 +621,31 @@ struct palyra_event {
 	enum palyra_verdict verdict; /* never ask: without a grant that is deny, with one allow */
 	__u8 padding[5];
 	char comm[PALYRA_COMM_LENGTH];
+};
+
+/*
+ * One denial about a file, program or process, to the same ring buffers; larger than a
+ * palyra_event, by which they are told apart. The path follows, `path_length` bytes without a NUL;
+ * none where there is none, and for processes.
+ */
+#define PALYRA_EXECUTABLE_LENGTH 256
+
+struct palyra_path_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 run; /* cgroup id */
+	__u32 profile;
+	__u32 reason;
+	__u32 pid; /* thread group id */
+	__u32 target_pid; /* of the process that a signal or trace was for */
+	__u16 path_length;
+	__u16 executable_length;
+	enum palyra_hook hook;
+	enum palyra_name_action action;
+	enum palyra_path_state path_state;
+	enum palyra_judged judged; /* why the tables say nothing, where not PALYRA_JUDGED */
+	char comm[PALYRA_COMM_LENGTH];
+	/* Path of what the calling process executes; its end where it is longer. */
+	char executable[PALYRA_EXECUTABLE_LENGTH];
 };
 
 #endif /* PALYRA_BPF_ABI_H_ */

@@ -1,11 +1,6 @@
 /*
  * Walking the automata of string conditions, and the check before it that a text is UTF-8.
  *
- * All automata lie in one array value. Of what was measured, nothing else holds them: values of
- * hash tables end at 4 MiB, lie in contiguous memory, take twice their size and several
- * milliseconds for each MiB; a map in a map waits for a grace period. User space maps the array and
- * writes.
- *
  * The calls of bpf_loop() cost more than a step, so each does many bytes. Every index is masked
  * where the compiler does not see it, because it would take the mask away again.
  */
@@ -17,15 +12,8 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/abi.h"
+#include "bpf/name_tables.h"
 #include "bpf/utf8.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct palyra_arena);
-} automata SEC(".maps");
 
 struct automaton_walk {
 	const struct palyra_arena *arena;

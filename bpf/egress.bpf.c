@@ -35,9 +35,11 @@
 #include "bpf/decision.h"
 #include "bpf/endpoint.h"
 #include "bpf/flow_cache.h"
+#include "bpf/name_tables.h"
 #include "bpf/packet.h"
 #include "bpf/relay.h"
 #include "bpf/resolver.h"
+#include "bpf/unix_tables.h"
 
 #include <bpf/bpf_tracing.h>
 
@@ -49,8 +51,9 @@ const volatile __u32 run_level = 0;
 /* Id of the cgroup above all runs: who is not below it is none of the LSM program's business. */
 const volatile __u64 palyra_cgroup = 0;
 
-/* Points nowhere: it only brings the layout of events into the BTF of the object. */
+/* Point nowhere: they only bring these layouts into the BTF of the object. */
 const struct palyra_event *const volatile event_layout = 0;
+const struct palyra_automaton *const volatile automaton_layout = 0;
 
 static __always_inline struct question
 question_of_call(struct bpf_sock_addr *ctx, enum palyra_action action, enum palyra_hook hook)

@@ -12,15 +12,7 @@
 
 #include "bpf/abi.h"
 #include "bpf/rule_tables.h"
-
-/* An array, because looking into one is a load, and into a hash table several calls. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, PALYRA_MAX_RUNS);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct palyra_run);
-} runs SEC(".maps");
+#include "bpf/run_tables.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -63,18 +55,6 @@ struct {
 	__type(value, struct palyra_ring_owner);
 } ring_owners SEC(".maps");
 
-struct palyra_ring {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, PALYRA_RING_BYTES);
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, PALYRA_MAX_RINGS);
-	__type(key, __u32);
-	__array(values, struct palyra_ring);
-} rings SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -104,27 +84,6 @@ static __always_inline enum palyra_protocol protocol_of(__u32 ip_protocol)
 static __always_inline int has_port(enum palyra_protocol protocol)
 {
 	return protocol != PALYRA_ICMP && protocol != PALYRA_ICMPV6;
-}
-
-/* The programs and whoever replaces a run's rules see each other's stores whole. */
-#define READ_ONCE(field) (*(const volatile typeof(field) *)&(field))
-#define WRITE_ONCE(field, value) (*(volatile typeof(field) *)&(field) = (value))
-
-/* NULL: whoever asks is denied. */
-static __always_inline struct palyra_run *find_run(__u64 cgroup)
-{
-	__u32 slot = palyra_run_slot(cgroup);
-	struct palyra_run *run = bpf_map_lookup_elem(&runs, &slot);
-
-	return run && cgroup && run->cgroup == cgroup ? run : NULL;
-}
-
-/* The time of its rules is over, or everything is denied for another reason: names too. */
-static __always_inline int has_expired(const struct palyra_run *run)
-{
-	__u64 expires = READ_ONCE(run->expires_ns);
-
-	return expires && bpf_ktime_get_boot_ns() >= expires;
 }
 
 #endif /* PALYRA_BPF_EGRESS_TABLES_H_ */

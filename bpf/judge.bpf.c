@@ -3,7 +3,7 @@
  * tables say there what the policies say. It is never attached; BPF_PROG_TEST_RUN runs it, on maps
  * of the asker's own.
  */
-#include "bpf/automaton.h"
+#include "bpf/name_decision.h"
 #include "bpf/rule_tables.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -44,6 +44,32 @@ int palyra_judge_text(struct __sk_buff *skb)
 				      &state, &text_class);
 	question->state = state;
 	question->text_class = text_class;
+	return 1;
+}
+
+SEC("cgroup_skb/egress")
+int palyra_judge_name(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct palyra_judgement *asked = bpf_map_lookup_elem(&judgement, &zero);
+
+	if (!asked)
+		return 0;
+
+	struct name_question q = {
+		.profile = asked->profile,
+		.action = asked->action,
+		.flag = asked->flag,
+		.length = asked->length,
+	};
+	struct name_answer answer = {};
+
+	palyra_decide_name(&q, &asked->text, &answer);
+	asked->state = answer.state;
+	asked->text_class = answer.text_class;
+	asked->verdict = answer.verdict;
+	asked->reason = answer.reason;
+	asked->judged = answer.judged;
 	return 1;
 }
 

@@ -36,8 +36,8 @@ std::string TimeText(int64_t realtime_ns) {
                      realtime_ns % kNanosecondsPerSecond / 1'000'000);
 }
 
-std::string TimeOfEvent(const palyra_event& event) {
-  const int64_t age = NowNanoseconds(CLOCK_BOOTTIME) - static_cast<int64_t>(event.time_ns);
+std::string TimeOfEvent(uint64_t time_ns) {
+  const int64_t age = NowNanoseconds(CLOCK_BOOTTIME) - static_cast<int64_t>(time_ns);
   return TimeText(NowNanoseconds(CLOCK_REALTIME) - age);
 }
 
@@ -62,11 +62,19 @@ std::string Dump(const nlohmann::ordered_json& record) {
   return record.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
+template <size_t kSize>
+std::string CommOf(const char (&comm)[kSize]) {  // NOLINT(modernize-avoid-c-arrays): of an event.
+  return {comm, strnlen(comm, kSize)};
+}
+
+nlohmann::ordered_json LayerOf(const Denial& told) {
+  return told.layer ? nlohmann::ordered_json(policy::LayerName(*told.layer)) : nullptr;
+}
+
 nlohmann::ordered_json RecordOf(std::string_view kind, std::string_view verdict,
                                 const palyra_event& event, const Denial& told) {
-  const size_t length = strnlen(event.comm, sizeof(event.comm));
   nlohmann::ordered_json record = {{"event", kind},
-                                   {"time", TimeOfEvent(event)},
+                                   {"time", TimeOfEvent(event.time_ns)},
                                    {"cgroup", event.run},
                                    {"verdict", verdict},
                                    {"action", told.action},
@@ -74,10 +82,27 @@ nlohmann::ordered_json RecordOf(std::string_view kind, std::string_view verdict,
                                    {"address", told.address},
                                    {"port", told.port},
                                    {"pid", event.pid},
-                                   {"comm", std::string(event.comm, length)},
+                                   {"comm", CommOf(event.comm)},
                                    {"policies", told.policies}};
-  record["layer"] = told.layer ? nlohmann::ordered_json(policy::LayerName(*told.layer)) : nullptr;
+  record["layer"] = LayerOf(told);
   if (!told.names.empty()) record["names"] = told.names;
+  return record;
+}
+
+nlohmann::ordered_json RecordOf(const palyra_path_event& event, const Denial& denial) {
+  nlohmann::ordered_json record = {{"event", "denial"},
+                                   {"time", TimeOfEvent(event.time_ns)},
+                                   {"cgroup", event.run},
+                                   {"verdict", "deny"},
+                                   {"action", denial.action},
+                                   {"path", denial.path},
+                                   {"executable", denial.executable},
+                                   {"hook", denial.hook},
+                                   {"pid", event.pid},
+                                   {"comm", CommOf(event.comm)},
+                                   {"policies", denial.policies}};
+  record["layer"] = LayerOf(denial);
+  if (!denial.note.empty()) record["note"] = denial.note;
   return record;
 }
 
@@ -135,6 +160,11 @@ void AuditLog::WriteLine(const std::string& line) {
 void AuditLog::Write(const palyra_event& event, const Denial& denial) {
   if (++denials_ > kMostDenials) return;
   WriteLine(Dump(RecordOf("denial", "deny", event, denial)));
+}
+
+void AuditLog::Write(const engine::PathEvent& event, const Denial& denial) {
+  if (++denials_ > kMostDenials) return;
+  WriteLine(Dump(RecordOf(event.event, denial)));
 }
 
 void AuditLog::WriteAllow(const palyra_event& event, const Denial& allowed) {

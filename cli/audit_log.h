@@ -32,10 +32,13 @@ class AuditLog {
   //  denied
   // without end does not fill the disk: denials after the first kMostDenials are only counted.
   void Write(const palyra_event& event, const Denial& denial);
-  // The same with the event and the verdict "allow" for what was allowed, up to kMostAllows.
+  // {"event":"denial","time","cgroup","verdict","action","path","executable","hook","pid","comm",
+  //  "policies","layer","note"?}, likewise: of what has a path or a name.
+  void Write(const engine::PathEvent& event, const Denial& denial);
+  // The first with the event and the verdict "allow" for what was allowed, up to kMostAllows.
   void WriteAllow(const palyra_event& event, const Denial& allowed);
-  // That of Write without what only the kernel knows, and with the reason as "note": of the
-  // resolver, with the action "resolve", or of the relay.
+  // The first without what only the kernel knows, and with the reason as "note": of the resolver,
+  // with the action "resolve", or of the relay.
   void WriteOfBroker(const Denial& denial);
   // Likewise, that of WriteAllow: what the relay has verified.
   void WriteVerified(const Denial& allowed);

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "policy/compile/named_resource.h"
+
 namespace palyra::cli {
 namespace {
 
@@ -61,6 +63,107 @@ std::string SocketKind(const palyra_event& event) {
 }
 
 constexpr const char* kResolve = "resolve";
+// The C library asks there by itself, and does without: nscd(8).
+constexpr const char* kNameServiceCache = "/var/run/nscd/socket";
+
+std::string NameActionText(palyra_name_action action) {
+  if (action == PALYRA_KERNEL_CONTROL) return "kernel.control";
+  return std::string(policy::ActionName(static_cast<policy::NameAction>(action)));
+}
+
+// By number from PALYRA_HOOK_FILE_OPEN on.
+constexpr std::array kHookNames = {
+    "file_open",
+    "file_receive",
+    "file_truncate",
+    "file_ioctl",
+    "path_truncate",
+    "path_mknod",
+    "path_mkdir",
+    "path_symlink",
+    "path_unlink",
+    "path_rmdir",
+    "path_rename",
+    "path_link",
+    "path_chmod",
+    "path_chown",
+    "inode_setattr",
+    "inode_setxattr",
+    "inode_removexattr",
+    "inode_set_acl",
+    "inode_remove_acl",
+    "mmap_file",
+    "file_mprotect",
+    "bprm_check_security",
+    "ptrace_access_check",
+    "ptrace_traceme",
+    "task_kill",
+    "task_set…",
+    "sb_mount",
+    "sb_umount",
+    "sb_remount",
+    "sb_pivotroot",
+    "move_mount",
+    "path_chroot",
+    "userns_create",
+    "bpf",
+    "perf_event_open",
+};
+
+std::string HookName(palyra_hook hook) {
+  switch (hook) {
+    case PALYRA_HOOK_UNIX_CONNECT:
+      return "unix_connect";
+    case PALYRA_HOOK_UNIX_SENDMSG:
+      return "unix_sendmsg";
+    case PALYRA_HOOK_LSM_UNIX_STREAM_CONNECT:
+      return "unix_stream_connect";
+    case PALYRA_HOOK_LSM_UNIX_MAY_SEND:
+      return "unix_may_send";
+    default:
+      break;
+  }
+  const size_t index = static_cast<size_t>(hook) - PALYRA_HOOK_FILE_OPEN;
+  return index < kHookNames.size() ? kHookNames.at(index) : "unknown";
+}
+
+// Why it is denied though no policy was asked; empty where the policies decided.
+std::string WithoutPolicy(const palyra_path_event& event) {
+  switch (event.path_state) {
+    case PALYRA_PATH_FOUND:
+      break;
+    case PALYRA_PATH_TOO_LONG:
+      return "its path is too long to be judged";
+    case PALYRA_PATH_UNREACHABLE:
+    case PALYRA_PATH_OUTSIDE:
+      return "it is below no mount that can be seen";
+    case PALYRA_PATH_INTERNAL:
+    case PALYRA_PATH_UNLINKED:
+      return "it has no name";
+    case PALYRA_PATH_MOVES_RULES:
+      return "what lies below would be decided otherwise under the new name; copy it";
+    case PALYRA_PATH_GAINS:
+      return "more would be allowed under the new name than under the old one";
+    case PALYRA_PATH_CONTROL:
+      return "the kernel is controlled there";
+    case PALYRA_PATH_UNPINNED:
+      return "permitted, but no socket of one name was there when the run began";
+    case PALYRA_PATH_WALKING:
+    case PALYRA_PATH_NO_SLOT:
+    case PALYRA_PATH_UNSTABLE:
+      return "its path could not be told just then";
+  }
+  if (event.judged == PALYRA_NOT_UTF8) return "its path is not UTF-8";
+  return "";
+}
+
+// For a policy: a permit of exactly this.
+std::string PermitFor(const Denial& denial) {
+  const bool is_program = denial.action == "process.exec";
+  return fmt::format(
+      "permit (principal, action == Palyra::Action::\"{}\", resource == Palyra::{}::\"{}\");",
+      denial.action, is_program ? "Executable" : "Path", denial.path);
+}
 
 std::string AddressText(const palyra_event& event) {
   std::array<char, INET6_ADDRSTRLEN> text = {};
@@ -73,6 +176,7 @@ std::string Bracketed(const std::string& address) {
 }
 
 std::string Target(const Denial& denial) {
+  if (!denial.path.empty()) return denial.path;
   if (denial.address.empty()) return denial.protocol;
   const std::string address = Bracketed(denial.address);
   if (denial.protocol.starts_with("icmp")) return fmt::format("{} {}", denial.protocol, address);
@@ -104,6 +208,9 @@ std::optional<std::string> HowToAllow(const Denial& denial) {
     return fmt::format("the operator allows it in {}", kOperatorPolicies);
   }
   if (!denial.policies.empty()) return "change that policy to allow it";
+  if (denial.action == "process.signal" || denial.action == "process.trace") return std::nullopt;
+  if (denial.action == "unix.connect") return "allow it with --allow-unix " + denial.path;
+  if (!denial.path.empty()) return "allow it with the policy " + PermitFor(denial);
   const bool is_local = denial.action == "net.bind" || denial.action == "net.listen";
   if (is_local && denial.port != 0) return "allow it with --allow-listen " + Shorthand(denial);
   // Which peers, or which port of the kernel's choice, no shorthand says.
@@ -133,14 +240,40 @@ Denial DenialNames::Name(const palyra_event& event) const {
     denial.note = "the policies' time is over and no other rules are in force";
     return denial;
   }
-  if (event.protocol == PALYRA_PROTOCOL_OTHER || event.reason >= rules_.reasons.size()) {
+  if (event.protocol != PALYRA_PROTOCOL_OTHER) AddReason(event.reason, denial);
+  return denial;
+}
+
+Denial DenialNames::Name(const engine::PathEvent& event) const {
+  const palyra_path_event& told = event.event;
+  Denial denial = {.action = NameActionText(told.action),
+                   .protocol = {},
+                   .address = {},
+                   .port = 0,
+                   .layer = std::nullopt,
+                   .policies = {},
+                   .note = {},
+                   .names = {},
+                   .path = event.path,
+                   .executable = event.executable,
+                   .hook = HookName(told.hook)};
+  if (told.action == PALYRA_KERNEL_CONTROL) denial.path = denial.hook;
+  if (told.target_pid != 0) denial.path = fmt::format("pid {}", told.target_pid);
+  if (told.reason == PALYRA_REASON_EXPIRED) {
+    denial.note = "the policies' time is over and no other rules are in force";
     return denial;
   }
-  const policy::Reason& reason = rules_.reasons[event.reason];
-  if (reason.layers.empty()) return denial;
+  denial.note = WithoutPolicy(told);
+  if (denial.note.empty() && told.action != PALYRA_KERNEL_CONTROL) AddReason(told.reason, denial);
+  return denial;
+}
+
+void DenialNames::AddReason(uint32_t index, Denial& denial) const {
+  if (index >= rules_.reasons.size()) return;
+  const policy::Reason& reason = rules_.reasons[index];
+  if (reason.layers.empty()) return;
   denial.layer = reason.layers.front().layer;
   denial.policies = LabelsOf(reason.layers.front());
-  return denial;
 }
 
 Denial DenialNames::NameAllowed(const palyra_event& event) const {
@@ -181,6 +314,10 @@ Denial RefusedName(const std::string& name, bool is_unpinned) {
 }
 
 void DenialSummary::Add(const Denial& denial) {
+  if (denial.action == "unix.connect" && denial.path == kNameServiceCache) {
+    ++unasked_;
+    return;
+  }
   const Key key = denial.Key();
   const auto found = entries_.find(key);
   if (found != entries_.end()) {
@@ -197,6 +334,7 @@ void DenialSummary::AddOfBroker(const Denial& denial) {
 
 std::optional<std::string> DenialSummary::Line(uint64_t total, uint64_t lost) const {
   total += of_brokers_;
+  total -= std::min(total, unasked_);
   if (total == 0) return std::nullopt;
   std::vector<const Entry*> shown;
   shown.reserve(entries_.size());

@@ -33,8 +33,13 @@ struct Denial {
   std::string note;
   // By which the run knows the address.
   std::vector<std::string> names = {};  // NOLINT(readability-redundant-member-init)
+  // Of file.* and process.exec the path as the run's objects have it; of process.signal and
+  // process.trace which process; of what no run may do, which hook refused.
+  std::string path = {};        // NOLINT(readability-redundant-member-init)
+  std::string executable = {};  // NOLINT(readability-redundant-member-init): Who was denied.
+  std::string hook = {};        // NOLINT(readability-redundant-member-init): "file_open".
 
-  auto Key() const { return std::tie(action, protocol, address, port, names, note); }
+  auto Key() const { return std::tie(action, protocol, address, port, names, note, path); }
 };
 
 class DenialNames {
@@ -44,6 +49,7 @@ class DenialNames {
       : rules_(rules), layers_(layers) {}
 
   [[nodiscard]] Denial Name(const palyra_event& event) const;
+  [[nodiscard]] Denial Name(const engine::PathEvent& event) const;
 
   // Of what was allowed: `policies` are the permits of every layer, outermost first, and there is
   // no layer that denies.
@@ -51,6 +57,7 @@ class DenialNames {
 
  private:
   [[nodiscard]] std::vector<std::string> LabelsOf(const policy::Reason::LayerPolicies& named) const;
+  void AddReason(uint32_t reason, Denial& denial) const;
 
   const policy::RuleSet& rules_;
   const std::vector<LayerPolicies>& layers_;
@@ -77,10 +84,11 @@ class DenialSummary {
     uint64_t order = 0;
   };
   using Key = std::tuple<std::string, std::string, std::string, uint16_t, std::vector<std::string>,
-                         std::string>;
+                         std::string, std::string>;
 
   std::map<Key, Entry> entries_;
   uint64_t of_brokers_ = 0;
+  uint64_t unasked_ = 0;  // What nobody needs to know.
 };
 
 }  // namespace palyra::cli

@@ -98,11 +98,13 @@ std::unexpected<Error> Refuse(const std::vector<policy::Diagnostic>& diagnostics
 Result<policy::CompileOutput> Compile(const RunOptions& options, const std::string& workspace,
                                       const std::vector<LayerPolicies>& layers) {
   const RunFacts facts = {.agent = options.agent, .tool = options.tool, .workspace = workspace};
-  auto compiled = policy::CompileRules(InputFor(facts, layers));
-  // Policies must be right in every mode. Offline the first layer forbids whatever they permit, and
-  // its own rules say that in fewer words, without names of hosts and without an end.
+  policy::CompileInput input = InputFor(facts, layers);
+  auto compiled = policy::CompileRules(input);
+  // Policies must be right in every mode. Offline the first layer forbids whatever they permit of
+  // the network, and its own rules say that in fewer words, without names of hosts.
   if (compiled && options.egress == policy::EgressEnforcementMode::kNone) {
-    compiled = policy::CompileRules(InputFor(facts, std::span(layers).first(1)));
+    input.is_offline = true;
+    compiled = policy::CompileRules(input);
     if (compiled) compiled->warnings.clear();
   }
   if (!compiled) return Refuse(compiled.error());
@@ -286,6 +288,8 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .timeout = options.timeout,
       .on_denial = [&](const auto& event, const auto* rules,
                        size_t source) { record.OnDenial(event, rules, source); },
+      .on_path_denial = [&](const auto& event, const auto* rules,
+                            size_t source) { record.OnDenial(event, rules, source); },
       .on_allow = [&](const auto& event, const auto* rules,
                       size_t source) { record.OnAllow(event, rules, source); },
       .audit_allows = options.audit_allows,

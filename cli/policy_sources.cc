@@ -168,7 +168,7 @@ Result<std::vector<SourcePtr>> ReadPolicySources(const std::string& path) {
 }
 
 Result<std::vector<SourcePtr>> CallerSources(const RunOptions& options) {
-  if (options.policies.empty() && options.net_rules.empty()) {
+  if (options.policies.empty() && options.net_rules.empty() && options.unix_rules.empty()) {
     const std::string own = CallersOwnPolicies();
     if (!own.empty() && Exists(own)) return ReadTrustedSources(own);
     return std::vector<SourcePtr>();
@@ -181,6 +181,11 @@ Result<std::vector<SourcePtr>> CallerSources(const RunOptions& options) {
   }
   for (const NetRule& rule : options.net_rules) {
     Result<std::string> text = policy::NetShorthandToCedar(rule.kind, rule.argument);
+    if (!text) return std::unexpected(text.error());
+    all.push_back(std::make_shared<const SourceFile>("command line", *std::move(text)));
+  }
+  for (const std::string& rule : options.unix_rules) {
+    Result<std::string> text = policy::UnixShorthandToCedar(rule);
     if (!text) return std::unexpected(text.error());
     all.push_back(std::make_shared<const SourceFile>("command line", *std::move(text)));
   }

@@ -11,7 +11,8 @@ policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolici
                          {"tier", Value::String(facts.tier)},
                          {"workspace", Value::String(facts.workspace)},
                          {"now", Value::Of(facts.now)}}),
-      .layers = {}};
+      .layers = {},
+      .coverage = policy::Coverage::kNetworkAndUnix};
   for (const LayerPolicies& layer : layers) {
     input.layers.push_back({layer.layer, &layer.policies, &layer.entities});
   }

@@ -62,6 +62,10 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->type_name("[ADDRESS:]PORT")
       ->expected(1)
       ->trigger_on_parse();
+  app.add_option("--allow-unix", options.unix_rules,
+                 "permit to connect to the unix socket at PATH, or with the abstract name")
+      ->type_name("PATH|@NAME")
+      ->allow_extra_args(false);
   app.add_option("--egress", raw.egress,
                  "none: offline; preflight: names are resolved once, before the run; strict: names "
                  "as the run asks, the default")

@@ -34,7 +34,8 @@ struct RunOptions {
   uint32_t audit_allows = 0;  // One in so many allows is in the audit file; 0: none.
   std::optional<std::string> user;
   policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict;
-  std::vector<NetRule> net_rules;  // In the order of the command line.
+  std::vector<NetRule> net_rules;       // In the order of the command line.
+  std::vector<std::string> unix_rules;  // --allow-unix.
   bool print_policy = false;
   bool report = false;
   std::vector<std::string> command;  // Empty only with print_policy or report.

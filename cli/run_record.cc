@@ -23,6 +23,14 @@ void RunRecord::OnDenial(const palyra_event& event, const policy::RuleSet* rules
   if (audit_ != nullptr) audit_->Write(event, denial);
 }
 
+void RunRecord::OnDenial(const engine::PathEvent& event, const policy::RuleSet* rules,
+                         size_t source) {
+  Denial denial = NamesBy(rules, source).Name(event);
+  if (rules == nullptr) Disown(denial);
+  denials_.Add(denial);
+  if (audit_ != nullptr) audit_->Write(event, denial);
+}
+
 void RunRecord::OnAllow(const palyra_event& event, const policy::RuleSet* rules, size_t source) {
   if (audit_ == nullptr) return;
   Denial allowed = NamesBy(rules, source).NameAllowed(event);

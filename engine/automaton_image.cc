@@ -18,6 +18,10 @@ constexpr size_t kEntriesForImage = PALYRA_AUTOMATA_ENTRIES - 1 - kHeader;
 static_assert(sizeof(palyra_automaton) % sizeof(palyra_entry) == 0);
 static_assert(Automaton::kStart == 0);
 
+std::unexpected<Error> Damaged(const std::string& how) {
+  return Fail(ErrorCode::kInternal, "the kernel tables are damaged: an automaton " + how);
+}
+
 // Finds places for states such that their entries do not overlap.
 class Placing {
  public:
@@ -151,6 +155,71 @@ void AutomatonImage::WriteTo(std::span<palyra_entry> arena, uint32_t place) cons
     }
     target[i] = entry;
   }
+}
+
+Result<AutomatonImage> AutomatonImage::ReadFrom(std::span<const palyra_entry> arena, uint32_t place,
+                                                uint32_t entry_count) {
+  const bool is_within = place > 0 && place <= arena.size() && entry_count > kHeader &&
+                         entry_count <= arena.size() - place;
+  if (!is_within) return Damaged("lies outside its memory");
+  AutomatonImage image;
+  const uint32_t base = place * kEntryBytes;
+  std::memcpy(&image.header_, &arena[place], sizeof(image.header_));
+  if (image.header_.entry_count != entry_count) return Damaged("has another length");
+  image.header_.start -= base;
+  const std::span<const palyra_entry> source =
+      arena.subspan(place + kHeader, entry_count - kHeader);
+  image.entries_.assign(source.begin(), source.end());
+  for (palyra_entry& entry : image.entries_) {
+    if (entry.owner == PALYRA_FREE) continue;
+    entry.next -= base;
+    if ((entry.owner & PALYRA_HEAD) == 0) entry.owner -= base;
+  }
+  return image;
+}
+
+Result<Automaton> AutomatonImage::Unpack() const {
+  // By entry, the number of the state that it is; states in the order in which they are found.
+  std::vector<uint32_t> numbers(entries_.size(), kNoState);
+  std::vector<uint32_t> states;
+  bool leads_out = false;
+  const auto number_of = [&](uint32_t reference) {
+    const uint32_t entry = (reference & ~PALYRA_SINK) / kEntryBytes - kHeader;
+    const bool is_state = entry < entries_.size() && (entries_[entry].owner & PALYRA_HEAD) != 0;
+    leads_out = leads_out || !is_state;
+    if (!is_state) return kNoState;
+    if (numbers[entry] == kNoState) {
+      numbers[entry] = static_cast<uint32_t>(states.size());
+      states.push_back(entry);
+    }
+    return numbers[entry];
+  };
+  policy::SparseDfa dfa;
+  std::ranges::copy(header_.byte_classes, dfa.symbols.begin());
+  const uint32_t most = std::ranges::max(header_.byte_classes);
+  number_of(header_.start);
+  // It grows meanwhile. NOLINTNEXTLINE(modernize-loop-convert)
+  for (size_t i = 0; i < states.size(); ++i) {
+    const uint32_t entry = states[i];
+    dfa.states.push_back({.text_class = entries_[entry].owner & ~PALYRA_HEAD,
+                          .fallback = number_of(entries_[entry].next),
+                          .first_edge = static_cast<uint32_t>(dfa.edges.size())});
+    for (uint32_t symbol = 1; symbol <= most && entry + symbol < entries_.size(); ++symbol) {
+      const palyra_entry& edge = entries_[entry + symbol];
+      if (edge.owner != (entry + kHeader) * kEntryBytes) continue;
+      dfa.edges.push_back({.symbol = static_cast<uint8_t>(symbol), .next = number_of(edge.next)});
+    }
+  }
+  if (leads_out) return Damaged("has a transition that leads to no state");
+  return Automaton(dfa);
+}
+
+bool AutomatonImage::operator==(const AutomatonImage& other) const {
+  const auto same = [](const palyra_entry& a, const palyra_entry& b) {
+    return a.owner == b.owner && a.next == b.next;
+  };
+  return std::memcmp(&header_, &other.header_, sizeof(header_)) == 0 &&
+         std::ranges::equal(entries_, other.entries_, same);
 }
 
 uint32_t AutomatonImage::StateAt(uint32_t offset, uint32_t place) const {

@@ -27,7 +27,19 @@ class AutomatonImage {
   // Nobody may be walking there. `place` is at least 1, and all of it lies within `arena`.
   void WriteTo(std::span<palyra_entry> arena, uint32_t place) const;
 
-  // The number in the automaton of what is a state, without PALYRA_SINK, to programs.
+  // What lies at arena[place] and takes `entry_count` entries. kInternal where that is no
+  // automaton.
+  static Result<AutomatonImage> ReadFrom(std::span<const palyra_entry> arena, uint32_t place,
+                                         uint32_t entry_count);
+
+  // The automaton that it is of. kInternal where its entries contradict each other.
+  [[nodiscard]] Result<policy::Automaton> Unpack() const;
+
+  // Equal entries: of equal automata, and untouched.
+  bool operator==(const AutomatonImage& other) const;
+
+  // The number in the automaton of what is a state, without PALYRA_SINK, to programs. Not of one
+  // that was read.
   [[nodiscard]] uint32_t StateAt(uint32_t offset, uint32_t place) const;
 
  private:

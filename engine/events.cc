@@ -3,8 +3,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/unique_fd.h"
@@ -39,11 +41,27 @@ Result<uint32_t> TakeIndex(const KernelObjects& objects, uint64_t run) {
               "all " + std::to_string(PALYRA_MAX_RINGS) + " event rings are in use; end some runs");
 }
 
+// Nothing where it is none. Two kinds of events come through one ring: they differ in size.
+std::optional<PathEvent> ParsePathEvent(const void* data, size_t size) {
+  static_assert(sizeof(palyra_event) < sizeof(palyra_path_event));
+  PathEvent parsed;
+  if (size < sizeof(parsed.event)) return std::nullopt;
+  std::memcpy(&parsed.event, data, sizeof(parsed.event));
+  const auto* path = static_cast<const char*>(data) + sizeof(parsed.event);
+  const size_t there = size - sizeof(parsed.event);
+  parsed.path.assign(path, std::min<size_t>(parsed.event.path_length, there));
+  // The field holds the last bytes, so a short path lies at its end.
+  const size_t length = std::min<size_t>(parsed.event.executable_length, PALYRA_EXECUTABLE_LENGTH);
+  parsed.executable.assign(parsed.event.executable + PALYRA_EXECUTABLE_LENGTH - length, length);
+  return parsed;
+}
+
 }  // namespace
 
 struct EventRing::Reader {
   uint64_t run;
   const Handler* handler = nullptr;
+  const PathHandler* path_handler = nullptr;
   int left = 0;
   ring_buffer* ring = nullptr;
 
@@ -53,7 +71,10 @@ struct EventRing::Reader {
   static int OnEvent(void* context, void* data, size_t size) {
     auto* reader = static_cast<Reader*>(context);
     palyra_event event;
-    if (size >= sizeof(event) && reader->handler != nullptr) {
+    if (const auto path_event = ParsePathEvent(data, size)) {
+      const bool is_wanted = reader->path_handler != nullptr && *reader->path_handler;
+      if (is_wanted && path_event->event.run == reader->run) (*reader->path_handler)(*path_event);
+    } else if (size >= sizeof(event) && reader->handler != nullptr) {
       std::memcpy(&event, data, sizeof(event));
       if (event.run == reader->run) (*reader->handler)(event);
     }
@@ -90,11 +111,13 @@ Result<EventRing> EventRing::Claim(const KernelObjects& objects, uint64_t run) {
 
 int EventRing::epoll_fd() const { return ring_buffer__epoll_fd(reader_->ring); }
 
-void EventRing::Drain(const Handler& handler, int most) {
+void EventRing::Drain(const Handler& handler, int most, const PathHandler& on_path) {
   reader_->handler = &handler;
+  reader_->path_handler = &on_path;
   reader_->left = most;
   ring_buffer__consume(reader_->ring);
   reader_->handler = nullptr;
+  reader_->path_handler = nullptr;
 }
 
 }  // namespace palyra::engine

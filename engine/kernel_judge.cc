@@ -146,7 +146,26 @@ Result<void> KernelJudge::Upload(const TableImage& image) {
   if (written) written = UploadTo(bpf_map__fd(maps.hosts6), image.hosts6, "hosts6");
   if (written) written = UploadTo(bpf_map__fd(maps.addresses4), image.addresses4, "addresses4");
   if (written) written = UploadTo(bpf_map__fd(maps.addresses6), image.addresses6, "addresses6");
+  if (written) {
+    written = UploadTo(bpf_map__fd(maps.name_leaves), image.name_leaves, "name_leaves");
+  }
+  Entries<palyra_name_rules_key, palyra_name_rules> names;
+  for (const NameRulesImage& rules : image.name_rules) names.Add(rules.key, rules.rules);
+  if (written) written = UploadTo(bpf_map__fd(maps.name_rules), names, "name_rules");
   return written;
+}
+
+Result<palyra_judgement> KernelJudge::AskName(const palyra_judgement& question,
+                                              std::string_view name) {
+  palyra_judgement& asked = *state_->judgement.operator->();
+  SetQuestion(0, name);
+  asked.profile = question.profile;
+  asked.action = question.action;
+  asked.flag = question.flag;
+  const Result<std::chrono::nanoseconds> ran =
+      State::Run(*state_->skeleton->progs.palyra_judge_name, asked.judged, 1);
+  if (!ran) return std::unexpected(ran.error());
+  return asked;
 }
 
 Result<palyra_net_judgement> KernelJudge::AskNet(const palyra_net_judgement& question) {

@@ -40,7 +40,10 @@ class KernelJudge {
   };
   Result<TextAnswer> AskText(uint32_t automaton, std::string_view text);
 
-  // Gives the kernel the entries of rules; once.
+  // What the profile decides of that name; `question` without its answers, length and text.
+  Result<palyra_judgement> AskName(const palyra_judgement& question, std::string_view name);
+
+  // Gives the kernel the entries of rules, with the automata at the places that Add() gave; once.
   Result<void> Upload(const TableImage& image);
   // `question` without its answers.
   Result<palyra_net_judgement> AskNet(const palyra_net_judgement& question);

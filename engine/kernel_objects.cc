@@ -22,9 +22,10 @@ namespace palyra::engine {
 namespace {
 
 constexpr std::array<const char*, kTableCount> kTableNames = {
-    "runs",   "profiles",  "digests", "unfinished",  "addresses4", "addresses6", "hosts4",
-    "hosts6", "rows",      "reasons", "ring_owners", "rings",      "grants",     "flows",
-    "names",  "redirects", "brokers", "relayed",     "audited"};
+    "runs",    "profiles",   "digests",     "unfinished", "addresses4",  "addresses6",
+    "hosts4",  "hosts6",     "rows",        "reasons",    "ring_owners", "rings",
+    "grants",  "flows",      "names",       "redirects",  "brokers",     "relayed",
+    "audited", "name_rules", "name_leaves", "automata",   "unix_sockets"};
 
 // A link outlives the cgroup it was attached to, but then attaches nothing.
 bool IsAttachedTo(const std::string& link_path, uint64_t cgroup_id) {
@@ -59,6 +60,11 @@ Result<void> RemovePins(const std::string& directory) {
     return FailErrno(errno, "cannot remove \"" + directory + '"');
   }
   return {};
+}
+
+UnixJudge UnixJudgeFor(Features& features) {
+  if (features.Has(Feature::kBpfLsm)) return UnixJudge::kByPeer;
+  return features.Has(Feature::kUnixSocketPrograms) ? UnixJudge::kByAddress : UnixJudge::kNone;
 }
 
 unsigned DepthOf(const std::string& path) {
@@ -118,6 +124,7 @@ Result<void> Install(const Host& host, Features& features, const std::string& cg
                                           .cgroup_fd = cgroup->fd(),
                                           .cgroup_id = cgroup->id(),
                                           .with_lsm = features.Has(Feature::kBpfLsm),
+                                          .unix_judge = UnixJudgeFor(features),
                                           .pin_directory = staging});
   if (!loaded) {
     (void)RemovePins(staging);
@@ -138,8 +145,12 @@ Result<UniqueFd> OpenLockFile(const std::string& path) {
 
 }  // namespace
 
-Result<UniqueFd> KernelObjects::LockRuns() const {
-  const std::string path = runtime_directory_ + "/runs.lock";
+Result<UniqueFd> KernelObjects::LockRuns() const { return LockFile("runs.lock"); }
+
+Result<UniqueFd> KernelObjects::LockAutomata() const { return LockFile("automata.lock"); }
+
+Result<UniqueFd> KernelObjects::LockFile(const char* name) const {
+  const std::string path = runtime_directory_ + '/' + name;
   Result<UniqueFd> fd = OpenLockFile(path);
   if (!fd) return fd;
   while (flock(fd->get(), LOCK_EX) != 0) {
@@ -182,6 +193,17 @@ std::string PalyraPins(const Host& host) { return host.bpffs + "/palyra"; }
 const char* GenerationName() { return PALYRA_GENERATION; }
 
 Result<KernelObjects> KernelObjects::Open(const Host& host, Features& features) {
+  // Whoever sweeps may remove a generation without runs, its cgroup first: what was found of the
+  // programs while the cgroup is there is all of it.
+  constexpr int kMostTries = 3;
+  for (int i = 1;; ++i) {
+    Result<KernelObjects> objects = TryOpen(host, features);
+    const std::string cgroup = PalyraCgroup(host) + '/' + GenerationName();
+    if (i == kMostTries || access(cgroup.c_str(), F_OK) == 0) return objects;
+  }
+}
+
+Result<KernelObjects> KernelObjects::TryOpen(const Host& host, Features& features) {
   KernelObjects objects;
   objects.cgroup_path_ = PalyraCgroup(host) + '/' + GenerationName();
   objects.pin_path_ = PalyraPins(host) + '/' + GenerationName();
@@ -209,6 +231,7 @@ Result<KernelObjects> KernelObjects::Open(const Host& host, Features& features) 
     const std::string link = objects.pin_path_ + "/link_" + name;
     return UniqueFd(bpf_obj_get(link.c_str())).valid();
   });
+  objects.unix_judge_ = PinnedUnixJudge(objects.pin_path_);
   return objects;
 }
 

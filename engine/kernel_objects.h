@@ -17,6 +17,7 @@
 #include "engine/features.h"
 #include "engine/host.h"
 #include "engine/run_table.h"
+#include "engine/unix_programs.h"
 
 namespace palyra::engine {
 
@@ -41,8 +42,12 @@ enum class Table {
   kBrokers,
   kRelayed,
   kAudited,
+  kNameRules,
+  kNameLeaves,
+  kAutomata,
+  kUnixSockets,
 };
-inline constexpr size_t kTableCount = 19;
+inline constexpr size_t kTableCount = 23;
 
 const char* TableName(Table table);
 
@@ -61,6 +66,7 @@ class KernelObjects {
   [[nodiscard]] const std::string& cgroup_path() const { return cgroup_path_; }
   // A BPF LSM program holds the socket families: for io_uring too, which seccomp does not see.
   [[nodiscard]] bool lsm_attached() const { return lsm_attached_; }
+  [[nodiscard]] UnixJudge unix_judge() const { return unix_judge_; }
   // Where links and maps are pinned.
   [[nodiscard]] const std::string& pin_path() const { return pin_path_; }
 
@@ -68,6 +74,10 @@ class KernelObjects {
   // nobody puts rules in force for a run that has ended, whose slot may be another's. Never for
   // longer than a few microseconds. flock(2); after LockProfiles() where both are needed.
   [[nodiscard]] Result<UniqueFd> LockRuns() const;
+
+  // Held while places in `automata` are taken. flock(2), never for longer than some microseconds;
+  // after LockProfiles() where both are needed.
+  [[nodiscard]] Result<UniqueFd> LockAutomata() const;
 
   // kShared: no profile is removed meanwhile, so one that was found can be put in force.
   // kExclusive: nobody else is writing a profile or about to put one in force. flock(2);
@@ -79,12 +89,16 @@ class KernelObjects {
  private:
   KernelObjects() = default;
 
+  static Result<KernelObjects> TryOpen(const Host& host, Features& features);
+  [[nodiscard]] Result<UniqueFd> LockFile(const char* name) const;
+
   std::string cgroup_path_;
   std::string pin_path_;
   std::string runtime_directory_;
   std::array<UniqueFd, kTableCount> tables_;
   std::optional<RunTable> runs_;
   bool lsm_attached_ = false;
+  UnixJudge unix_judge_ = UnixJudge::kNone;
 };
 
 // Directories that hold every generation's objects.

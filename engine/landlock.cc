@@ -28,11 +28,11 @@ int LandlockAbi() {
   return abi < 0 ? 0 : static_cast<int>(abi);
 }
 
-Result<UniqueFd> MakeIsolationRuleset(int abi) {
+Result<UniqueFd> MakeIsolationRuleset(int abi, bool with_abstract_scope) {
   RulesetAttributes attributes = {};
   size_t size = sizeof(attributes.handled_access_fs);
   if (abi >= kLandlockScopeAbi) {
-    attributes.scoped = kScopeAbstractUnixSocket | kScopeSignal;
+    attributes.scoped = kScopeSignal | (with_abstract_scope ? kScopeAbstractUnixSocket : 0);
     size = sizeof(attributes);
   } else {
     // A ruleset must handle something: making block devices, which needs a capability anyway.

@@ -16,8 +16,9 @@ int LandlockAbi();
 // First ABI version that scopes signals and abstract unix sockets.
 inline constexpr int kLandlockScopeAbi = 6;
 
-// A ruleset for `abi` (at least 1) that isolates as above and restricts nothing else.
-Result<UniqueFd> MakeIsolationRuleset(int abi);
+// A ruleset for `abi` (at least 1) that isolates as above and restricts nothing else. Without
+// `with_abstract_scope` abstract unix sockets outside are for others to judge.
+Result<UniqueFd> MakeIsolationRuleset(int abi, bool with_abstract_scope = true);
 
 // Between fork and exec: enters the domain; no_new_privs is set. 0 or errno.
 int EnterLandlockDomain(int ruleset_fd);

@@ -11,6 +11,7 @@
 #include "engine/grants.h"
 #include "engine/profile_cache.h"
 #include "engine/run_relay.h"
+#include "engine/unix_places.h"
 
 namespace palyra::engine {
 namespace {
@@ -63,6 +64,8 @@ Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
   Result<HeldProfile> profile = HoldProfile(*objects_, rules);
   if (!profile) return std::unexpected(profile.error());
   first_profile_ = profile->id();
+  Result<void> registered = RegisterEveryPath(*objects_, cgroup_.id(), first_profile_, rules);
+  if (!registered) return registered;
   objects_->runs().PutInForce(cgroup_.id(), profile->id(), ring_->index(),
                               BootDeadlineOf(rules.valid_until_ms));
   return {};
@@ -111,6 +114,7 @@ void LiveRun::FreeEntry() {
   }
   if (had_grants) RemoveGrantsOf(*objects_, cgroup_.id());
   if (names_) names_->RemoveAll();
+  if (objects_->unix_judge() == UnixJudge::kByAddress) RemovePlacesOf(*objects_, cgroup_.id());
   if (uses_relay_) RemoveRelayedOf(*objects_, cgroup_.id());
 }
 

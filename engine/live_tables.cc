@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "base/sha256.h"
+#include "engine/automata.h"
 #include "engine/profile_keys.h"
+#include "policy/compile/named_resource.h"
 #include "policy/limits.h"
 
 namespace palyra::engine {
@@ -154,6 +156,46 @@ Result<void> AddPrefixes(const Entries<Key, palyra_address_class>& entries, bool
   return {};
 }
 
+// Of leaves without an entry the rules say nothing, which denies.
+Result<policy::NameRules> NamesOf(const NameRulesImage& image) {
+  constexpr size_t kMostLeaves = PALYRA_MAX_NAME_LEAVES;
+  const palyra_name_rules& rules = image.rules;
+  if (rules.flag_count == 0 || size_t{rules.class_count} * rules.flag_count > kMostLeaves) {
+    return Contradiction("leaves out of range");
+  }
+  if (!image.automaton) return Contradiction("no automaton where one should be");
+  Result<policy::Automaton> automaton = image.automaton->Unpack();
+  if (!automaton) return std::unexpected(automaton.error());
+  return policy::NameRules{.action = static_cast<policy::NameAction>(image.key.action),
+                           .automaton = *std::move(automaton),
+                           .digests = {},
+                           .flag_count = rules.flag_count,
+                           .leaves = std::vector<Ruling>(
+                               size_t{rules.class_count} * rules.flag_count,
+                               {.verdict = Verdict::kDeny, .reason = policy::kReasonDefaultDeny})};
+}
+
+Result<void> AddNames(const TableImage& image, RuleSet& rules) {
+  for (const NameRulesImage& names : image.name_rules) {
+    Result<policy::NameRules> read = NamesOf(names);
+    if (!read) return std::unexpected(read.error());
+    rules.names.push_back(*std::move(read));
+  }
+  for (size_t i = 0; i < image.name_leaves.keys.size(); ++i) {
+    const palyra_name_leaf_key& key = image.name_leaves.keys[i];
+    const auto names = std::ranges::find(rules.names, static_cast<policy::NameAction>(key.action),
+                                         &policy::NameRules::action);
+    if (names == rules.names.end() || key.flag >= names->flag_count ||
+        key.text_class >= names->leaves.size() / names->flag_count) {
+      return Contradiction("a leaf of no class");
+    }
+    names->leaves[size_t{key.text_class} * names->flag_count + key.flag] = {
+        .verdict = static_cast<Verdict>(image.name_leaves.values[i].verdict),
+        .reason = image.name_leaves.values[i].reason};
+  }
+  return {};
+}
+
 template <typename Key>
 std::string KeyText(const Key& key) {
   std::string text;
@@ -193,6 +235,30 @@ void AddDifferences(Table table, const Entries<Key, Value>& expected,
     missing.erase(found);
   }
   for (const auto& [key, value] : missing) say("lost is", key);
+}
+
+// Where an automaton lies is no part of what was compiled.
+Entries<palyra_name_rules_key, palyra_name_rules> PlacelessRules(const TableImage& image) {
+  Entries<palyra_name_rules_key, palyra_name_rules> entries;
+  for (const NameRulesImage& names : image.name_rules) {
+    palyra_name_rules rules = names.rules;
+    rules.automaton = 0;
+    entries.Add(names.key, rules);
+  }
+  return entries;
+}
+
+void AddAutomatonDifferences(const TableImage& expected, const TableImage& live,
+                             std::vector<std::string>& differences) {
+  for (const NameRulesImage& names : expected.name_rules) {
+    const auto found =
+        std::ranges::find(live.name_rules, names.key.action,
+                          [](const NameRulesImage& other) { return other.key.action; });
+    if (found == live.name_rules.end() || found->automaton == names.automaton) continue;
+    differences.push_back(
+        std::string(TableName(Table::kAutomata)) + ": changed is the automaton of " +
+        std::string(policy::ActionName(static_cast<policy::NameAction>(names.key.action))));
+  }
 }
 
 }  // namespace
@@ -243,6 +309,11 @@ Result<TableImage> ReadTables(const KernelObjects& objects, uint32_t profile) {
       ReadEntries<palyra_host6_key, palyra_address_class>(objects, Table::kHosts6, profile);
   image.rows = ReadEntries<palyra_row_key, palyra_row>(objects, Table::kRows, profile);
   image.reasons = ReadEntries<palyra_reason_key, palyra_reason>(objects, Table::kReasons, profile);
+  Result<std::vector<NameRulesImage>> names = ReadNameRules(objects, profile);
+  if (!names) return std::unexpected(names.error());
+  image.name_rules = *std::move(names);
+  image.name_leaves =
+      ReadEntries<palyra_name_leaf_key, palyra_name_leaf>(objects, Table::kNameLeaves, profile);
   return image;
 }
 
@@ -268,6 +339,7 @@ Result<RuleSet> RulesOf(const TableImage& image) {
     if (!address_class) return std::unexpected(address_class.error());
     rules.classes[number] = *std::move(address_class);
   }
+  if (Result<void> added = AddNames(image, rules); !added) return std::unexpected(added.error());
   return rules;
 }
 
@@ -310,6 +382,9 @@ std::vector<std::string> DifferencesBetween(const TableImage& expected, const Ta
   AddDifferences(Table::kHosts6, expected.hosts6, live.hosts6, differences);
   AddDifferences(Table::kRows, expected.rows, live.rows, differences);
   AddDifferences(Table::kReasons, expected.reasons, live.reasons, differences);
+  AddDifferences(Table::kNameLeaves, expected.name_leaves, live.name_leaves, differences);
+  AddDifferences(Table::kNameRules, PlacelessRules(expected), PlacelessRules(live), differences);
+  AddAutomatonDifferences(expected, live, differences);
   if (differences.size() > most) {
     const size_t left_out = differences.size() - most;
     differences.resize(most);

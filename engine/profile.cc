@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/automata.h"
 #include "engine/clock.h"
 #include "engine/profile_keys.h"
 #include "engine/table_image.h"
@@ -46,6 +47,8 @@ Result<void> UploadImage(const KernelObjects& objects, const TableImage& image) 
   if (written) written = UploadEntries(objects, Table::kHosts6, image.hosts6);
   if (written) written = UploadEntries(objects, Table::kAddresses4, image.addresses4);
   if (written) written = UploadEntries(objects, Table::kAddresses6, image.addresses6);
+  if (written) written = UploadEntries(objects, Table::kNameLeaves, image.name_leaves);
+  if (written) written = UploadNameRules(objects, image.name_rules);
   return written;
 }
 
@@ -63,6 +66,20 @@ size_t RemoveKeys(const KernelObjects& objects, Table table, std::vector<Key> ke
   return removed;
 }
 
+// Frees the places of automata, so the leaves of these are gone before. Most actions have none; a
+// failure of another kind is tried again, because what stays keeps its place for good.
+void RemoveNameRules(const KernelObjects& objects, uint32_t profile) {
+  constexpr int kMostTries = 3;
+  palyra_name_rules_key key = {};
+  key.profile = profile;
+  for (uint8_t action = 0; action < PALYRA_NAME_ACTIONS; ++action) {
+    key.action = static_cast<palyra_name_action>(action);
+    for (int i = 0; i < kMostTries; ++i) {
+      if (bpf_map_delete_elem(objects.fd(Table::kNameRules), &key) == 0 || errno == ENOENT) break;
+    }
+  }
+}
+
 void RemoveImage(const KernelObjects& objects, const TableImage& image) {
   RemoveKeys(objects, Table::kAddresses4, image.addresses4.keys);
   RemoveKeys(objects, Table::kAddresses6, image.addresses6.keys);
@@ -70,6 +87,8 @@ void RemoveImage(const KernelObjects& objects, const TableImage& image) {
   RemoveKeys(objects, Table::kHosts6, image.hosts6.keys);
   RemoveKeys(objects, Table::kRows, image.rows.keys);
   RemoveKeys(objects, Table::kReasons, image.reasons.keys);
+  RemoveKeys(objects, Table::kNameLeaves, image.name_leaves.keys);
+  if (!image.name_rules.empty()) RemoveNameRules(objects, image.name_rules[0].key.profile);
 }
 
 // Classes with rows, by number and port shift.
@@ -118,6 +137,26 @@ std::vector<palyra_reason_key> ReasonKeys(uint32_t profile, uint32_t count) {
   return keys;
 }
 
+// How many were there.
+size_t RemoveLeaves(const KernelObjects& objects, uint32_t profile) {
+  size_t removed = 0;
+  for (uint8_t action = 0; action < PALYRA_NAME_ACTIONS; ++action) {
+    palyra_name_leaf_key key = {};
+    key.profile = profile;
+    key.action = static_cast<palyra_name_action>(action);
+    const palyra_name_rules_key rules_key = {
+        .profile = profile, .action = key.action, .padding = {}};
+    palyra_name_rules rules;
+    if (bpf_map_lookup_elem(objects.fd(Table::kNameRules), &rules_key, &rules) != 0) continue;
+    for (key.text_class = 0; key.text_class < rules.class_count; ++key.text_class) {
+      for (key.flag = 0; key.flag < rules.flag_count; ++key.flag) {
+        removed += bpf_map_delete_elem(objects.fd(Table::kNameLeaves), &key) == 0 ? 1 : 0;
+      }
+    }
+  }
+  return removed;
+}
+
 // False where the profile is not as its record says: then something is left.
 bool RemoveByRecord(const KernelObjects& objects, const ProfileRecord& record) {
   const palyra_profile& profile = record.profile;
@@ -140,6 +179,10 @@ bool RemoveByRecord(const KernelObjects& objects, const ProfileRecord& record) {
   RemoveKeys(objects, Table::kAddresses4, *std::move(keys4));
   RemoveKeys(objects, Table::kAddresses6, *std::move(keys6));
   RemoveKeys(objects, Table::kReasons, ReasonKeys(record.id, profile.reasons));
+  if (profile.automata != 0) {
+    if (RemoveLeaves(objects, record.id) != profile.name_leaves) return false;
+    RemoveNameRules(objects, record.id);
+  }
   return rows == profile.rows && hosts == profile.hosts;
 }
 
@@ -157,6 +200,8 @@ void RemoveBySearch(const KernelObjects& objects, uint32_t id) {
   }
   RemoveAllKeysOf<palyra_row_key>(objects, Table::kRows, id);
   RemoveAllKeysOf<palyra_reason_key>(objects, Table::kReasons, id);
+  RemoveAllKeysOf<palyra_name_leaf_key>(objects, Table::kNameLeaves, id);
+  RemoveNameRules(objects, id);
 }
 
 palyra_digest KeyOf(const base::Sha256Digest& digest) {
@@ -222,6 +267,8 @@ palyra_profile RecordOf(const TableImage& image, const base::Sha256Digest& diges
   profile.rows = static_cast<uint32_t>(image.rows.keys.size());
   profile.reasons = static_cast<uint32_t>(image.reasons.keys.size());
   profile.hosts = static_cast<uint32_t>(image.hosts4.keys.size() + image.hosts6.keys.size());
+  profile.name_leaves = static_cast<uint32_t>(image.name_leaves.keys.size());
+  profile.automata = AutomataEntries(image.name_rules);
   profile.first4 = FirstKey(image.addresses4.keys);
   profile.first6 = FirstKey(image.addresses6.keys);
   profile.complete = 1;

@@ -18,15 +18,30 @@ constexpr milliseconds kPatience{5'000};
 // The end of a run leaves the bounds to the next one where others are at work for so long.
 constexpr milliseconds kPatienceAtEnd{100};
 
-size_t EntriesOf(const std::vector<ProfileRecord>& records) {
-  size_t sum = 0;
-  for (const ProfileRecord& record : records) sum += record.entries();
-  return sum;
-}
+// What is held in all.
+struct Holdings {
+  size_t profiles = 0;
+  size_t entries = 0;
+  size_t automata = 0;  // In entries of that table.
 
-bool IsWithinBounds(size_t profiles, size_t entries) {
-  return profiles <= PALYRA_MAX_IDLE_PROFILES && entries <= PALYRA_MAX_IDLE_ENTRIES;
-}
+  explicit Holdings(const std::vector<ProfileRecord>& records) : profiles(records.size()) {
+    for (const ProfileRecord& record : records) {
+      entries += record.entries();
+      automata += record.profile.automata;
+    }
+  }
+
+  void Remove(const ProfileRecord& record) {
+    --profiles;
+    entries -= record.entries();
+    automata -= record.profile.automata;
+  }
+
+  [[nodiscard]] bool IsWithinBounds() const {
+    return profiles <= PALYRA_MAX_IDLE_PROFILES && entries <= PALYRA_MAX_IDLE_ENTRIES &&
+           automata <= PALYRA_MAX_IDLE_AUTOMATA;
+  }
+};
 
 // The longest unused first. Under the exclusive lock: nobody is about to use one of them.
 std::vector<ProfileRecord> IdleProfiles(const KernelObjects& objects) {
@@ -89,18 +104,15 @@ Result<HeldProfile> HoldProfile(const KernelObjects& objects, const policy::Rule
 
 void TrimIdleProfiles(const KernelObjects& objects) {
   // Those that a run is under are among them, so this finds too many and never too few.
-  const std::vector<ProfileRecord> records = ReadProfileRecords(objects);
-  if (IsWithinBounds(records.size(), EntriesOf(records))) return;
+  if (Holdings(ReadProfileRecords(objects)).IsWithinBounds()) return;
   const auto lock = objects.LockProfiles(ProfileLock::kExclusive, kPatienceAtEnd);
   if (!lock) return;
   const std::vector<ProfileRecord> idle = IdleProfiles(objects);
-  size_t profiles = idle.size();
-  size_t entries = EntriesOf(idle);
+  Holdings left(idle);
   for (const ProfileRecord& record : idle) {
-    if (IsWithinBounds(profiles, entries)) return;
+    if (left.IsWithinBounds()) return;
     RemoveProfile(objects, record);
-    --profiles;
-    entries -= record.entries();
+    left.Remove(record);
   }
 }
 

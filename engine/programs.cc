@@ -76,7 +76,11 @@ Result<void> LoadAttachAndPin(const AttachRequest& request) {
     Result<void> attached = AttachAndPin(*skeleton, name, request.cgroup_fd, request.pin_directory);
     if (!attached) return attached;
   }
-  return {};
+  return AttachUnixPrograms({.judge = request.unix_judge,
+                             .run_level = request.run_level,
+                             .cgroup_fd = request.cgroup_fd,
+                             .cgroup_id = request.cgroup_id,
+                             .pin_directory = request.pin_directory});
 }
 
 Result<void> TryLoadLsmProgram() {

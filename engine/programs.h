@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "engine/unix_programs.h"
 
 namespace palyra::engine {
 
@@ -27,11 +28,12 @@ struct AttachRequest {
   int cgroup_fd;       // The cgroup above them.
   uint64_t cgroup_id;  // Its id.
   bool with_lsm;
+  UnixJudge unix_judge;
   std::string pin_directory;  // Empty, on a BPF file system.
 };
 
-// Loads the egress programs, attaches them and pins links and maps. On failure the caller removes
-// the directory's pins; nothing else is left.
+// Loads the egress programs and those of unix sockets, attaches them and pins links and maps. On
+// failure the caller removes the directory's pins; nothing else is left.
 Result<void> LoadAttachAndPin(const AttachRequest& request);
 
 // Whether the kernel loads BPF LSM programs; kPermissionDenied on a locked-down one. Whether they

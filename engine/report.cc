@@ -62,8 +62,30 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
                           "BPF connect, getpeername, cgroup_skb; a relay that reads SNI and Host"));
   promises.push_back(Held("cloud metadata addresses always denied", "mandatory policy layer"));
   promises.push_back(Held("no inherited sockets", "birth in the run's cgroup, close_range"));
-  promises.push_back(
-      NotHeld("no sockets passed by others", "unix sockets are not enforced by this version"));
+}
+
+void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises) {
+  const char* const kPassed = "no sockets passed by others";
+  switch (objects.unix_judge()) {
+    case UnixJudge::kByPeer:
+      promises.push_back(Held("unix sockets: by the one that is reached",
+                              "BPF lsm/unix_stream_connect, unix_may_send, path_rename"));
+      break;
+    case UnixJudge::kByAddress:
+      promises.push_back(
+          Held("unix sockets: listed paths, abstract names",
+               "BPF cgroup unix_connect, unix_sendmsg; sockets mounted for the run"));
+      promises.push_back(
+          NotHeld("unix sockets: patterns of paths, peers of the same run",
+                  "no BPF LSM; such policies are refused, such peers need a permit"));
+      break;
+    case UnixJudge::kNone:
+      promises.push_back(Held("no unix sockets but pairs", "seccomp"));
+      promises.push_back(
+          NotHeld("unix sockets by policy", "Linux before 6.7 and no BPF LSM; permits are refused"));
+      break;
+  }
+  promises.push_back(Held(kPassed, "only who may be connected to can pass one"));
 }
 
 void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>& promises) {
@@ -81,10 +103,9 @@ void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>
   promises.push_back(features.Has(Feature::kLandlock)
                          ? Held("no tracing of processes outside", "Landlock domain")
                          : NotHeld("no tracing of processes outside", "no Landlock"));
-  promises.push_back(
-      features.Has(Feature::kLandlockScopes)
-          ? Held("no signals or abstract unix sockets outside", "Landlock scopes")
-          : NotHeld("no signals or abstract unix sockets outside", "Landlock before ABI 6"));
+  promises.push_back(features.Has(Feature::kLandlockScopes)
+                         ? Held("no signals to processes outside", "Landlock scopes")
+                         : NotHeld("no signals to processes outside", "Landlock before ABI 6"));
   promises.push_back(
       Held("ends whole", features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill"));
   promises.push_back(Held("ends with its supervisor", "guardian process, parent-death signal"));
@@ -98,8 +119,8 @@ EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
   EnforcementReport report;
   AddEgressMode(egress, report.promises);
   AddNetwork(objects, report.promises);
+  AddUnixSockets(objects, report.promises);
   AddProcesses(features, user, report.promises);
-  report.promises.push_back(NotHeld("unix sockets by path", "not enforced by this version"));
   report.promises.push_back(NotHeld("files, programs", "not enforced by this version"));
   return report;
 }

@@ -39,15 +39,14 @@ Result<RuleJudge> RuleJudge::Create(const policy::RuleSet& rules) {
   RuleJudge made(*std::move(judge), rules);
   Result<TableImage> image = BuildTableImage(rules, made.profile_);
   if (!image) return std::unexpected(image.error());
+  for (NameRulesImage& names : image->name_rules) {
+    Result<uint32_t> place = made.judge_.Add(*names.automaton);
+    if (!place) return std::unexpected(place.error());
+    names.rules.automaton = *place;
+    made.automata_.push_back({.image = *names.automaton, .place = *place});
+  }
   if (Result<void> written = made.judge_.Upload(*image); !written) {
     return std::unexpected(written.error());
-  }
-  for (const policy::NameRules& names : rules.names) {
-    Result<AutomatonImage> packed = AutomatonImage::Pack(names.automaton);
-    if (!packed) return std::unexpected(packed.error());
-    Result<uint32_t> place = made.judge_.Add(*packed);
-    if (!place) return std::unexpected(place.error());
-    made.automata_.push_back({.image = *std::move(packed), .place = *place});
   }
   return made;
 }
@@ -67,17 +66,15 @@ Result<policy::Ruling> RuleJudge::Decide(const policy::NetEvent& event) {
 }
 
 Result<policy::Ruling> RuleJudge::Decide(const policy::NameEvent& event) {
-  constexpr policy::Ruling kDenied = {.verdict = policy::Verdict::kDeny,
-                                      .reason = policy::kReasonDefaultDeny};
   const policy::NameRules* names = policy::FindRules(*rules_, event.action);
-  if (names == nullptr) return kDenied;
-  const Walked& walked = automata_[static_cast<size_t>(names - rules_->names.data())];
-  Result<KernelJudge::TextAnswer> answer = judge_.AskText(walked.place, event.name);
+  palyra_judgement question = {};
+  question.profile = profile_;
+  question.action = static_cast<palyra_name_action>(event.action);
+  question.flag = names == nullptr ? 0 : policy::FlagOf(*names, event);
+  Result<palyra_judgement> answer = judge_.AskName(question, event.name);
   if (!answer) return std::unexpected(answer.error());
-  if (answer->judged != PALYRA_JUDGED) return kDenied;
-  const size_t leaf =
-      size_t{answer->text_class} * names->flag_count + policy::FlagOf(*names, event);
-  return leaf < names->leaves.size() ? names->leaves[leaf] : kDenied;
+  return policy::Ruling{.verdict = static_cast<policy::Verdict>(answer->verdict),
+                        .reason = answer->reason};
 }
 
 Result<std::vector<std::string>> RuleJudge::WalkEveryTransition(size_t most, uint64_t& walks) {

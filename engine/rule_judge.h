@@ -24,7 +24,6 @@ class RuleJudge {
   static Result<RuleJudge> Create(const policy::RuleSet& rules);
 
   Result<policy::Ruling> Decide(const policy::NetEvent& event);
-  // The kernel walks the name; the leaf of its class is the rules'.
   Result<policy::Ruling> Decide(const policy::NameEvent& event);
 
   // Takes every transition of every automaton and compares the state that the kernel comes to. A

@@ -5,6 +5,7 @@
 #include "engine/clock.h"
 #include "engine/flows.h"
 #include "engine/profile_cache.h"
+#include "engine/unix_places.h"
 
 namespace palyra::engine {
 namespace {
@@ -17,6 +18,8 @@ Result<Replacement> Swap(const KernelObjects& objects, const Cgroup& cgroup,
                          const policy::RuleSet& rules, RunNames* names) {
   Result<HeldProfile> profile = HoldProfile(objects, rules);
   if (!profile) return std::unexpected(profile.error());
+  Result<void> registered = RegisterEveryPath(objects, cgroup.id(), profile->id(), rules);
+  if (!registered) return std::unexpected(registered.error());
   if (names != nullptr) {
     Result<void> prepared = names->Prepare(profile->id(), rules);
     if (!prepared) return std::unexpected(prepared.error());

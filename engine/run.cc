@@ -16,6 +16,7 @@
 #include "engine/landlock.h"
 #include "engine/seccomp_filter.h"
 #include "engine/supervisor.h"
+#include "engine/unix_places.h"
 #include "policy/named_class.h"
 
 namespace palyra::engine {
@@ -33,7 +34,21 @@ bool IsKernelObject(int fd) {
   return name.starts_with("anon_inode:");
 }
 
-// A network socket was born outside the run: no policy would hold what is sent through it. A
+// A unix socket that sends to nobody else any more: it is connected, and no datagram names another
+// peer; or it listens, and cannot connect.
+bool IsBoundToItsPeer(int fd) {
+  int type = 0;
+  socklen_t size = sizeof(type);
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type == SOCK_DGRAM) return false;
+  int listens = 0;
+  size = sizeof(listens);
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0) return true;
+  sockaddr_storage peer;
+  size = sizeof(peer);
+  return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
+// A socket was born outside the run: no policy would hold to whom it is connected or sends. A
 // directory leads into the mounts outside, where cgroups can be written. And a kernel object acts
 // for who made it: the thread of an io_uring makes connections that are not the run's.
 Result<void> RefuseUnholdableStreams() {
@@ -51,7 +66,15 @@ Result<void> RefuseUnholdableStreams() {
     }
     int family = 0;
     socklen_t size = sizeof(family);
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0 || family == AF_UNIX) continue;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0) continue;
+    if (family == AF_UNIX && IsBoundToItsPeer(fd)) continue;
+    if (family == AF_UNIX) {
+      return Fail(
+          ErrorCode::kRefused,
+          std::string(kNames[fd]) +
+              " is a unix socket that can still reach others than its peer, which no policy "
+              "would hold; pass it through a pipe");
+    }
     return Fail(ErrorCode::kRefused,
                 std::string(kNames[fd]) +
                     " is a network socket, which no policy would hold; pass it through a pipe");
@@ -60,17 +83,22 @@ Result<void> RefuseUnholdableStreams() {
 }
 
 Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects,
-                                  const RunRequest& request, Features& features,
-                                  UniqueFd& landlock) {
+                                  const RunRequest& request, const UnixSetup& unix_setup,
+                                  Features& features, UniqueFd& landlock) {
   SpawnRequest spawn;
   spawn.argv = request.argv;
   spawn.environment = request.environment;
   spawn.user = request.user;
   spawn.control_mounts = host.control_mounts;
   spawn.control_directories = host.control_directories;
-  spawn.seccomp = SeccompFilter({.allow_io_uring = objects.lsm_attached()});
+  if (objects.unix_judge() == UnixJudge::kByAddress) {
+    spawn.private_directory = host.runtime_directory;
+    spawn.unix_places = unix_setup.places;
+  }
+  spawn.seccomp = SeccompFilter(
+      {.allow_io_uring = objects.lsm_attached(), .no_unix_sockets = unix_setup.no_sockets});
   if (features.Has(Feature::kLandlock)) {
-    Result<UniqueFd> ruleset = MakeIsolationRuleset(LandlockAbi());
+    Result<UniqueFd> ruleset = MakeIsolationRuleset(LandlockAbi(), unix_setup.keeps_abstract_scope);
     if (!ruleset) return std::unexpected(ruleset.error());
     landlock = *std::move(ruleset);
     spawn.landlock_fd = landlock.get();
@@ -280,17 +308,27 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   if (!guardian) return std::unexpected(guardian.error());
   Result<SpawnResult> spawned = Spawn(spawn);
   if (!spawned) return std::unexpected(spawned.error());
-  if (spawned->failure) return OutcomeOfFailedStart(*spawned->failure, request.argv[0]);
-
   const EventRing::Handler on_event = [&](const palyra_event& event) {
     const RulesByProfile::Entry judged = rules.Find(event.profile);
     const auto& tell = event.verdict == PALYRA_ALLOW ? request.on_allow : request.on_denial;
     if (tell) tell(event, judged.rules, judged.source);
   };
+  const EventRing::PathHandler on_path_event = [&](const PathEvent& event) {
+    const RulesByProfile::Entry judged = rules.Find(event.event.profile);
+    if (request.on_path_denial) request.on_path_denial(event, judged.rules, judged.source);
+  };
+  if (spawned->failure) {
+    // The command itself may be what is denied.
+    run.events().Drain(on_event, kEventsAtEnd, on_path_event);
+    Result<RunOutcome> outcome = OutcomeOfFailedStart(*spawned->failure, request.argv[0]);
+    if (outcome) outcome->counters = run.ReadCounters();
+    return outcome;
+  }
   Result<WaitEnd> waited = WaitForChild({.child = &spawned->child,
                                          .signals = &*signals,
                                          .events = &run.events(),
                                          .on_event = &on_event,
+                                         .on_path_event = &on_path_event,
                                          .timeout = request.timeout,
                                          .renewal = *renewal ? &**renewal : nullptr,
                                          .sources = sources});
@@ -301,7 +339,7 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   guardian->Dismiss();
   RunOutcome outcome = Reap(spawned->child);
   if (*waited == WaitEnd::kDeadline) outcome.end = RunEnd::kTimedOut;
-  run.events().Drain(on_event, kEventsAtEnd);
+  run.events().Drain(on_event, kEventsAtEnd, on_path_event);
   if (*brokers) (*brokers)->Drain();
   outcome.counters = run.ReadCounters();
   return outcome;
@@ -324,12 +362,18 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
     return Fail(ErrorCode::kUnsupported,
                 "the policies speak of names of hosts, and there is no resolver for them");
   }
+  Result<UnixSetup> unix_setup =
+      PrepareUnix(objects.unix_judge(), request.rules, host.runtime_directory);
+  if (!unix_setup) return std::unexpected(unix_setup.error());
   UniqueFd landlock;
-  Result<SpawnRequest> spawn = PrepareSpawn(host, objects, request, features, landlock);
+  Result<SpawnRequest> spawn =
+      PrepareSpawn(host, objects, request, *unix_setup, features, landlock);
   if (!spawn) return std::unexpected(spawn.error());
 
   Result<LiveRun> run = LiveRun::Create(host, objects, request.rules);
   if (!run) return std::unexpected(run.error());
+  Result<void> registered = RegisterPlaces(objects, run->cgroup().id(), unix_setup->places);
+  if (!registered) return std::unexpected(registered.error());
   Result<RunOutcome> outcome = Supervise(objects, *run, *spawn, request);
   Result<void> removed = run->Remove();
   if (outcome && !removed) return std::unexpected(removed.error());

@@ -47,6 +47,8 @@ struct RunRequest {
   // by, and `source` is what SourcedRules says of them, 0 for the first ones; null where another
   // process had put them in force.
   std::function<void(const palyra_event&, const policy::RuleSet* rules, size_t source)> on_denial;
+  // The same for files, programs and processes.
+  std::function<void(const PathEvent&, const policy::RuleSet* rules, size_t source)> on_path_denial;
   // The same for one in `audit_allows` of what was allowed, calls and beginnings of flows
   // (bpf/audit.h); 0: for none.
   std::function<void(const palyra_event&, const policy::RuleSet* rules, size_t source)> on_allow;

@@ -5,6 +5,7 @@
 namespace palyra::engine {
 
 std::span<const sock_filter> SeccompFilter(const SeccompOptions& options) {
+  if (options.no_unix_sockets) return kSeccompProgramWithoutUnixSockets;
   if (options.allow_io_uring) return kSeccompProgramWithIoUring;
   return kSeccompProgram;
 }

@@ -12,6 +12,8 @@ namespace palyra::engine {
 struct SeccompOptions {
   // Weakening: only where another mechanism holds socket families for io_uring's own calls.
   bool allow_io_uring = false;
+  // Where nothing else judges unix sockets: none but pairs. Never together with io_uring.
+  bool no_unix_sockets = false;
 };
 
 std::span<const sock_filter> SeccompFilter(const SeccompOptions& options);

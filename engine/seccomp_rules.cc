@@ -64,8 +64,10 @@ void DenyAllBut(RuleList& rules, int call, unsigned index, const std::vector<uin
   rules.Deny(EAFNOSUPPORT, call, conditions);
 }
 
-void DenySocketFamilies(RuleList& rules) {
-  DenyAllBut(rules, SCMP_SYS(socket), 0, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK});
+void DenySocketFamilies(RuleList& rules, const SeccompOptions& options) {
+  std::vector<uint64_t> families = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+  if (options.no_unix_sockets) families.erase(families.begin());
+  DenyAllBut(rules, SCMP_SYS(socket), 0, families);
   DenyAllBut(rules, SCMP_SYS(socket), 2, {NETLINK_ROUTE}, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK)});
   DenyAllBut(rules, SCMP_SYS(socketpair), 0, {AF_UNIX});
   // With this type the kernel turns AF_INET into AF_PACKET.
@@ -146,7 +148,7 @@ Result<std::vector<sock_filter>> BuildSeccompFilter(const SeccompOptions& option
   if (context == nullptr) return Fail(ErrorCode::kInternal, "libseccomp cannot start");
   int failure = seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   RuleList rules(context.get());
-  DenySocketFamilies(rules);
+  DenySocketFamilies(rules, options);
   DenyUserNamespaces(rules);
   DenyKernelSurface(rules, options);
   if (failure == 0) failure = rules.failure();

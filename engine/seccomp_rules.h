@@ -4,6 +4,7 @@
 // Everything is allowed but:
 //   socket families other than AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK with NETLINK_ROUTE, which
 //     no cgroup program sees, and SOCK_PACKET, which becomes one of those (EAFNOSUPPORT);
+//   AF_UNIX too, but for pairs, where nothing else judges unix sockets (EAFNOSUPPORT);
 //   io_uring, which makes sockets without the filter seeing the family, unless something behind it
 //     holds the families (ENOSYS, so that libraries fall back);
 //   new user namespaces, in which a run would hold capabilities (EPERM; clone3 gives ENOSYS,

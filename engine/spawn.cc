@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
+#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
@@ -11,6 +12,7 @@
 #include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,6 +108,65 @@ int ProtectControlMounts(const std::vector<std::string>& mounts) {
   return 0;
 }
 
+// As whom file systems are asked; with another uid than 0 the capabilities about files are gone.
+void AskAs(uid_t uid, gid_t gid) {
+  if (uid != 0) syscall(SYS_setfsgid, gid);
+  syscall(SYS_setfsuid, uid);
+  if (uid == 0) syscall(SYS_setfsgid, gid);
+}
+
+// The socket that was found there, or -1: what is another one by now is not mounted, and asking
+// for it fails as for one that nobody listens at.
+int OpenSocket(const UnixPlace& place, const ToolUser& user) {
+  open_how how = {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  AskAs(user.uid, user.gid);
+  const long fd = syscall(SYS_openat2, AT_FDCWD, place.real.c_str(), &how, sizeof(how));
+  AskAs(0, 0);
+  if (fd < 0) return -1;
+  struct stat status;
+  const bool is_same = fstat(static_cast<int>(fd), &status) == 0 && status.st_dev == place.device &&
+                       status.st_ino == place.inode && status.st_nlink == 1 &&
+                       S_ISSOCK(status.st_mode);
+  if (is_same) return static_cast<int>(fd);
+  close(static_cast<int>(fd));
+  return -1;
+}
+
+int MountSocket(const UnixPlace& place, const ToolUser& user) {
+  const int target = open(place.place.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0400);
+  if (target < 0) return errno;
+  close(target);
+  const int socket = OpenSocket(place, user);
+  if (socket < 0) return 0;
+  const long tree =
+      syscall(SYS_open_tree, socket, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+  if (tree < 0) return errno;
+  const long moved =
+      syscall(SYS_move_mount, tree, "", AT_FDCWD, place.place.c_str(), MOVE_MOUNT_F_EMPTY_PATH);
+  const int failure = moved == 0 ? 0 : errno;
+  close(static_cast<int>(tree));
+  close(socket);
+  return failure;
+}
+
+int MountUnixPlaces(const SpawnRequest& request) {
+  const char* directory = request.private_directory.c_str();
+  if (mount("palyra", directory, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=1m") !=
+      0) {
+    return errno;
+  }
+  const ToolUser& user = request.user;
+  if (syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0) return errno;
+  for (const UnixPlace& place : request.unix_places) {
+    if (const int failure = MountSocket(place, user); failure != 0) return failure;
+  }
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  return ErrnoUnless(mount_setattr(AT_FDCWD, directory, 0, &attributes, sizeof(attributes)) == 0);
+}
+
 int DropBoundingSet(cap_value_t count) {
   for (cap_value_t capability = 0; capability < count; ++capability) {
     if (cap_drop_bound(capability) != 0) return errno;
@@ -173,6 +234,8 @@ int Take(SpawnStep step, ChildPlan& plan) {
         return failure;
       }
       return ProtectControlMounts(request.control_mounts);
+    case SpawnStep::kUnixPlaces:
+      return request.private_directory.empty() ? 0 : MountUnixPlaces(request);
     case SpawnStep::kBoundingSet:
       return DropBoundingSet(plan.capability_count);
     case SpawnStep::kSecureBits:
@@ -264,6 +327,8 @@ std::string_view SpawnStepName(SpawnStep step) {
       return "make a private mount namespace";
     case SpawnStep::kProtectControlMounts:
       return "make cgroup, BPF and kernel settings read-only";
+    case SpawnStep::kUnixPlaces:
+      return "mount the unix sockets that it may use";
     case SpawnStep::kBoundingSet:
       return "drop the capability bounding set";
     case SpawnStep::kSecureBits:

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "engine/tool_user.h"
+#include "engine/unix_places.h"
 
 namespace palyra::engine {
 
@@ -25,6 +26,7 @@ enum class SpawnStep : int {
   kSessionKeyring,        // A new one: the caller's keys are not inherited.
   kMountNamespace,        // Private, so that the next step stays inside.
   kProtectControlMounts,  // cgroup and BPF file systems, /proc/sys, our locks: read-only.
+  kUnixPlaces,            // A directory of the run's own, with the sockets that it may use.
   kBoundingSet,           // Capabilities that no exec can give back.
   kSecureBits,            // uid 0 means nothing to exec.
   kUser,                  // Groups, gid, uid.
@@ -47,9 +49,13 @@ struct SpawnRequest {
   ToolUser user;
   std::vector<std::string> control_mounts;       // Host::control_mounts.
   std::vector<std::string> control_directories;  // Host::control_directories.
-  std::span<const sock_filter> seccomp;          // Borrowed.
-  int landlock_fd = -1;                          // -1: the kernel has no Landlock.
-  sigset_t signal_mask = {};                     // Of the child at exec.
+  // Hidden by an empty directory that the run cannot write, and in that directory these; nothing
+  // where empty.
+  std::string private_directory;
+  std::vector<UnixPlace> unix_places;
+  std::span<const sock_filter> seccomp;  // Borrowed.
+  int landlock_fd = -1;                  // -1: the kernel has no Landlock.
+  sigset_t signal_mask = {};             // Of the child at exec.
 };
 
 struct Child {

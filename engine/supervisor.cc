@@ -134,7 +134,9 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
       if (fd == watch) request.renewal->OnChange();
       if (fd == request.signals->fd()) request.signals->ForwardOne(child);
       if (fd == request.events->epoll_fd()) {
-        request.events->Drain(*request.on_event, kEventsAtOnce);
+        request.events->Drain(
+            *request.on_event, kEventsAtOnce,
+            request.on_path_event == nullptr ? EventRing::PathHandler() : *request.on_path_event);
       }
       for (const WaitSource& source : request.sources) {
         if (fd == source.fd && !source.on_readable()) poller->Remove(fd);

@@ -57,6 +57,7 @@ struct WaitRequest {
   const ForwardedSignals* signals;
   EventRing* events;
   const EventRing::Handler* on_event;
+  const EventRing::PathHandler* on_path_event = nullptr;
   std::optional<std::chrono::milliseconds> timeout;
   RuleRenewal* renewal = nullptr;            // Null: rules that stay as they are.
   std::span<const WaitSource> sources = {};  // NOLINT(readability-redundant-member-init)

@@ -19,6 +19,7 @@
 #include "engine/run_lock.h"
 #include "engine/run_names.h"
 #include "engine/run_relay.h"
+#include "engine/unix_places.h"
 
 namespace palyra::engine {
 namespace {
@@ -106,6 +107,7 @@ void RemoveDeadEntries(const Host& host, const KernelObjects& objects,
     }
     RemoveGrantsOf(objects, run);
     RemoveNamesOf(objects, run);
+    RemovePlacesOf(objects, run);
     RemoveRelayedOf(objects, run);
   }
   const int rings = objects.fd(Table::kRingOwners);

@@ -24,6 +24,12 @@ static_assert(PALYRA_NET_ACCEPT == 1 << static_cast<int>(NetAction::kAccept));
 static_assert(PALYRA_NET_BIND == 1 << static_cast<int>(NetAction::kBind));
 static_assert(PALYRA_NET_LISTEN == 1 << static_cast<int>(NetAction::kListen));
 static_assert(PALYRA_ROW_SPANS >= policy::kNetActionCount * policy::kProtocolCount);
+static_assert(PALYRA_FILE_READ == static_cast<int>(policy::NameAction::kFileRead));
+static_assert(PALYRA_FILE_ATTRIBUTES == static_cast<int>(policy::NameAction::kFileAttributes));
+static_assert(PALYRA_PROCESS_EXEC == static_cast<int>(policy::NameAction::kProcessExec));
+static_assert(PALYRA_PROCESS_TRACE == static_cast<int>(policy::NameAction::kProcessTrace));
+static_assert(PALYRA_UNIX_CONNECT == static_cast<int>(policy::NameAction::kUnixConnect));
+static_assert(PALYRA_NAME_ACTIONS == policy::kNameActionCount);
 static_assert(PALYRA_TCP == 1 << static_cast<int>(Protocol::kTcp));
 static_assert(PALYRA_UDP == 1 << static_cast<int>(Protocol::kUdp));
 static_assert(PALYRA_UDPLITE == 1 << static_cast<int>(Protocol::kUdplite));
@@ -145,6 +151,37 @@ palyra_reason ReasonOf(const policy::Reason& reason) {
   return text;
 }
 
+uint32_t ClassCount(const policy::NameRules& rules) {
+  return static_cast<uint32_t>(rules.leaves.size()) / rules.flag_count;
+}
+
+// Leaves that say what no leaf says are left out.
+Result<void> AddNameRules(const policy::NameRules& rules, uint32_t profile, TableImage& image) {
+  Result<AutomatonImage> automaton = AutomatonImage::Pack(rules.automaton);
+  if (!automaton) return std::unexpected(automaton.error());
+  const auto action = static_cast<palyra_name_action>(rules.action);
+  for (uint32_t i = 0; i < rules.leaves.size(); ++i) {
+    const policy::Ruling& leaf = rules.leaves[i];
+    if (leaf.verdict == Verdict::kDeny && leaf.reason == policy::kReasonDefaultDeny) continue;
+    image.name_leaves.Add({.profile = profile,
+                           .text_class = i / rules.flag_count,
+                           .flag = i % rules.flag_count,
+                           .action = action,
+                           .padding = {}},
+                          {.reason = leaf.reason,
+                           .verdict = static_cast<palyra_verdict>(leaf.verdict),
+                           .padding = {}});
+  }
+  image.name_rules.push_back(
+      {.key = {.profile = profile, .action = action, .padding = {}},
+       .rules = {.automaton = 0,
+                 .entry_count = static_cast<uint32_t>(automaton->entry_count()),
+                 .class_count = ClassCount(rules),
+                 .flag_count = rules.flag_count},
+       .automaton = *std::move(automaton)});
+  return {};
+}
+
 Result<void> CheckSize(size_t entries, size_t most, const char* what) {
   if (entries <= most) return {};
   return Fail(ErrorCode::kExhausted, "the policy needs " + std::to_string(entries) + ' ' + what +
@@ -162,6 +199,7 @@ Result<void> CheckSizes(const TableImage& image) {
       {image.addresses6.keys.size(), PALYRA_MAX_PREFIXES, "IPv6 prefixes"},
       {image.rows.keys.size(), PALYRA_MAX_ROWS, "rows of port spans"},
       {image.reasons.keys.size(), PALYRA_MAX_REASONS, "reasons"},
+      {image.name_leaves.keys.size(), PALYRA_MAX_NAME_LEAVES, "leaves of classes of names"},
   };
   for (const auto& table : tables) {
     if (Result<void> fits = CheckSize(table.entries, table.most, table.what); !fits) return fits;
@@ -202,6 +240,11 @@ Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profil
   }
   for (uint32_t i = 0; i < rules.reasons.size(); ++i) {
     image.reasons.Add({.profile = profile, .reason = i}, ReasonOf(rules.reasons[i]));
+  }
+  for (const policy::NameRules& names : rules.names) {
+    if (Result<void> added = AddNameRules(names, profile, image); !added) {
+      return std::unexpected(added.error());
+    }
   }
   if (Result<void> fits = CheckSizes(image); !fits) return std::unexpected(fits.error());
   return image;

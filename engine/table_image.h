@@ -4,10 +4,12 @@
 #define PALYRA_ENGINE_TABLE_IMAGE_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "bpf/abi.h"
+#include "engine/automaton_image.h"
 #include "policy/rule_set.h"
 
 namespace palyra::engine {
@@ -24,6 +26,14 @@ struct Entries {
   }
 };
 
+// What decides about the names of one action, but for its leaves.
+struct NameRulesImage {
+  palyra_name_rules_key key;
+  palyra_name_rules rules;  // Its place is 0 as long as it has none.
+  // Nothing where what was read is no automaton.
+  std::optional<AutomatonImage> automaton;
+};
+
 struct TableImage {
   Entries<palyra_address4_key, palyra_address_class> addresses4;
   Entries<palyra_address6_key, palyra_address_class> addresses6;
@@ -33,6 +43,8 @@ struct TableImage {
   Entries<palyra_host6_key, palyra_address_class> hosts6;
   Entries<palyra_row_key, palyra_row> rows;
   Entries<palyra_reason_key, palyra_reason> reasons;
+  std::vector<NameRulesImage> name_rules;  // By action.
+  Entries<palyra_name_leaf_key, palyra_name_leaf> name_leaves;
 };
 
 // `rules` name so many single addresses that finding them in one step pays, and no more than the

@@ -27,8 +27,10 @@ bool WriteProgram(std::ostream& out, const char* name, const SeccompOptions& opt
 bool WriteHeader(const char* path) {
   std::ofstream out(path);
   out << "#include <linux/filter.h>\n\nnamespace palyra::engine {\n\n";
-  const bool written = WriteProgram(out, "kSeccompProgram", {}) &&
-                       WriteProgram(out, "kSeccompProgramWithIoUring", {.allow_io_uring = true});
+  const bool written =
+      WriteProgram(out, "kSeccompProgram", {}) &&
+      WriteProgram(out, "kSeccompProgramWithIoUring", {.allow_io_uring = true}) &&
+      WriteProgram(out, "kSeccompProgramWithoutUnixSockets", {.no_unix_sockets = true});
   out << "\n}  // namespace palyra::engine\n";
   return written && out.flush().good();
 }

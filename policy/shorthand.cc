@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/domain_name.h"
+#include "policy/compile/named_resource.h"
 #include "policy/ip.h"
 #include "policy/printer.h"
 
@@ -216,6 +217,20 @@ Result<std::string> ConditionOf(NetShorthand kind, std::string_view argument) {
 }
 
 }  // namespace
+
+Result<std::string> UnixShorthandToCedar(std::string_view argument) {
+  const bool is_abstract = argument.starts_with('@');
+  if (!is_abstract && (!IsCanonicalPath(argument) || argument == "/")) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "--allow-unix " + QuoteString(argument) +
+                    ": write the whole path of the socket, as /run/docker.sock, or @NAME for an "
+                    "abstract one");
+  }
+  return "@id(" + QuoteString("--allow-unix " + std::string(argument)) +
+         ")\npermit (principal, action == Palyra::Action::\"unix.connect\", resource) when { " +
+         (is_abstract ? "" : "!") + "resource.abstract && resource.path == " +
+         QuoteString(argument.substr(is_abstract ? 1 : 0)) + " };\n";
+}
 
 Result<std::string> NetShorthandToCedar(NetShorthand kind, std::string_view argument) {
   const std::string option = std::string(OptionName(kind)) + ' ' + std::string(argument);

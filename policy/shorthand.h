@@ -25,6 +25,10 @@ enum class NetShorthand : unsigned char {
 // at.
 Result<std::string> NetShorthandToCedar(NetShorthand kind, std::string_view argument);
 
+// --allow-unix: the absolute path of a socket, without ".", ".." and doubled slashes, as the kernel
+// resolves it; or "@" and an abstract name. One policy, as above. No character stands for others.
+Result<std::string> UnixShorthandToCedar(std::string_view argument);
+
 }  // namespace palyra::policy
 
 #endif  // PALYRA_POLICY_SHORTHAND_H_

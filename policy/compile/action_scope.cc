@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, 18> kElsewhere = {
     "device.pair",   "device.revoke", "run.kill",   "run.read",     "approval.decide",
     "policy.update", "audit.read",    "agent.act"};
 
-constexpr std::string_view kNetworkHint = "this version enforces the actions net.*";
+constexpr std::string_view kNetworkHint =
+    "this version enforces the actions net.* and unix.connect";
 
 template <size_t kCount>
 bool Names(const std::array<std::string_view, kCount>& actions, const EntityUid& uid) {
@@ -67,11 +68,11 @@ class ScopeReader {
     bool elsewhere = false;
     if (policy_.action.kind == Scope::Kind::kAny) {
       scope.net_actions = (1U << kNetActionCount) - 1;
-      scope.name_actions = covers_names() ? (1U << kNameActionCount) - 1 : 0;
+      scope.name_actions = NamesCovered(coverage_);
     }
     for (const EntityUid& uid : policy_.action.entities) {
       const auto net = NamedBy<NetAction, kNetActionCount>(uid);
-      const auto names = covers_names() ? NamedBy<NameAction, kNameActionCount>(uid) : 0U;
+      const auto names = NamedBy<NameAction, kNameActionCount>(uid) & NamesCovered(coverage_);
       scope.net_actions = static_cast<uint8_t>(scope.net_actions | net);
       scope.name_actions = static_cast<uint16_t>(scope.name_actions | names);
       if (net != 0 || names != 0) {
@@ -83,7 +84,7 @@ class ScopeReader {
                                        .message = "there is no action " + ToCedar(uid),
                                        .hint = "did you mean " + ToCedar(NearestAction(uid))});
       }
-      if (covers_names()) {
+      if (covers_names() && !IsOne<NameAction, kNameActionCount>(uid)) {
         elsewhere = true;
       } else {
         scope.oddities.push_back(NotEnforced(uid));
@@ -107,7 +108,8 @@ class ScopeReader {
   const EntityStore& entities_;
   Coverage coverage_;
 
-  [[nodiscard]] bool covers_names() const { return coverage_ == Coverage::kAll; }
+  // What else policies speak of is decided elsewhere, or by these tables.
+  [[nodiscard]] bool covers_names() const { return coverage_ >= Coverage::kFiles; }
 
   // The actions of a kind that `== uid` or `in uid` holds for.
   template <typename Action, int kCount>
@@ -159,6 +161,9 @@ class ScopeReader {
     if (resource.kind == Scope::Kind::kEqual || resource.kind == Scope::Kind::kIn) {
       type = resource.entities[0].type();
     }
+    if (type == kSocketType && NamesCovered(coverage_) != 0) {
+      return std::nullopt;
+    }
     if (type == kEndpointType || (resource.kind == Scope::Kind::kIn && type == kDomainType)) {
       return std::nullopt;
     }
@@ -171,6 +176,21 @@ class ScopeReader {
 };
 
 }  // namespace
+
+uint16_t NamesCovered(Coverage coverage) {
+  constexpr unsigned kSockets = 1U << static_cast<unsigned>(NameAction::kUnixConnect);
+  constexpr unsigned kEvery = (1U << kNameActionCount) - 1;
+  switch (coverage) {
+    case Coverage::kNetwork:
+      return 0;
+    case Coverage::kNetworkAndUnix:
+      return kSockets;
+    case Coverage::kFiles:
+    case Coverage::kAll:
+      return kEvery;
+  }
+  return 0;
+}
 
 std::expected<ActionScope, Finding> ActionScopeOf(const Policy& policy, const EntityStore& entities,
                                                   Coverage coverage) {

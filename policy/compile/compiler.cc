@@ -135,7 +135,7 @@ class Compilation {
       log_.Error(policy, *misuse);
       return;
     }
-    AddNetPart(number, scope->net_actions);
+    if (layer == 0 || !input_.is_offline) AddNetPart(number, scope->net_actions);
     for (int i = 0; i < kNameActionCount; ++i) {
       if ((scope->name_actions >> i & 1U) != 0) {
         AddClaim(number, static_cast<NameAction>(i));
@@ -313,8 +313,9 @@ class Compilation {
     ReasonTable reasons(layers_, facts_);
     Arbiter arbiter(layers_.size(), facts_, reasons);
     AddNetTables(arbiter);
-    for (int i = 0; input_.coverage == Coverage::kAll && i < kNameActionCount; ++i) {
-      AddNameTables(static_cast<NameAction>(i), arbiter);
+    const unsigned covered = NamesCovered(input_.coverage);
+    for (int i = 0; i < kNameActionCount; ++i) {
+      if ((covered & 1U << i) != 0) AddNameTables(static_cast<NameAction>(i), arbiter);
     }
     output_.rules.reasons = reasons.Take();
     for (uint32_t number = 0; number < facts_.size(); ++number) {

@@ -55,17 +55,27 @@ struct LayerInput {
 enum class Coverage : uint8_t {
   // The five actions net.*. Policies on anything else are refused, not skipped.
   kNetwork,
+  // Those, and unix.connect: what every kernel is held to.
+  kNetworkAndUnix,
+  // Those, and file.* and process.*.
+  kFiles,
   // Those, and every action on names. Policies on what is decided elsewhere, before a run or by the
   // broker, are left to those.
   kAll,
 };
 
+// Bit set over NameAction.
+uint16_t NamesCovered(Coverage coverage);
+
 struct CompileInput {
   EntityUid principal;
   Value context;                   // A record. Where it has `now`, the tables hold from then on.
   std::vector<LayerInput> layers;  // Outermost first, at least one, each layer once.
-  // For kAll the entities of every layer hold the actions of the schema with their groups.
+  // Where names are covered the entities of every layer whose policies name groups of actions hold
+  // the actions of the schema with their groups.
   Coverage coverage = Coverage::kNetwork;
+  // The outermost layer forbids every action of the network: what the others say of it is left out.
+  bool is_offline = false;
   TableLimits limits = {};
 };
 

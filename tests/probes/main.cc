@@ -24,9 +24,10 @@ const char* StatusName(Status status) {
   return "other";
 }
 
-std::array<std::span<const Verb>, 12> AllVerbs() {
-  return {TcpVerbs(),    ListenVerbs(), UdpVerbs(),    RouteVerbs(), RawVerbs(),  RingVerbs(),
-          FamilyVerbs(), EscapeVerbs(), KernelVerbs(), ShowVerbs(),  LifeVerbs(), NameVerbs()};
+std::array<std::span<const Verb>, 14> AllVerbs() {
+  return {TcpVerbs(),  ListenVerbs(), UdpVerbs(),      RouteVerbs(),  RawVerbs(),
+          RingVerbs(), FamilyVerbs(), EscapeVerbs(),   KernelVerbs(), ShowVerbs(),
+          LifeVerbs(), NameVerbs(),   UnixPathVerbs(), UnixVerbs()};
 }
 
 int Usage() {

@@ -55,6 +55,8 @@ std::span<const Verb> TcpVerbs();
 std::span<const Verb> ListenVerbs();
 std::span<const Verb> NameVerbs();
 std::span<const Verb> UdpVerbs();
+std::span<const Verb> UnixPathVerbs();
+std::span<const Verb> UnixVerbs();
 std::span<const Verb> RouteVerbs();
 std::span<const Verb> RawVerbs();
 std::span<const Verb> RingVerbs();

@@ -16,9 +16,13 @@ std::optional<AuditEntry> ParseAuditLine(const std::string& line) {
     AuditEntry entry;
     entry.verdict = json.at("verdict").get<std::string>();
     entry.action = json.at("action").get<std::string>();
-    entry.protocol = json.at("protocol").get<std::string>();
-    entry.address = json.at("address").get<std::string>();
-    entry.port = json.at("port").get<int>();
+    if (json.contains("path")) {
+      entry.path = json["path"].get<std::string>();
+    } else {
+      entry.protocol = json.at("protocol").get<std::string>();
+      entry.address = json.at("address").get<std::string>();
+      entry.port = json.at("port").get<int>();
+    }
     entry.comm = json.at("comm").get<std::string>();
     entry.policies = json.at("policies").get<std::vector<std::string>>();
     if (!json.at("layer").is_null()) entry.layer = json.at("layer").get<std::string>();
@@ -56,7 +60,9 @@ std::vector<AuditEntry> ReadAudit(const std::string& path) {
   std::vector<AuditEntry> entries;
   std::istringstream lines(ReadText(path));
   for (std::string line; std::getline(lines, line);) {
-    if (auto entry = ParseAuditLine(line)) entries.push_back(std::move(*entry));
+    auto entry = ParseAuditLine(line);
+    // The C library asks nscd(8) by itself, before it asks anybody else.
+    if (entry && entry->path != "/var/run/nscd/socket") entries.push_back(std::move(*entry));
   }
   return entries;
 }

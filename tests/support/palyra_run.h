@@ -24,6 +24,7 @@ struct AuditEntry {
   std::string protocol;
   std::string address;
   int port = -1;
+  std::string path;  // In place of those three, of what is no endpoint.
   std::string comm;
   std::vector<std::string> policies;
   std::string layer;  // Empty where no layer denied it.

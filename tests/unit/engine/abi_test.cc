@@ -16,6 +16,7 @@
 
 #include "bpf/egress.skel.h"
 #include "bpf/judge.skel.h"
+#include "bpf/unix.skel.h"
 
 namespace palyra::engine {
 namespace {
@@ -25,14 +26,16 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(kNoHiddenPadding<
-              palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-              palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
-              palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
-              palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
-              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_broker,
-              palyra_relayed_key, palyra_relayed, palyra_name_key, palyra_name, palyra_origin,
-              palyra_redirect, palyra_audited_peer, palyra_audited>);
+static_assert(
+    kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+                     palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
+                     palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
+                     palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
+                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
+                     palyra_broker, palyra_relayed_key, palyra_relayed, palyra_name_key,
+                     palyra_name, palyra_origin, palyra_redirect, palyra_audited_peer,
+                     palyra_audited, palyra_name_rules_key, palyra_name_rules, palyra_name_leaf_key,
+                     palyra_name_leaf, palyra_unix_key, palyra_unix_socket, palyra_path_event>);
 
 struct Member {
   std::string name;
@@ -107,10 +110,49 @@ std::vector<Struct> StructsOfRunsAndFlows() {
         MEMBER(palyra_audited, padding), MEMBER(palyra_audited, comm)}}};
 }
 
+// In every object that has the tables of names.
+std::vector<Struct> StructsOfNameTables() {
+  return {
+      {"palyra_entry",
+       sizeof(palyra_entry),
+       {MEMBER(palyra_entry, owner), MEMBER(palyra_entry, next)}},
+      {"palyra_arena", sizeof(palyra_arena), {MEMBER(palyra_arena, entries)}},
+      {"palyra_automaton",
+       sizeof(palyra_automaton),
+       {MEMBER(palyra_automaton, start), MEMBER(palyra_automaton, entry_count),
+        MEMBER(palyra_automaton, byte_classes)}},
+      {"palyra_unix_key",
+       sizeof(palyra_unix_key),
+       {MEMBER(palyra_unix_key, run), MEMBER(palyra_unix_key, profile),
+        MEMBER(palyra_unix_key, path)}},
+      {"palyra_unix_socket",
+       sizeof(palyra_unix_socket),
+       {MEMBER(palyra_unix_socket, real_length), MEMBER(palyra_unix_socket, place_length),
+        MEMBER(palyra_unix_socket, real), MEMBER(palyra_unix_socket, place)}},
+      {"palyra_name_rules_key",
+       sizeof(palyra_name_rules_key),
+       {MEMBER(palyra_name_rules_key, profile), MEMBER(palyra_name_rules_key, action),
+        MEMBER(palyra_name_rules_key, padding)}},
+      {"palyra_name_rules",
+       sizeof(palyra_name_rules),
+       {MEMBER(palyra_name_rules, automaton), MEMBER(palyra_name_rules, entry_count),
+        MEMBER(palyra_name_rules, class_count), MEMBER(palyra_name_rules, flag_count)}},
+      {"palyra_name_leaf_key",
+       sizeof(palyra_name_leaf_key),
+       {MEMBER(palyra_name_leaf_key, profile), MEMBER(palyra_name_leaf_key, text_class),
+        MEMBER(palyra_name_leaf_key, flag), MEMBER(palyra_name_leaf_key, action),
+        MEMBER(palyra_name_leaf_key, padding)}},
+      {"palyra_name_leaf",
+       sizeof(palyra_name_leaf),
+       {MEMBER(palyra_name_leaf, reason), MEMBER(palyra_name_leaf, verdict),
+        MEMBER(palyra_name_leaf, padding)}},
+  };
+}
+
 // Every struct of the header, with every member: those of the egress programs.
 const std::vector<Struct>& StructsInCpp() {
   static const std::vector<Struct> kStructs = Joined(
-      StructsOfRunsAndFlows(),
+      Joined(StructsOfRunsAndFlows(), StructsOfNameTables()),
       {
           {"palyra_digest", sizeof(palyra_digest), {MEMBER(palyra_digest, bytes)}},
           {"palyra_profile",
@@ -118,7 +160,8 @@ const std::vector<Struct>& StructsInCpp() {
            {MEMBER(palyra_profile, digest), MEMBER(palyra_profile, last_used_ns),
             MEMBER(palyra_profile, addresses4), MEMBER(palyra_profile, addresses6),
             MEMBER(palyra_profile, rows), MEMBER(palyra_profile, reasons),
-            MEMBER(palyra_profile, hosts), MEMBER(palyra_profile, first4),
+            MEMBER(palyra_profile, hosts), MEMBER(palyra_profile, name_leaves),
+            MEMBER(palyra_profile, automata), MEMBER(palyra_profile, first4),
             MEMBER(palyra_profile, first6), MEMBER(palyra_profile, complete),
             MEMBER(palyra_profile, padding)}},
           {"palyra_grant_key",
@@ -185,21 +228,15 @@ const std::vector<Struct>& StructsInCpp() {
 // And those of the judging program.
 const std::vector<Struct>& StructsOfJudge() {
   static const std::vector<Struct> kStructs = {
-      {"palyra_entry",
-       sizeof(palyra_entry),
-       {MEMBER(palyra_entry, owner), MEMBER(palyra_entry, next)}},
-      {"palyra_arena", sizeof(palyra_arena), {MEMBER(palyra_arena, entries)}},
-      {"palyra_automaton",
-       sizeof(palyra_automaton),
-       {MEMBER(palyra_automaton, start), MEMBER(palyra_automaton, entry_count),
-        MEMBER(palyra_automaton, byte_classes)}},
       {"palyra_text", sizeof(palyra_text), {MEMBER(palyra_text, bytes)}},
       {"palyra_judgement",
        sizeof(palyra_judgement),
        {MEMBER(palyra_judgement, automaton), MEMBER(palyra_judgement, length),
         MEMBER(palyra_judgement, state), MEMBER(palyra_judgement, text_class),
-        MEMBER(palyra_judgement, judged), MEMBER(palyra_judgement, padding),
-        MEMBER(palyra_judgement, text)}},
+        MEMBER(palyra_judgement, profile), MEMBER(palyra_judgement, flag),
+        MEMBER(palyra_judgement, action), MEMBER(palyra_judgement, judged),
+        MEMBER(palyra_judgement, verdict), MEMBER(palyra_judgement, padding),
+        MEMBER(palyra_judgement, reason), MEMBER(palyra_judgement, text)}},
       {"palyra_net_judgement",
        sizeof(palyra_net_judgement),
        {MEMBER(palyra_net_judgement, profile), MEMBER(palyra_net_judgement, reason),
@@ -207,6 +244,22 @@ const std::vector<Struct>& StructsOfJudge() {
         MEMBER(palyra_net_judgement, action), MEMBER(palyra_net_judgement, protocol),
         MEMBER(palyra_net_judgement, verdict), MEMBER(palyra_net_judgement, judged),
         MEMBER(palyra_net_judgement, padding), MEMBER(palyra_net_judgement, address)}},
+  };
+  return kStructs;
+}
+
+// And what only the programs about unix sockets have.
+const std::vector<Struct>& StructsOfUnix() {
+  static const std::vector<Struct> kStructs = {
+      {"palyra_path_event",
+       sizeof(palyra_path_event),
+       {MEMBER(palyra_path_event, time_ns), MEMBER(palyra_path_event, run),
+        MEMBER(palyra_path_event, profile), MEMBER(palyra_path_event, reason),
+        MEMBER(palyra_path_event, pid), MEMBER(palyra_path_event, target_pid),
+        MEMBER(palyra_path_event, path_length), MEMBER(palyra_path_event, executable_length),
+        MEMBER(palyra_path_event, hook), MEMBER(palyra_path_event, action),
+        MEMBER(palyra_path_event, path_state), MEMBER(palyra_path_event, judged),
+        MEMBER(palyra_path_event, comm), MEMBER(palyra_path_event, executable)}},
   };
   return kStructs;
 }
@@ -305,6 +358,10 @@ void ExpectSameLayout(const std::vector<Struct>& structs, const Object& object) 
 TEST_F(AbiTest, EveryStructHasTheLayoutOfTheCompiledObject) {
   ExpectSameLayout(StructsInCpp(), egress_);
   ExpectSameLayout(StructsOfJudge(), judge_);
+  const std::unique_ptr<unix_bpf, decltype(&unix_bpf__destroy)> skeleton{unix_bpf__open(),
+                                                                         &unix_bpf__destroy};
+  ASSERT_NE(skeleton, nullptr);
+  ExpectSameLayout(StructsOfUnix(), Object(skeleton->obj));
 }
 
 // A struct that the tables above forget would never be compared.
@@ -367,7 +424,60 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_HOOK_INGRESS", PALYRA_HOOK_INGRESS},
                     {"PALYRA_HOOK_BIND4", PALYRA_HOOK_BIND4},
                     {"PALYRA_HOOK_BIND6", PALYRA_HOOK_BIND6},
-                    {"PALYRA_HOOK_LSM_SOCKET_LISTEN", PALYRA_HOOK_LSM_SOCKET_LISTEN}}));
+                    {"PALYRA_HOOK_LSM_SOCKET_LISTEN", PALYRA_HOOK_LSM_SOCKET_LISTEN},
+                    {"PALYRA_HOOK_FILE_OPEN", PALYRA_HOOK_FILE_OPEN},
+                    {"PALYRA_HOOK_FILE_RECEIVE", PALYRA_HOOK_FILE_RECEIVE},
+                    {"PALYRA_HOOK_FILE_TRUNCATE", PALYRA_HOOK_FILE_TRUNCATE},
+                    {"PALYRA_HOOK_FILE_IOCTL", PALYRA_HOOK_FILE_IOCTL},
+                    {"PALYRA_HOOK_PATH_TRUNCATE", PALYRA_HOOK_PATH_TRUNCATE},
+                    {"PALYRA_HOOK_PATH_MKNOD", PALYRA_HOOK_PATH_MKNOD},
+                    {"PALYRA_HOOK_PATH_MKDIR", PALYRA_HOOK_PATH_MKDIR},
+                    {"PALYRA_HOOK_PATH_SYMLINK", PALYRA_HOOK_PATH_SYMLINK},
+                    {"PALYRA_HOOK_PATH_UNLINK", PALYRA_HOOK_PATH_UNLINK},
+                    {"PALYRA_HOOK_PATH_RMDIR", PALYRA_HOOK_PATH_RMDIR},
+                    {"PALYRA_HOOK_PATH_RENAME", PALYRA_HOOK_PATH_RENAME},
+                    {"PALYRA_HOOK_PATH_LINK", PALYRA_HOOK_PATH_LINK},
+                    {"PALYRA_HOOK_PATH_CHMOD", PALYRA_HOOK_PATH_CHMOD},
+                    {"PALYRA_HOOK_PATH_CHOWN", PALYRA_HOOK_PATH_CHOWN},
+                    {"PALYRA_HOOK_INODE_SETATTR", PALYRA_HOOK_INODE_SETATTR},
+                    {"PALYRA_HOOK_INODE_SETXATTR", PALYRA_HOOK_INODE_SETXATTR},
+                    {"PALYRA_HOOK_INODE_REMOVEXATTR", PALYRA_HOOK_INODE_REMOVEXATTR},
+                    {"PALYRA_HOOK_INODE_SET_ACL", PALYRA_HOOK_INODE_SET_ACL},
+                    {"PALYRA_HOOK_INODE_REMOVE_ACL", PALYRA_HOOK_INODE_REMOVE_ACL},
+                    {"PALYRA_HOOK_MMAP_FILE", PALYRA_HOOK_MMAP_FILE},
+                    {"PALYRA_HOOK_FILE_MPROTECT", PALYRA_HOOK_FILE_MPROTECT},
+                    {"PALYRA_HOOK_BPRM_CHECK", PALYRA_HOOK_BPRM_CHECK},
+                    {"PALYRA_HOOK_PTRACE_ACCESS", PALYRA_HOOK_PTRACE_ACCESS},
+                    {"PALYRA_HOOK_PTRACE_TRACEME", PALYRA_HOOK_PTRACE_TRACEME},
+                    {"PALYRA_HOOK_TASK_KILL", PALYRA_HOOK_TASK_KILL},
+                    {"PALYRA_HOOK_TASK_SCHEDULING", PALYRA_HOOK_TASK_SCHEDULING},
+                    {"PALYRA_HOOK_SB_MOUNT", PALYRA_HOOK_SB_MOUNT},
+                    {"PALYRA_HOOK_SB_UMOUNT", PALYRA_HOOK_SB_UMOUNT},
+                    {"PALYRA_HOOK_SB_REMOUNT", PALYRA_HOOK_SB_REMOUNT},
+                    {"PALYRA_HOOK_SB_PIVOTROOT", PALYRA_HOOK_SB_PIVOTROOT},
+                    {"PALYRA_HOOK_MOVE_MOUNT", PALYRA_HOOK_MOVE_MOUNT},
+                    {"PALYRA_HOOK_PATH_CHROOT", PALYRA_HOOK_PATH_CHROOT},
+                    {"PALYRA_HOOK_USERNS_CREATE", PALYRA_HOOK_USERNS_CREATE},
+                    {"PALYRA_HOOK_BPF", PALYRA_HOOK_BPF},
+                    {"PALYRA_HOOK_PERF_EVENT_OPEN", PALYRA_HOOK_PERF_EVENT_OPEN},
+                    {"PALYRA_HOOK_KEY_ALLOC", PALYRA_HOOK_KEY_ALLOC},
+                    {"PALYRA_HOOK_UNIX_CONNECT", PALYRA_HOOK_UNIX_CONNECT},
+                    {"PALYRA_HOOK_UNIX_SENDMSG", PALYRA_HOOK_UNIX_SENDMSG},
+                    {"PALYRA_HOOK_LSM_UNIX_STREAM_CONNECT", PALYRA_HOOK_LSM_UNIX_STREAM_CONNECT},
+                    {"PALYRA_HOOK_LSM_UNIX_MAY_SEND", PALYRA_HOOK_LSM_UNIX_MAY_SEND}}));
+  EXPECT_EQ(EnumInObject("palyra_name_action"),
+            (Values{{"PALYRA_FILE_READ", PALYRA_FILE_READ},
+                    {"PALYRA_FILE_WRITE", PALYRA_FILE_WRITE},
+                    {"PALYRA_FILE_CREATE", PALYRA_FILE_CREATE},
+                    {"PALYRA_FILE_REMOVE", PALYRA_FILE_REMOVE},
+                    {"PALYRA_FILE_RENAME", PALYRA_FILE_RENAME},
+                    {"PALYRA_FILE_LINK", PALYRA_FILE_LINK},
+                    {"PALYRA_FILE_ATTRIBUTES", PALYRA_FILE_ATTRIBUTES},
+                    {"PALYRA_PROCESS_EXEC", PALYRA_PROCESS_EXEC},
+                    {"PALYRA_PROCESS_SIGNAL", PALYRA_PROCESS_SIGNAL},
+                    {"PALYRA_PROCESS_TRACE", PALYRA_PROCESS_TRACE},
+                    {"PALYRA_UNIX_CONNECT", PALYRA_UNIX_CONNECT},
+                    {"PALYRA_KERNEL_CONTROL", PALYRA_KERNEL_CONTROL}}));
   EXPECT_EQ(judge_.EnumInObject("palyra_judged"),
             (Values{{"PALYRA_JUDGED_NOTHING", PALYRA_JUDGED_NOTHING},
                     {"PALYRA_JUDGED", PALYRA_JUDGED},
@@ -411,11 +521,17 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"brokers", {sizeof(int), sizeof(palyra_broker)}},
       {"relayed", {sizeof(palyra_relayed_key), sizeof(palyra_relayed)}},
       {"audited", {sizeof(int), sizeof(palyra_audited)}},
+      {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
+      {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
+      {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
+      {"unix_sockets", {sizeof(palyra_unix_key), sizeof(palyra_unix_socket)}},
   };
   ExpectMaps(skeleton_->obj, expected);
   ExpectMaps(judge_skeleton_->obj,
              {
                  {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
+                 {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
+                 {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
                  {"judgement", {sizeof(__u32), sizeof(palyra_judgement)}},
                  {"net_judgement", {sizeof(__u32), sizeof(palyra_net_judgement)}},
                  {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},

@@ -9,6 +9,7 @@
 
 #include "bench/path_rules.h"
 #include "policy/automaton_builder.h"
+#include "tests/unit/engine/random_rules.h"
 #include "tests/unit/policy/random_patterns.h"
 
 namespace palyra::engine {
@@ -16,6 +17,7 @@ namespace {
 
 using policy::Automaton;
 using policy::Pattern;
+using policy::RuleSet;
 
 Automaton Build(const std::vector<Pattern>& patterns) {
   return policy::BuildAutomaton({.patterns = patterns, .labels = {}}).value().automaton;
@@ -91,6 +93,46 @@ TEST(AutomatonImageTest, WhatTheKernelCannotHoldIsRefused) {
       AutomatonImage::Pack(Build({{.pieces = {std::string(PALYRA_AUTOMATA_ENTRIES / 2, 'x')}}}));
   ASSERT_FALSE(image);
   EXPECT_EQ(image.error().code, ErrorCode::kExhausted);
+}
+
+TEST(AutomatonImageTest, IsReadBackAsItWasWritten) {
+  RandomRules random(5);
+  for (int i = 0; i < 200; ++i) {
+    const RuleSet rules = random.Rules();
+    for (const policy::NameRules& names : rules.names) {
+      const Result<AutomatonImage> image = AutomatonImage::Pack(names.automaton);
+      ASSERT_TRUE(image);
+      const auto place = static_cast<uint32_t>(1 + random.Below(100));
+      const auto count = static_cast<uint32_t>(image->entry_count());
+      std::vector<palyra_entry> arena(place + count + random.Below(3));
+      image->WriteTo(arena, place);
+      const Result<AutomatonImage> read = AutomatonImage::ReadFrom(arena, place, count);
+      ASSERT_TRUE(read);
+      EXPECT_TRUE(*read == *image);
+      EXPECT_EQ(read->Unpack().value(), names.automaton);
+      EXPECT_FALSE(AutomatonImage::ReadFrom(arena, place, count + 3)) << "longer than the memory";
+      EXPECT_FALSE(AutomatonImage::ReadFrom(arena, 0, count));
+    }
+  }
+}
+
+// Whatever lies there: an answer or an error, never a look outside of it.
+TEST(AutomatonImageTest, WhatIsDamagedIsNotUnpacked) {
+  RandomRules random(6);
+  const policy::Automaton automaton = Build({{.pieces = {"/etc/", ""}}, {.pieces = {"/tmp/x"}}});
+  const Result<AutomatonImage> image = AutomatonImage::Pack(automaton);
+  ASSERT_TRUE(image);
+  const auto count = static_cast<uint32_t>(image->entry_count());
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<palyra_entry> arena(1 + count);
+    image->WriteTo(arena, 1);
+    palyra_entry& entry = arena[1 + random.Below(count)];
+    (random.Below(2) == 0 ? entry.owner : entry.next) ^= 1U << random.Below(32);
+    const Result<AutomatonImage> read = AutomatonImage::ReadFrom(arena, 1, count);
+    if (!read) continue;
+    EXPECT_FALSE(*read == *image);
+    (void)read->Unpack();
+  }
 }
 
 }  // namespace

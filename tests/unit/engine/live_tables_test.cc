@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/automata.h"
 #include "engine/live_run.h"
 #include "tests/support/require_feature.h"
 #include "tests/unit/engine/own_kernel.h"
@@ -64,6 +65,7 @@ TEST_F(LiveTablesTest, DecideAsTheRulesThatWereCompiled) {
       ASSERT_EQ(policy::Decide(read, asked), expected) << policy::DumpText(rules);
       ASSERT_EQ(DecideByTables(Objects(), run.first_profile(), asked), expected);
     }
+    ASSERT_EQ(read.names, rules.names);
   }
 }
 
@@ -114,7 +116,7 @@ class Corruption : public LiveTablesTest {
   static bool HasEveryKindOfEntry(const RuleSet& rules) {
     const TableImage image = *BuildTableImage(rules, PALYRA_HAS_HOSTS);
     return HasManyHosts(rules) && !image.rows.keys.empty() && !image.hosts4.keys.empty() &&
-           !image.hosts6.keys.empty();
+           !image.hosts6.keys.empty() && !image.name_leaves.keys.empty();
   }
 
   // Each entry of the table in turn.
@@ -162,6 +164,29 @@ TEST_F(Corruption, OfARowIsFound) {
 TEST_F(Corruption, OfAReasonIsFound) {
   ExpectFound(Table::kReasons, &TableImage::reasons,
               [](palyra_reason& reason) { reason.policies[0] ^= 1; });
+}
+
+TEST_F(Corruption, OfALeafIsFound) {
+  ExpectFound(Table::kNameLeaves, &TableImage::name_leaves, [](palyra_name_leaf& leaf) {
+    leaf.verdict = leaf.verdict == PALYRA_ALLOW ? PALYRA_DENY : PALYRA_ALLOW;
+  });
+}
+
+TEST_F(Corruption, OfAnAutomatonIsFound) {
+  const LiveRun run = Start(rules_);
+  const uint32_t id = run.first_profile();
+  const TableImage expected = Expected(rules_, id);
+  const Result<AutomataMemory> memory = AutomataMemory::Map(Objects());
+  ASSERT_TRUE(memory);
+  for (const NameRulesImage& names : Read(id).name_rules) {
+    for (uint32_t i = 0; i < names.rules.entry_count; ++i) {
+      palyra_entry& entry = memory->entries()[names.rules.automaton + i];
+      entry.next ^= 8;
+      ASSERT_FALSE(DifferencesBetween(expected, Read(id)).empty()) << "entry " << i;
+      entry.next ^= 8;
+    }
+  }
+  ASSERT_TRUE(DifferencesBetween(expected, Read(id)).empty());
 }
 
 TEST_F(Corruption, ByAnEntryThatNobodyWroteIsFound) {

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -38,7 +39,7 @@ void MakeDirectory(const std::string& path) {
 }
 
 // Every key of these tables is a multiple of four bytes and at most this long.
-constexpr size_t kMostKeyWords = 10;
+constexpr size_t kMostKeyWords = 30;
 
 size_t CountEntries(int map) {
   std::array<uint32_t, kMostKeyWords> key = {};
@@ -49,6 +50,34 @@ size_t CountEntries(int map) {
     previous = key.data();
   }
   return count;
+}
+
+// How many there are; adds the places that their automata hold.
+size_t NameRulesOf(const KernelObjects& objects, uint32_t profile,
+                   std::set<std::pair<uint32_t, uint32_t>>& taken) {
+  size_t count = 0;
+  for (uint8_t action = 0; action < PALYRA_NAME_ACTIONS; ++action) {
+    palyra_name_rules_key key = {};
+    key.profile = profile;
+    key.action = static_cast<palyra_name_action>(action);
+    palyra_name_rules rules;
+    if (bpf_map_lookup_elem(objects.fd(Table::kNameRules), &key, &rules) != 0) continue;
+    ++count;
+    taken.emplace(rules.automaton, rules.entry_count);
+  }
+  return count;
+}
+
+// No place is held twice, and all of them are as many entries as the profiles say.
+bool AreDisjoint(const std::set<std::pair<uint32_t, uint32_t>>& taken, size_t entries) {
+  uint32_t end = 1;
+  size_t sum = 0;
+  for (const auto& [first, count] : taken) {
+    if (first < end) return false;
+    end = first + count;
+    sum += count;
+  }
+  return sum == entries;
 }
 
 bool JoinCgroup(const std::string& path) {
@@ -101,8 +130,8 @@ std::vector<std::string> OwnKernel::Runs() const {
 
 std::map<std::string, size_t> OwnKernel::Entries() const {
   std::map<std::string, size_t> counts = {{"runs", objects_->runs().Cgroups().size()}};
-  for (const Table table :
-       {Table::kRingOwners, Table::kGrants, Table::kNames, Table::kRelayed, Table::kUnfinished}) {
+  for (const Table table : {Table::kRingOwners, Table::kGrants, Table::kNames, Table::kRelayed,
+                            Table::kUnfinished, Table::kUnixSockets}) {
     counts[TableName(table)] = CountEntries(objects_->fd(table));
   }
   return counts;
@@ -112,7 +141,7 @@ std::map<std::string, size_t> OwnKernel::ProfileEntries() const {
   std::map<std::string, size_t> counts;
   for (const Table table :
        {Table::kProfiles, Table::kDigests, Table::kAddresses4, Table::kAddresses6, Table::kHosts4,
-        Table::kHosts6, Table::kRows, Table::kReasons}) {
+        Table::kHosts6, Table::kRows, Table::kReasons, Table::kNameRules, Table::kNameLeaves}) {
     counts[TableName(table)] = CountEntries(objects_->fd(table));
   }
   return counts;
@@ -121,6 +150,8 @@ std::map<std::string, size_t> OwnKernel::ProfileEntries() const {
 bool OwnKernel::HoldsWholeProfilesOnly() const {
   std::map<std::string, size_t> expected = {};
   size_t hosts = 0;
+  size_t automata = 0;
+  std::set<std::pair<uint32_t, uint32_t>> taken;
   for (const ProfileRecord& record : ReadProfileRecords(*objects_)) {
     if (record.profile.complete == 0) return false;
     expected["profiles"] += 1;
@@ -130,6 +161,9 @@ bool OwnKernel::HoldsWholeProfilesOnly() const {
     hosts += record.profile.hosts;
     expected["rows"] += record.profile.rows;
     expected["reasons"] += record.profile.reasons;
+    expected["name_leaves"] += record.profile.name_leaves;
+    automata += record.profile.automata;
+    expected["name_rules"] += NameRulesOf(*objects_, record.id, taken);
   }
   std::map<std::string, size_t> found = ProfileEntries();
   if (found["hosts4"] + found["hosts6"] != hosts) return false;
@@ -138,6 +172,7 @@ bool OwnKernel::HoldsWholeProfilesOnly() const {
   for (const auto& [table, count] : found) {
     if (count != expected[table]) return false;
   }
+  if (!AreDisjoint(taken, automata)) return false;
   const CacheState cache = ReadCacheState(*objects_);
   return cache.idle <= PALYRA_MAX_IDLE_PROFILES && cache.idle_entries <= PALYRA_MAX_IDLE_ENTRIES;
 }
@@ -158,6 +193,8 @@ pid_t StartInCgroup(const std::string& path, const std::function<void()>& body, 
   join.Reset();
   char byte = 0;
   if (read(joined.get(), &byte, 1) != 1) throw std::runtime_error("cannot join " + path);
+  // Until it holds none of this process's descriptors: with them go their locks.
+  while (read(joined.get(), &byte, 1) > 0) continue;
   return child;
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/automata.h"
 #include "engine/live_run.h"
 #include "engine/live_tables.h"
 #include "engine/profile.h"
@@ -86,6 +87,13 @@ class ProfileCacheTest : public testing::Test {
     ExpectThere(Table::kHosts6, image->hosts6);
     ExpectThere(Table::kRows, image->rows);
     ExpectThere(Table::kReasons, image->reasons);
+    ExpectThere(Table::kNameLeaves, image->name_leaves);
+    const Result<std::vector<NameRulesImage>> names = ReadNameRules(Objects(), id);
+    ASSERT_TRUE(names);
+    ASSERT_EQ(names->size(), image->name_rules.size());
+    for (size_t i = 0; i < names->size(); ++i) {
+      EXPECT_TRUE((*names)[i].automaton == image->name_rules[i].automaton);
+    }
   }
 
   [[nodiscard]] bool IsThere(const RuleSet& rules) const {
@@ -208,6 +216,44 @@ TEST_F(ProfileCacheTest, LeavesNothingWhereLiveRunsFillATable) {
   EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
   EXPECT_NE(refused.error().message.find("\"reasons\""), std::string::npos);
   EXPECT_EQ(kernel_->ProfileEntries(), full);
+}
+
+// As many states as letters, and each letter leads on from one of them alone.
+RuleSet WithAutomaton(size_t states, const std::string& name) {
+  RuleSet rules = OfSize(2, name);
+  policy::SparseDfa dfa;
+  for (size_t i = 0; i < 256; ++i) dfa.symbols.at(i) = static_cast<uint8_t>(i);
+  for (uint32_t i = 0; i < states; ++i) {
+    dfa.states.push_back({.text_class = i % 2, .fallback = 0, .first_edge = i});
+    dfa.edges.push_back({.symbol = static_cast<uint8_t>(1 + i % 255),
+                         .next = static_cast<uint32_t>((i + 1) % states)});
+  }
+  rules.names.push_back({.action = policy::NameAction::kFileRead,
+                         .automaton = policy::Automaton(dfa),
+                         .digests = {},
+                         .flag_count = 1,
+                         .leaves = {{policy::Verdict::kAllow, 1}, {policy::Verdict::kDeny, 0}}});
+  return rules;
+}
+
+TEST_F(ProfileCacheTest, KeepsNoMoreIdleAutomataThanItsBound) {
+  constexpr size_t kStates = PALYRA_MAX_IDLE_AUTOMATA / 5;
+  for (int i = 0; i < 4; ++i) {
+    const LiveRun run = Start(WithAutomaton(kStates, std::to_string(i)));
+    ExpectThere(WithAutomaton(kStates, std::to_string(i)), run.first_profile());
+  }
+  EXPECT_FALSE(IsThere(WithAutomaton(kStates, "0"))) << "the longest unused goes first";
+  EXPECT_TRUE(IsThere(WithAutomaton(kStates, "3")));
+}
+
+TEST_F(ProfileCacheTest, LeavesNothingWhereAutomataFindNoPlace) {
+  constexpr size_t kStates = PALYRA_AUTOMATA_ENTRIES / 4;
+  const LiveRun first = Start(WithAutomaton(kStates, "first"));
+  const std::map<std::string, size_t> before = kernel_->ProfileEntries();
+  const Result<HeldProfile> refused = HoldProfile(Objects(), WithAutomaton(2 * kStates, "second"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
+  EXPECT_EQ(kernel_->ProfileEntries(), before);
 }
 
 TEST_F(ProfileCacheTest, AHeldProfileIsNotRemoved) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 #include <tuple>
+#include <utility>
 
 namespace palyra::engine {
 namespace {
@@ -89,6 +90,52 @@ AddressPrefix RandomRules::Prefix(const std::vector<AddressPrefix>& others, size
   return prefix;
 }
 
+policy::Automaton RandomRules::Automaton(uint32_t class_count) {
+  policy::SparseDfa dfa;
+  const size_t symbols = 1 + Below(7);
+  for (size_t byte = 1; byte < dfa.symbols.size(); ++byte) {
+    dfa.symbols.at(byte) = static_cast<uint8_t>(Below(symbols));
+  }
+  const size_t states = 1 + Below(40);
+  for (size_t state = 0; state < states; ++state) {
+    dfa.states.push_back({.text_class = static_cast<uint32_t>(Below(class_count)),
+                          // So that each is reached.
+                          .fallback = static_cast<uint32_t>((state + 1) % states),
+                          .first_edge = static_cast<uint32_t>(dfa.edges.size())});
+    for (size_t symbol = 1; symbol < symbols; ++symbol) {
+      if (Below(2) == 0) continue;
+      dfa.edges.push_back(
+          {.symbol = static_cast<uint8_t>(symbol), .next = static_cast<uint32_t>(Below(states))});
+    }
+  }
+  return policy::Automaton(dfa);
+}
+
+// Now and then two actions have the same automaton.
+std::vector<policy::NameRules> RandomRules::Names(uint32_t reason_count) {
+  static constexpr std::array kVerdicts = {Verdict::kDeny, Verdict::kAsk, Verdict::kAllow};
+  std::vector<policy::NameRules> names;
+  for (int i = 0; i < policy::kNameActionCount; ++i) {
+    if (Below(3) != 0) continue;
+    const auto class_count = static_cast<uint32_t>(1 + Below(5));
+    policy::NameRules rules = {.action = static_cast<policy::NameAction>(i),
+                               .automaton = Automaton(class_count),
+                               .digests = {},
+                               .flag_count = static_cast<uint32_t>(1 + Below(2)),
+                               .leaves = {}};
+    const bool is_shared = !names.empty() && Below(4) == 0;
+    if (is_shared) rules.automaton = names.back().automaton;
+    const size_t classes =
+        is_shared ? names.back().leaves.size() / names.back().flag_count : class_count;
+    while (rules.leaves.size() < classes * rules.flag_count) {
+      rules.leaves.push_back({.verdict = kVerdicts.at(Below(kVerdicts.size())),
+                              .reason = static_cast<uint32_t>(Below(reason_count))});
+    }
+    names.push_back(std::move(rules));
+  }
+  return names;
+}
+
 RuleSet RandomRules::Rules() {
   RuleSet rules;
   rules.reasons.push_back({.layers = {{policy::Layer::kCaller, {}}}});
@@ -108,6 +155,9 @@ RuleSet RandomRules::Rules() {
   std::ranges::sort(rules.prefixes, {}, PrefixOrder);
   const auto doubled = std::ranges::unique(rules.prefixes, {}, PrefixOrder);
   rules.prefixes.erase(doubled.begin(), doubled.end());
+  std::swap(random_, random_of_names_);
+  rules.names = Names(static_cast<uint32_t>(reason_count));
+  std::swap(random_, random_of_names_);
   return rules;
 }
 

@@ -14,10 +14,10 @@ namespace palyra::engine {
 
 class RandomRules {
  public:
-  explicit RandomRules(uint64_t seed) : random_(seed) {}
+  explicit RandomRules(uint64_t seed) : random_(seed), random_of_names_(seed) {}
 
   // Up to 12 classes of up to 60 spans, up to 40 prefixes, nested and beside each
-  // other, half of them whole addresses.
+  // other, half of them whole addresses; name rules of up to 5 actions.
   policy::RuleSet Rules();
 
   // Mostly at, or just beside, an edge of a prefix and of a span of `rules`.
@@ -29,11 +29,15 @@ class RandomRules {
 
  private:
   std::mt19937_64 random_;
+  // What is drawn of the network is the same with and without names.
+  std::mt19937_64 random_of_names_;
 
   uint16_t Port();
   policy::AddressClass Class(uint32_t reason_count);
   policy::AddressPrefix Prefix(const std::vector<policy::AddressPrefix>& others,
                                size_t class_count);
+  policy::Automaton Automaton(uint32_t class_count);
+  std::vector<policy::NameRules> Names(uint32_t reason_count);
 };
 
 // Cedar's and the kernel's one form: the unspecified address is loopback, mapped IPv6 is IPv4.

@@ -61,10 +61,10 @@ TEST_F(ReportTest, GivesAMechanismOrAReasonForEachPromise) {
 TEST_F(ReportTest, SaysWhatEachMissingFeatureTakesAway) {
   EXPECT_EQ(Lost({}), std::set<std::string>());
   EXPECT_EQ(Lost({Feature::kLandlockScopes}),
-            std::set<std::string>{"no signals or abstract unix sockets outside"});
+            std::set<std::string>{"no signals to processes outside"});
   EXPECT_EQ(Lost({Feature::kLandlock, Feature::kLandlockScopes}),
             (std::set<std::string>{"no tracing of processes outside",
-                                   "no signals or abstract unix sockets outside"}));
+                                   "no signals to processes outside"}));
   // Without cgroup.kill a run ends whole too, by another way.
   EXPECT_EQ(Lost({Feature::kCgroupKill}), std::set<std::string>());
   EXPECT_THAT(ReportText(Report({Feature::kCgroupKill})), HasSubstr("freeze and kill"));
@@ -94,7 +94,7 @@ TEST_F(ReportTest, SaysWhichEgressModeHoldsAndHow) {
 }
 
 TEST_F(ReportTest, NamesWhatThisVersionDoesNotHold) {
-  EXPECT_THAT(NotHeld(Report({})), IsSupersetOf({"unix sockets by path", "files, programs"}));
+  EXPECT_THAT(NotHeld(Report({})), IsSupersetOf({"files, programs"}));
 }
 
 TEST_F(ReportTest, IsOneLineForEachPromiseInColumns) {

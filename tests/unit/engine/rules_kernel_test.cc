@@ -13,7 +13,6 @@
 #include "engine/kernel_judge.h"
 #include "engine/table_image.h"
 #include "policy/compile/compiler.h"
-#include "policy/mandatory.h"
 #include "tests/support/require_feature.h"
 #include "tests/unit/engine/random_rules.h"
 #include "tests/unit/policy/random_policies.h"
@@ -78,15 +77,26 @@ class RulesKernelTest : public testing::Test {
   uint32_t profiles_ = 0;
 };
 
+const policy::PolicySet& OuterPolicies() {
+  static const policy::PolicySet kPolicies =
+      policy::PolicySet::Parse({std::make_shared<const policy::SourceFile>("outer", R"(
+            permit (principal, action, resource);
+            forbid (principal, action == Palyra::Action::"net.connect", resource)
+            when { resource.address.isInRange(ip("169.254.169.254")) };
+          )")})
+          .value();
+  return kPolicies;
+}
+
 std::optional<RuleSet> Compile(const std::string& text) {
   const auto source = std::make_shared<const policy::SourceFile>("random", text);
   const auto policies = policy::PolicySet::Parse({source});
   const policy::EntityStore entities;
-  auto compiled = policy::CompileRules(
-      {.principal = policy::EntityUid("Palyra::Agent", "any"),
-       .context = policy::Value::Record({}),
-       .layers = {{policy::Layer::kMandatory, &policy::MandatoryPolicies(), &entities},
-                  {policy::Layer::kCaller, &policies.value(), &entities}}});
+  auto compiled =
+      policy::CompileRules({.principal = policy::EntityUid("Palyra::Agent", "any"),
+                            .context = policy::Value::Record({}),
+                            .layers = {{policy::Layer::kMandatory, &OuterPolicies(), &entities},
+                                       {policy::Layer::kCaller, &policies.value(), &entities}}});
   if (!compiled) return std::nullopt;
   return std::move(compiled->rules);
 }

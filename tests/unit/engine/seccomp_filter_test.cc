@@ -117,6 +117,14 @@ TEST_F(SeccompFilterTest, TheNetlinkRuleIsNetlinksAlone) {
   }
 }
 
+TEST_F(SeccompFilterTest, LeavesOfUnixOnlyPairsWhereNothingElseJudgesThem) {
+  const std::span<const sock_filter> filter = SeccompFilter({.no_unix_sockets = true});
+  EXPECT_EQ(Interpret(filter, Call(SYS_socket, {AF_UNIX, SOCK_STREAM, 0})), Denied(EAFNOSUPPORT));
+  EXPECT_EQ(Interpret(filter, Call(SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0})), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(Interpret(filter, Call(SYS_socket, {AF_INET, SOCK_STREAM, 0})), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(Interpret(filter, Call(SYS_io_uring_setup)), Denied(ENOSYS));
+}
+
 TEST_F(SeccompFilterTest, LetsOnlyUnixMakeSocketPairs) {
   for (uint64_t family = 0; family < 64; ++family) {
     const uint32_t expected = family == AF_UNIX ? SECCOMP_RET_ALLOW : Denied(EAFNOSUPPORT);

@@ -31,6 +31,7 @@ class CompileFixture {
 
   [[nodiscard]] const CompileInput& input() const { return input_; }
   void set_coverage(Coverage coverage) { input_.coverage = coverage; }
+  void set_offline() { input_.is_offline = true; }
   [[nodiscard]] std::expected<CompileOutput, std::vector<Diagnostic>> Compile() const {
     return CompileRules(input_);
   }

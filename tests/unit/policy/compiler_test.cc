@@ -258,6 +258,30 @@ TEST(CompilerTest, TheStrictestLayerDecides) {
   EXPECT_EQ(OutcomeOf(rules, Event("::2", 6)), (Outcome{kDeny, From(Layer::kCaller, {})}));
 }
 
+TEST(CompilerTest, OfflineNoOtherLayerDecidesAboutTheNetwork) {
+  const std::string forbid =
+      "forbid (principal, action == Palyra::Action::\"net.connect\", resource);";
+  CompileFixture fixture({
+      {Layer::kMandatory, "permit (principal, action, resource);" + forbid},
+      {Layer::kCaller,
+       "permit (principal, action == Palyra::Action::\"net.connect\", resource in "
+       "Palyra::Domain::\"a.test\");"
+       "permit (principal, action == Palyra::Action::\"unix.connect\", resource) when { "
+       "resource.path == \"/run/a\" };"},
+  });
+  fixture.set_coverage(Coverage::kNetworkAndUnix);
+  EXPECT_TRUE(Rules(fixture).domains);
+  fixture.set_offline();
+  const RuleSet rules = Rules(fixture);
+  EXPECT_FALSE(rules.domains);
+  EXPECT_EQ(OutcomeOf(rules, Event("::2", 1)),
+            (Outcome{kDeny, From(Layer::kMandatory, {"policy1"})}));
+  const NameEvent permitted = {.action = NameAction::kUnixConnect, .name = "/run/a"};
+  const NameEvent other = {.action = NameAction::kUnixConnect, .name = "/run/b"};
+  EXPECT_EQ(OutcomeOf(rules, permitted).verdict, kAllow);
+  EXPECT_EQ(OutcomeOf(rules, other), (Outcome{kDeny, From(Layer::kCaller, {})}));
+}
+
 TEST(CompilerTest, PrincipalsOutsideThePolicyAreNotPermitted) {
   const CompileFixture fixture(
       "permit (principal == Palyra::Agent::\"other\", action, resource);"

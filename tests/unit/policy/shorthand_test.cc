@@ -210,6 +210,19 @@ Verdict JudgeMandatory(const std::string& address, const std::string& action) {
   return judgement.verdict;
 }
 
+Verdict JudgeSocket(const std::string& path, bool is_abstract) {
+  const EntityUid socket("Palyra::Socket", path);
+  const auto entity = std::make_shared<const Entity>(Entity{
+      .uid = socket,
+      .attrs = RecordValue({{"path", Value::String(path)}, {"abstract", Value::Bool(is_abstract)}}),
+      .tags = RecordValue(),
+      .ancestors = {}});
+  const Request request{EntityUid("Palyra::Agent", "a"),
+                        EntityUid("Palyra::Action", "unix.connect"), socket, Value::Record({}),
+                        entity};
+  return Judge(MandatoryPolicies(), request, EntityStore()).verdict;
+}
+
 TEST(Mandatory, DeniesCloudMetadataUnderEverySpelling) {
   for (const char* address :
        {"169.254.169.254",    "169.254.170.2",      "169.254.170.23",     "fd00:ec2::254",
@@ -232,6 +245,29 @@ TEST(Mandatory, LeavesTheRestToTheOtherLayers) {
   }
 }
 
+TEST(Mandatory, DeniesPalyrasOwnSockets) {
+  EXPECT_EQ(JudgeSocket("/run/palyra/palyrad.sock", false), Verdict::kDeny);
+  EXPECT_EQ(JudgeSocket("/run/palyra/palyrad.sock", true), Verdict::kAllow) << "another name space";
+  EXPECT_EQ(JudgeSocket("/run/docker.sock", false), Verdict::kAllow) << "for the other layers";
+}
+
+TEST(UnixShorthand, IsExactlyOneSocket) {
+  EXPECT_EQ(UnixShorthandToCedar("/run/docker.sock").value(),
+            "@id(\"--allow-unix /run/docker.sock\")\n"
+            "permit (principal, action == Palyra::Action::\"unix.connect\", resource) when { "
+            "!resource.abstract && resource.path == \"/run/docker.sock\" };\n");
+  EXPECT_EQ(UnixShorthandToCedar("@/tmp/*").value(),
+            "@id(\"--allow-unix @/tmp/*\")\n"
+            "permit (principal, action == Palyra::Action::\"unix.connect\", resource) when { "
+            "resource.abstract && resource.path == \"/tmp/*\" };\n");
+}
+
+TEST(UnixShorthand, RefusesWhatIsNoPathOfASocket) {
+  for (const char* argument : {"", "docker.sock", "/", "/run/", "/run//a", "/run/../a", "./a"}) {
+    EXPECT_FALSE(UnixShorthandToCedar(argument)) << argument;
+  }
+}
+
 TEST(Mandatory, EveryPolicyHasItsOwnName) {
   std::set<std::string> names;
   for (const PlacedPolicy& placed : MandatoryPolicies().policies()) {
@@ -239,7 +275,7 @@ TEST(Mandatory, EveryPolicyHasItsOwnName) {
     ASSERT_NE(name, nullptr) << placed.Label();
     EXPECT_TRUE(names.insert(*name).second) << *name;
   }
-  EXPECT_EQ(names.size(), 10U);
+  EXPECT_EQ(names.size(), 11U);
 }
 
 }  // namespace

@@ -1,0 +1,176 @@
+/*
+ * What the programs about files and processes read of the kernel's structures; see kernel_types.h.
+ */
+#ifndef PALYRA_BPF_FILE_TYPES_H_
+#define PALYRA_BPF_FILE_TYPES_H_
+
+#include "bpf/kernel_types.h"
+
+#define EXDEV 18
+#define EACCES 13
+
+#define NAME_MAX 255
+
+#define S_IFMT 0170000
+#define S_IFDIR 0040000
+
+/* Of file::f_mode. */
+#define FMODE_READ 0x1
+#define FMODE_WRITE 0x2
+#define FMODE_EXEC 0x20 /* of file::f_flags too: opened to be executed */
+#define FMODE_BACKING (1U << 25)
+
+/* ioctl(2) of <linux/fs.h>: what chattr(1) changes. */
+#define FS_IOC_SETFLAGS 0x40086602U
+#define FS_IOC_FSSETXATTR 0x401c5820U
+
+#define PROT_EXEC 0x4
+#define VM_EXEC 0x4
+
+/* Of super_block::s_magic. */
+#define CGROUP_SUPER_MAGIC 0x27e0eb
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#define BPF_FS_MAGIC 0xcafe4a11
+#define SYSFS_MAGIC 0x62656572
+#define DEBUGFS_MAGIC 0x64626720
+#define TRACEFS_MAGIC 0x74726163
+#define SECURITYFS_MAGIC 0x73636673
+
+/* Of iattr::ia_valid. */
+#define ATTR_SIZE (1U << 3)
+#define ATTR_FORCE (1U << 9) /* the kernel's own doing, as taking set-user-ID off what is written  \
+			      */
+
+/* Of task_struct::flags. */
+#define PF_FORKNOEXEC 0x40
+
+#define CAP_SYS_ADMIN 21
+
+/* Of the mode that ptrace_access_check gets. */
+#define PTRACE_MODE_NOAUDIT 0x04
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct list_head {
+	struct list_head *next;
+	struct list_head *prev;
+};
+
+struct super_block {
+	unsigned long s_magic;
+	struct list_head s_mounts;
+};
+
+struct inode {
+	__u16 i_mode;
+	struct super_block *i_sb;
+	unsigned int i_nlink;
+};
+
+struct qstr {
+	__u32 len;
+	const unsigned char *name;
+};
+
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+};
+
+struct mnt_namespace {
+	__u64 seq;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+	struct list_head mnt_instance;
+	struct mnt_namespace *mnt_ns;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	unsigned int f_flags;
+	unsigned int f_mode;
+	struct path f_path;
+	struct inode *f_inode;
+};
+
+struct iattr {
+	unsigned int ia_valid;
+};
+
+struct linux_binprm {
+	struct file *file;
+};
+
+struct vm_area_struct {
+	unsigned long vm_flags;
+	struct file *vm_file;
+};
+
+struct mm_struct {
+	struct file *exe_file;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct user_namespace {
+	int level;
+};
+
+/* 64 bits: one word, or before 6.3 two. */
+typedef struct {
+	__u32 unused;
+} kernel_cap_t;
+
+struct cred {
+	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup *ancestors[1]; /* by level */
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+struct task_struct {
+	unsigned int flags;
+	int tgid;
+	struct css_set *cgroups;
+	struct mm_struct *mm;
+	struct nsproxy *nsproxy;
+	const struct cred *cred;
+};
+
+#pragma clang attribute pop
+
+#endif /* PALYRA_BPF_FILE_TYPES_H_ */

@@ -1,0 +1,72 @@
+/*
+ * The one decision over the tables of names.
+ */
+#ifndef PALYRA_BPF_NAME_DECISION_H_
+#define PALYRA_BPF_NAME_DECISION_H_
+
+#include "bpf/automaton.h"
+#include "bpf/name_tables.h"
+
+/* What is asked of the tables: the name is text->bytes[first], and `length` bytes long. */
+struct name_question {
+	__u32 profile;
+	enum palyra_name_action action;
+	__u32 flag; /* see palyra_name_leaf_key */
+	__u32 first;
+	__u32 length;
+};
+
+struct name_answer {
+	enum palyra_verdict verdict;
+	enum palyra_judged judged; /* why it is a deny without a policy, where not PALYRA_JUDGED */
+	__u32 reason;
+	/* Where the name ends in the automaton, and its class: of two names with the same state
+	 * everything below them is decided alike. */
+	__u32 state;
+	__u32 text_class;
+};
+
+/* Anything that is not found, or cannot be judged, is a deny with reason 0. */
+static __always_inline struct name_answer decide_name(const struct name_question *q,
+						      const struct palyra_text *text)
+{
+	struct palyra_name_rules_key key = { .profile = q->profile, .action = q->action };
+	struct palyra_name_rules *found = bpf_map_lookup_elem(&name_rules, &key);
+	struct name_answer answer = { .verdict = PALYRA_DENY, .judged = PALYRA_NO_AUTOMATON };
+
+	if (!found)
+		return answer;
+	answer.judged = judge_text(found->automaton, text, q->first, q->length, &answer.state,
+				   &answer.text_class);
+	if (answer.judged != PALYRA_JUDGED)
+		return answer;
+
+	struct palyra_name_leaf_key leaf_key = {
+		.profile = q->profile,
+		.text_class = answer.text_class,
+		.flag = q->flag,
+		.action = q->action,
+	};
+	struct palyra_name_leaf *leaf = bpf_map_lookup_elem(&name_leaves, &leaf_key);
+
+	if (leaf) {
+		answer.verdict = leaf->verdict;
+		answer.reason = leaf->reason;
+	}
+	return answer;
+}
+
+/*
+ * The same for programs with many questions: the kernel checks a function that is not inlined once,
+ * and not on every way that leads to it.
+ */
+__noinline int palyra_decide_name(const struct name_question *q, const struct palyra_text *text,
+				  struct name_answer *answer)
+{
+	if (!q || !text || !answer)
+		return -EPERM;
+	*answer = decide_name(q, text);
+	return 0;
+}
+
+#endif /* PALYRA_BPF_NAME_DECISION_H_ */

@@ -1,0 +1,224 @@
+/*
+ * From a path to an answer, and the report of what is denied.
+ *
+ * Functions that are not inlined are checked once, and not on every way that leads to them; they
+ * take pointers into the kernel as numbers.
+ */
+#ifndef PALYRA_BPF_PATH_DECISION_H_
+#define PALYRA_BPF_PATH_DECISION_H_
+
+#include "bpf/name_decision.h"
+#include "bpf/path.h"
+#include "bpf/subject.h"
+
+/* A set of actions, as a file that is opened for reading and writing is asked both. */
+#define ACTION_BIT(action) (1U << (action))
+#define FILE_ACTIONS 8 /* numbers below are those of files, and of programs */
+
+/* What is denied, and why; of the path in its slot. */
+struct path_denial {
+	__u64 run_id;
+	__u32 profile;
+	__u32 reason;
+	__u32 target_pid;
+	enum palyra_hook hook;
+	enum palyra_name_action action;
+	enum palyra_path_state path_state;
+	enum palyra_judged judged;
+};
+
+/* Into the event, by way of a second slot. */
+static __always_inline void add_executable(struct palyra_path_event *event)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct file *file = BPF_CORE_READ(task, mm, exe_file);
+	__u32 slot = palyra_claim_path();
+	struct path_slot *held = slot_at(slot);
+	__u64 length;
+
+	event->executable_length = 0;
+	if (!held)
+		return;
+	palyra_path_of((__u64)BPF_CORE_READ(file, f_path.dentry),
+		       (__u64)BPF_CORE_READ(file, f_path.mnt), slot);
+	length = PATH_END - held->first;
+	if (length > PALYRA_EXECUTABLE_LENGTH)
+		length = PALYRA_EXECUTABLE_LENGTH;
+	bpf_probe_read_kernel(event->executable, PALYRA_EXECUTABLE_LENGTH,
+			      &held->text.bytes[PATH_END - PALYRA_EXECUTABLE_LENGTH]);
+	event->executable_length = length;
+	palyra_release_path(slot);
+}
+
+static __always_inline long send_event(void *ring, struct path_slot *slot)
+{
+	__u64 first = slot->first;
+	__u64 length = PATH_END - first;
+
+	asm volatile("%0 &= %1" : "+r"(first) : "i"(PALYRA_TEXT_LENGTH - 1));
+	asm volatile("%0 &= %1" : "+r"(length) : "i"(PALYRA_TEXT_LENGTH - 1));
+	bpf_probe_read_kernel((__u8 *)&slot->room + first, sizeof(slot->event), &slot->event);
+	return bpf_ringbuf_output(ring, (__u8 *)&slot->room + first, sizeof(slot->event) + length,
+				  0);
+}
+
+/* Always -EACCES. An event that finds no room is counted. */
+__noinline int palyra_report_path(const struct path_denial *denial, __u32 slot)
+{
+	struct path_slot *held = slot_at(slot);
+	struct palyra_run *run = denial ? find_run(denial->run_id) : NULL;
+	struct palyra_path_event *event;
+	__u32 ring_index;
+	void *ring;
+
+	if (!run)
+		return -EACCES;
+	__sync_fetch_and_add(&run->denied, 1);
+	ring_index = run->ring;
+	ring = bpf_map_lookup_elem(&rings, &ring_index);
+	if (!ring || !held)
+		goto lost;
+	event = &held->event;
+	event->time_ns = bpf_ktime_get_boot_ns();
+	event->run = denial->run_id;
+	event->profile = denial->profile;
+	event->reason = denial->reason;
+	event->pid = bpf_get_current_pid_tgid() >> 32;
+	event->target_pid = denial->target_pid;
+	event->path_length = PATH_END - held->first;
+	event->hook = denial->hook;
+	event->action = denial->action;
+	event->path_state = denial->path_state;
+	event->judged = denial->judged;
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	add_executable(event);
+	if (send_event(ring, held) == 0)
+		return -EACCES;
+lost:
+	__sync_fetch_and_add(&run->lost, 1);
+	return -EACCES;
+}
+
+/* What is asked about one object: by numbers, because the verifier then knows each of them. */
+struct path_question {
+	__u64 dentry;
+	__u64 vfsmount;
+	__u32 actions; /* set of ACTION_BIT() */
+	enum palyra_hook hook;
+	__u8 is_internal_allowed; /* on a mount of the kernel's own, as a pipe is */
+	__u8 must_be_linked; /* else it is denied */
+	__u8 padding;
+};
+
+/*
+ * File systems that are no place for data but handles of the kernel; reading them is for the rules
+ * to decide.
+ */
+static __always_inline int controls_kernel(__u64 magic)
+{
+	switch (magic) {
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case BPF_FS_MAGIC:
+	case SYSFS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case SECURITYFS_MAGIC:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* What is denied whatever the rules say; PALYRA_PATH_FOUND: nothing of that. */
+static __always_inline enum palyra_path_state state_of(const struct path_question *q)
+{
+	struct dentry *dentry = (struct dentry *)q->dentry;
+
+	if ((q->actions & ~(ACTION_BIT(PALYRA_FILE_READ) | ACTION_BIT(PALYRA_PROCESS_EXEC))) &&
+	    controls_kernel(BPF_CORE_READ(dentry, d_sb, s_magic)))
+		return PALYRA_PATH_CONTROL;
+	if (q->must_be_linked &&
+	    (!BPF_CORE_READ(dentry, d_hash.pprev) || !BPF_CORE_READ(dentry, d_inode, i_nlink)))
+		return PALYRA_PATH_UNLINKED;
+	return PALYRA_PATH_FOUND;
+}
+
+/* The verdict, with the reason in the upper half and why there may be none in the second byte. */
+__noinline __u64 palyra_judge_path(__u32 profile, enum palyra_name_action action, __u32 flag,
+				   __u32 slot)
+{
+	struct path_slot *held = slot_at(slot);
+	struct name_question q = { .profile = profile, .action = action, .flag = flag };
+	struct name_answer answer;
+
+	if (!held)
+		return PALYRA_DENY;
+	q.first = held->first;
+	q.length = PATH_END - held->first;
+	answer = decide_name(&q, &held->text);
+	return answer.verdict | answer.judged << 8 | (__u64)answer.reason << 32;
+}
+
+/* The question of one path, which lies in the slot where there is one. */
+static __always_inline int judge_in_slot(struct palyra_run *run, struct path_denial *denial,
+					 __u32 actions, __u32 slot)
+{
+	/* Before the profile: RunTable::Replace() stores in that order. */
+	int expired = has_expired(run);
+
+	denial->profile = READ_ONCE(run->profile);
+	for (__u32 action = 0; action < FILE_ACTIONS; action++) {
+		__u64 decision = PALYRA_DENY;
+
+		if (!(actions & ACTION_BIT(action)))
+			continue;
+		if (expired)
+			denial->reason = PALYRA_REASON_EXPIRED;
+		else if (denial->path_state == PALYRA_PATH_FOUND)
+			decision = palyra_judge_path(denial->profile, action, 0, slot);
+		if ((__u8)decision == PALYRA_ALLOW)
+			continue;
+		if (!expired)
+			denial->reason = decision >> 32;
+		denial->judged = decision >> 8;
+		denial->action = action;
+		return palyra_report_path(denial, slot);
+	}
+	return 0;
+}
+
+/*
+ * Asks the rules of the calling run: 0, or else what is denied and reported. An ask is a deny:
+ * whoever may answer it changes the tables first.
+ */
+__noinline int palyra_judge_question(const struct path_question *q)
+{
+	struct path_denial denial = { .run_id = own_run_id() };
+	struct palyra_run *run = find_run(denial.run_id);
+	int answer;
+	__u32 slot;
+
+	if (!run || !q)
+		return -EACCES;
+	slot = palyra_claim_path();
+	denial.hook = q->hook;
+	denial.path_state = slot < PATH_SLOTS ? palyra_path_of(q->dentry, q->vfsmount, slot)
+					      : PALYRA_PATH_NO_SLOT;
+	if (denial.path_state == PALYRA_PATH_FOUND)
+		denial.path_state = state_of(q);
+	if (denial.path_state == PALYRA_PATH_INTERNAL && q->is_internal_allowed)
+		answer = 0;
+	else
+		answer = judge_in_slot(run, &denial, q->actions, slot);
+	palyra_release_path(slot);
+	return answer;
+}
+
+static __always_inline int judge_path(const struct path_question *q)
+{
+	/* Of what a function that is not inlined returns the verifier knows nothing. */
+	return palyra_judge_question(q) ? -EACCES : 0;
+}
+
+#endif /* PALYRA_BPF_PATH_DECISION_H_ */
