@@ -405,6 +405,7 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_NET_ACCEPT", PALYRA_NET_ACCEPT},
                     {"PALYRA_NET_BIND", PALYRA_NET_BIND},
                     {"PALYRA_NET_LISTEN", PALYRA_NET_LISTEN},
+                    {"PALYRA_SOCKET_RECEIVE", PALYRA_SOCKET_RECEIVE},
                     {"PALYRA_SOCKET_CREATE", PALYRA_SOCKET_CREATE}}));
   EXPECT_EQ(EnumInObject("palyra_protocol"),
             (Values{{"PALYRA_TCP", PALYRA_TCP},
@@ -425,6 +426,7 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_HOOK_BIND4", PALYRA_HOOK_BIND4},
                     {"PALYRA_HOOK_BIND6", PALYRA_HOOK_BIND6},
                     {"PALYRA_HOOK_LSM_SOCKET_LISTEN", PALYRA_HOOK_LSM_SOCKET_LISTEN},
+                    {"PALYRA_HOOK_LSM_FILE_RECEIVE", PALYRA_HOOK_LSM_FILE_RECEIVE},
                     {"PALYRA_HOOK_FILE_OPEN", PALYRA_HOOK_FILE_OPEN},
                     {"PALYRA_HOOK_FILE_RECEIVE", PALYRA_HOOK_FILE_RECEIVE},
                     {"PALYRA_HOOK_FILE_TRUNCATE", PALYRA_HOOK_FILE_TRUNCATE},
