@@ -38,8 +38,9 @@
 
 /* Of iattr::ia_valid. */
 #define ATTR_SIZE (1U << 3)
-#define ATTR_FORCE (1U << 9) /* the kernel's own doing, as taking set-user-ID off what is written  \
-			      */
+#define ATTR_FORCE                                                                                 \
+	(1U << 9) /* the kernel's own doing, as taking set-user-ID off what is written             \
+		   */
 
 /* Of task_struct::flags. */
 #define PF_FORKNOEXEC 0x40

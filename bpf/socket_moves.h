@@ -6,8 +6,8 @@
  * the new one.
  *
  *   of a socket      denied where the new name is permitted and the old one is not
- *   of a directory   the automaton must be in the same state behind "old/" and "new/": then whatever
- *                    lies below is decided alike. Else EXDEV, upon which mv(1) copies.
+ *   of a directory   the automaton must be in the same state behind "old/" and "new/": then
+ * whatever lies below is decided alike. Else EXDEV, upon which mv(1) copies.
  */
 #ifndef PALYRA_BPF_SOCKET_MOVES_H_
 #define PALYRA_BPF_SOCKET_MOVES_H_

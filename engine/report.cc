@@ -81,8 +81,8 @@ void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises
       break;
     case UnixJudge::kNone:
       promises.push_back(Held("no unix sockets but pairs", "seccomp"));
-      promises.push_back(
-          NotHeld("unix sockets by policy", "Linux before 6.7 and no BPF LSM; permits are refused"));
+      promises.push_back(NotHeld("unix sockets by policy",
+                                 "Linux before 6.7 and no BPF LSM; permits are refused"));
       break;
   }
   promises.push_back(Held(kPassed, "only who may be connected to can pass one"));
