@@ -65,7 +65,7 @@ UniqueFd BoundSocket(const Loopback& address) {
 }
 
 bool ConnectTo(int fd, const Loopback& address) {
-  return connect(fd, address.get(), address.size()) == 0;
+  return fd >= 0 && connect(fd, address.get(), address.size()) == 0;
 }
 
 void Send(benchmark::State& state, int fd) {

@@ -1,15 +1,18 @@
 // Programs that people really run, with names: one that a policy permits and one that it does not,
-// both of the same server at the same address.
+// both of the same server at the same address; and through the relay, which tells the two apart
+// where a policy asks for that.
 //
 // Outside are nginx, with TLS and without, and sshd. The upstream DNS server is the test's own.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -34,6 +37,10 @@ constexpr const char* kGood = "www.good.test";
 constexpr const char* kEvil = "www.evil.test";
 constexpr const char* kPolicy =
     "permit (principal, action, resource in Palyra::Domain::\"good.test\");\n";
+
+constexpr const char* kVerifyPolicy =
+    "@verify(\"sni\") permit (principal, action == Palyra::Action::\"net.connect\", "
+    "resource in Palyra::Domain::\"good.test\");\n";
 
 SpawnOptions Options() {
   SpawnOptions options;
@@ -78,6 +85,10 @@ class NamedServers {
 
   [[nodiscard]] const std::string& path() const { return directory_.path(); }
   [[nodiscard]] std::string EvilLog() const { return ReadText(directory_.Path("evil.log")); }
+  // Lines of the other one's log.
+  [[nodiscard]] int64_t Served() const {
+    return std::ranges::count(ReadText(directory_.Path("good.log")), '\n');
+  }
 
   // Waits until both answer; what was wrong if they do not.
   static std::string Ready() {
@@ -132,44 +143,49 @@ struct Tool {
   const char* script;
   const char* works;  // What it prints where it works,
   const char* fails;  // and where the name is not found.
+  enum class Says : uint8_t {
+    kItsServer,  // By TLS or HTTP.
+    kOtherThings,
+    kNothing,  // It opens no connection.
+  } says;
 };
 
 void PrintTo(const Tool& tool, std::ostream* stream) { *stream << tool.name; }
 
 constexpr auto kTools = std::to_array<Tool>({
     {"Curl", "/usr/bin/curl", "curl -sS --max-time 20 --cacert DIR/ca.pem https://NAME/file",
-     "content", "Could not resolve host: www.evil.test"},
+     "content", "Could not resolve host: www.evil.test", Tool::Says::kItsServer},
     {"CurlWithoutTls", "/usr/bin/curl", "curl -sS --noproxy '*' --max-time 20 http://NAME/file",
-     "content", "Could not resolve host: www.evil.test"},
+     "content", "Could not resolve host: www.evil.test", Tool::Says::kItsServer},
     {"Wget", "/usr/bin/wget",
      "wget -nv -O - --tries=1 --timeout=20 --ca-certificate=DIR/ca.pem https://NAME/file",
-     "content", "unable to resolve host address"},
+     "content", "unable to resolve host address", Tool::Says::kItsServer},
     {"PythonRequests", "/usr/bin/python3",
      "/usr/bin/python3 -c 'import requests; "
      "print(requests.get(\"https://NAME/file\", verify=\"DIR/ca.pem\", timeout=20).text)'",
-     "content", "Name or service not known"},
+     "content", "Name or service not known", Tool::Says::kItsServer},
     {"NodeFetch", "/usr/bin/node",
      "NODE_EXTRA_CA_CERTS=DIR/ca.pem node -e 'fetch(\"https://NAME/file\").then(r => r.text())"
      ".then(console.log, e => { console.error(e.cause.code); process.exit(1); })'",
-     "content", "ENOTFOUND"},
+     "content", "ENOTFOUND", Tool::Says::kItsServer},
     {"OpenSsl", "/usr/bin/openssl",
      "printf 'GET /file HTTP/1.0\\r\\nHost: NAME\\r\\n\\r\\n' | openssl s_client -quiet "
      "-connect NAME:443 -servername NAME -CAfile DIR/ca.pem -verify_return_error",
-     "content", "Name or service not known"},
+     "content", "Name or service not known", Tool::Says::kItsServer},
     {"GitOverHttps", "/usr/bin/git",
      "d=$(mktemp -d); trap 'rm -rf \"$d\"' EXIT; git -c http.sslCAInfo=DIR/ca.pem "
      "clone -q https://NAME/repository.git \"$d/clone\" && cat \"$d/clone/file\"",
-     "content", "Could not resolve host: www.evil.test"},
+     "content", "Could not resolve host: www.evil.test", Tool::Says::kItsServer},
     {"Ssh", "/usr/bin/ssh", "SSH root@NAME cat DIR/file", "content",
-     "Could not resolve hostname www.evil.test"},
+     "Could not resolve hostname www.evil.test", Tool::Says::kOtherThings},
     {"GitOverSsh", "/usr/bin/git",
      "d=$(mktemp -d); trap 'rm -rf \"$d\"' EXIT; GIT_SSH_COMMAND='SSH' "
      "git clone -q root@NAME:DIR/repository.git \"$d/clone\" && cat \"$d/clone/file\"",
-     "content", "Could not resolve hostname www.evil.test"},
+     "content", "Could not resolve hostname www.evil.test", Tool::Says::kOtherThings},
     {"DigOverUdp", "/usr/bin/dig", "dig +tries=1 NAME | grep -E 'status|IN' ; exit 0",
-     "203.0.112.5", "status: NXDOMAIN"},
+     "203.0.112.5", "status: NXDOMAIN", Tool::Says::kNothing},
     {"DigOverTcp", "/usr/bin/dig", "dig +tcp +tries=1 NAME | grep -E 'status|IN'; exit 0",
-     "203.0.112.5", "status: NXDOMAIN"},
+     "203.0.112.5", "status: NXDOMAIN", Tool::Says::kNothing},
 });
 
 class RealName : public EgressTest, public testing::WithParamInterface<Tool> {
@@ -241,7 +257,6 @@ TEST_P(RealName, IsNotFoundWhereNoneDoes) {
   EXPECT_THAT(control.output, HasSubstr(GetParam().works)) << Describe(control);
   EXPECT_THAT(Asked(), Contains(kEvil));
   const size_t asked = Asked().size();
-  const std::string log = NameServers().EvilLog();
 
   Observer().Start();
   PalyraRun run;
@@ -251,11 +266,59 @@ TEST_P(RealName, IsNotFoundWhereNoneDoes) {
   EXPECT_THAT(ended.error_output, HasSubstr("denied: resolve www.evil.test")) << Describe(ended);
   EXPECT_EQ(Asked().size(), asked) << "the name left the run";
   ExpectUntouched(kPublicV4);
-  EXPECT_EQ(NameServers().EvilLog(), log);
   const auto names_it = [](const AuditEntry& entry) {
     return entry.action == "resolve" && std::ranges::find(entry.names, kEvil) != entry.names.end();
   };
   EXPECT_TRUE(std::ranges::any_of(run.Audit(), names_it)) << Describe(ended);
+}
+
+TEST_P(RealName, SaysItsServerToTheRelay) {
+  const int64_t before = NameServers().Served();
+  PalyraRun run;
+  const Ended ended = run.Policy(kVerifyPolicy).User("0").Run(CommandFor(kGood), Options());
+  if (GetParam().says == Tool::Says::kOtherThings) {
+    EXPECT_THAT(ended.output, Not(HasSubstr(GetParam().works))) << Describe(ended);
+    EXPECT_THAT(ended.error_output, HasSubstr("neither TLS nor HTTP")) << Describe(ended);
+    return;
+  }
+  EXPECT_EQ(ended.status, 0) << Describe(ended);
+  EXPECT_THAT(ended.output, HasSubstr(GetParam().works)) << Describe(ended);
+  EXPECT_TRUE(run.Audit().empty()) << Describe(ended);
+  EXPECT_EQ(NameServers().Served() > before, GetParam().says == Tool::Says::kItsServer);
+}
+
+// The tool gets the address from /etc/hosts: what it says is all that tells the names apart.
+TEST_P(RealName, SaysAnotherServerToTheRelayInVain) {
+  if (GetParam().says != Tool::Says::kItsServer) return;
+  const TempDir directory;
+  const std::string hosts =
+      directory.Write("hosts", std::string(kPublicV4) + " " + kEvil + "\n127.0.0.1 localhost\n");
+  SpawnOptions options = Options();
+  options.in_child = [&hosts] {
+    const bool done = unshare(CLONE_NEWNS) == 0 &&
+                      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                      mount(hosts.c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) == 0;
+    return done ? 0 : 126;
+  };
+  std::vector<std::string> command = CommandFor(kEvil);
+  command.back().insert(0, std::string("getent ahostsv4 ") + kGood + " >/dev/null; ");
+
+  const std::string log = NameServers().EvilLog();
+  PalyraRun run;
+  const Ended ended = run.Policy(kVerifyPolicy).User("0").Run(command, options);
+  EXPECT_THAT(ended.output, Not(HasSubstr(GetParam().works))) << Describe(ended);
+  EXPECT_THAT(ended.error_output, HasSubstr("as www.evil.test")) << Describe(ended);
+  EXPECT_EQ(NameServers().EvilLog(), log);
+  const auto names_it = [](const AuditEntry& entry) {
+    return entry.action == "net.connect" && entry.address == kPublicV4 &&
+           std::ranges::find(entry.names, kEvil) != entry.names.end();
+  };
+  EXPECT_TRUE(std::ranges::any_of(run.Audit(), names_it)) << Describe(ended);
+
+  const Ended control = PalyraRun().Policy(kPolicy).User("0").Run(command, options);
+  EXPECT_THAT(control.output, HasSubstr(GetParam().works)) << Describe(control);
+  EXPECT_TRUE(Eventually([&] { return NameServers().EvilLog() != log; }))
+      << "the control left no trace";
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RealName, testing::ValuesIn(kTools),

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
+#include <thread>
 
 namespace palyra::tests {
 namespace {
@@ -70,6 +71,15 @@ void Take(UniqueFd* fd, std::string* into) {
 }
 
 }  // namespace
+
+bool Eventually(const std::function<bool()>& condition) {
+  const auto deadline = steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  return true;
+}
 
 std::string BinaryPath(std::string_view name) {
   std::array<char, 4096> path = {};

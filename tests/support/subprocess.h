@@ -19,6 +19,9 @@ namespace palyra::tests {
 // Long enough for an emulated processor; a test that works never waits for it.
 inline constexpr std::chrono::seconds kPatience{60};
 
+// Polls until `condition` holds; false when patience ends.
+bool Eventually(const std::function<bool()>& condition);
+
 // The path of a program that was built beside this test binary.
 std::string BinaryPath(std::string_view name);
 

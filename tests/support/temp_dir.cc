@@ -32,7 +32,7 @@ std::string TempDir::Write(std::string_view name, std::string_view text) const {
 }
 
 std::string ReadText(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+  const std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   // It takes a failure to read for the end: a file of /proc ends with its process.
   text << file.rdbuf();

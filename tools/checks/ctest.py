@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from concurrent.futures import Executor
 from pathlib import Path
 
 from checks.googletest import cases_of
@@ -45,6 +46,16 @@ def discover(build: Path) -> list[Test]:
 
 def not_built(name: str) -> Case:
     return Case(name, Outcome.FAILED, "its binary is not built")
+
+
+def run_in_parts(name: str, test: Test, pool: Executor, count: int) -> list[Case]:
+    """Runs a test whose cases may run side by side, `count` processes with a share of them each."""
+    shards = [dataclasses.replace(test, environment={**test.environment,
+                                                     "GTEST_TOTAL_SHARDS": str(count),
+                                                     "GTEST_SHARD_INDEX": str(index)})
+              for index in range(count)]
+    return [case for cases in pool.map(lambda shard: run_here(name, shard), shards)
+            for case in cases]
 
 
 def run_here(name: str, test: Test) -> list[Case]:

@@ -25,6 +25,8 @@ uint16_t PortOf(const sockaddr_in& address) { return ntohs(address.sin_port); }
 UniqueFd Bound(int type, const Endpoint& endpoint) {
   UniqueFd fd(socket(AF_INET, type | SOCK_CLOEXEC, 0));
   const SocketAddress address(endpoint);
+  const int on = 1;  // A server before this one may have closed connections there.
+  if (type == SOCK_STREAM) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (bind(fd.get(), address.get(), address.size()) != 0) return {};
   if (type == SOCK_STREAM && listen(fd.get(), 64) != 0) return {};
   return fd;

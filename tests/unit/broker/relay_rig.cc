@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "broker/socket_address.h"
@@ -64,7 +66,9 @@ void FakeAuthority::Record(const RelayEvent& event) {
 
 std::vector<RelayEvent> FakeAuthority::Events(size_t count) {
   std::unique_lock lock(mutex_);
-  EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return events_.size() >= count; }));
+  if (!changed_.wait_for(lock, kPatience, [&] { return events_.size() >= count; })) {
+    throw std::runtime_error("too few events: " + std::to_string(events_.size()));
+  }
   EXPECT_EQ(events_.size(), count);
   std::vector<RelayEvent> events = events_;
   if (events.size() > count)

@@ -1,5 +1,6 @@
 #include "engine/grants.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -176,6 +177,27 @@ TEST_F(GrantsTest, ALimitedOneIsUsedUpExactly) {
   Give(run, Connect("127.0.0.5", 50), 2);
   for (int i = 0; i < 2; ++i) EXPECT_EQ(caller.Try(Connect("127.0.0.5", 50)), 0);
   EXPECT_EQ(caller.Try(Connect("127.0.0.5", 50)), EPERM);
+}
+
+TEST_F(GrantsTest, ASocketThatIsConnectedAnewTakesAnotherUse) {
+  const LiveRun run = Start(Verdict::kAsk);
+  Place place = {.is_ipv6 = false, .address = "127.0.0.5", .port = 0};
+  const UniqueFd server = Listen(SOCK_DGRAM, &place);
+  Give(run, Connect(place.address, place.port), 1);
+  const Inside caller(run.cgroup().path(), [&place] {
+    const UniqueFd fd = ConnectTo(SOCK_DGRAM, place);
+    if (!fd.valid() || send(fd.get(), "x", 1, 0) != 1) return 1000;
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(place.port);
+    inet_pton(AF_INET, place.address.c_str(), &address.sin_addr);
+    const auto* name = reinterpret_cast<const sockaddr*>(&address);
+    if (connect(fd.get(), name, sizeof(address)) == 0) return 1001;
+    if (errno != EPERM) return errno;
+    // What the first call took is not there for packets any more.
+    return send(fd.get(), "x", 1, 0) == 1 ? 1002 : errno;
+  });
+  EXPECT_EQ(caller.Answer(), EPERM);
 }
 
 TEST_F(GrantsTest, ManyAtOnceTakeNoMoreUsesThanThereAre) {

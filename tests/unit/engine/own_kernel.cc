@@ -14,7 +14,6 @@
 #include <filesystem>
 #include <set>
 #include <stdexcept>
-#include <thread>
 #include <utility>
 
 #include "base/file.h"
@@ -203,15 +202,6 @@ void End(pid_t child) {
   if (child <= 0) return;
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-}
-
-bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
 }
 
 bool IsEmptyCgroup(const std::string& path) {

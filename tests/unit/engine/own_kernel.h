@@ -6,7 +6,6 @@
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -17,12 +16,13 @@
 #include "engine/features.h"
 #include "engine/host.h"
 #include "engine/kernel_objects.h"
+#include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
 
 namespace palyra::engine {
 
-// Longer than anything that works takes, on an emulated processor too.
-inline constexpr std::chrono::seconds kPatience{30};
+using tests::Eventually;
+using tests::kPatience;
 
 class OwnKernel {
  public:
@@ -70,9 +70,6 @@ pid_t StartInCgroup(const std::string& path, const std::function<void()>& body, 
 
 // Kills and reaps a child.
 void End(pid_t child);
-
-// Polls until `condition` holds; false when patience ends.
-bool Eventually(const std::function<bool()>& condition);
 
 // No process is in the cgroup directory or below it.
 bool IsEmptyCgroup(const std::string& path);

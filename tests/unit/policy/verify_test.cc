@@ -150,21 +150,20 @@ Automaton Corrupted(const Automaton& automaton, std::mt19937_64& random) {
 TEST_F(VerifyTest, FindsEveryWrongTransitionThatAnEventShows) {
   std::mt19937_64 random(kSeed);
   size_t shown = 0;
-  ForEachCompiled([&](const CompileFixture& fixture, const CompileOutput& output,
-                      const std::string& policies) {
-    RuleSet mutant = output.rules;
-    NameRules& names = mutant.names[random() % mutant.names.size()];
-    names.automaton = Corrupted(names.automaton, random);
-    bool differs = false;
-    for (int i = 0; i < 3000; ++i) {
-      const NameEvent event = names_.Event();
-      differs = differs || Decide(mutant, event) != Decide(output.rules, event);
-    }
-    if (differs) {
-      ++shown;
-      EXPECT_FALSE(VerifyRules(fixture.input(), output.partitions, mutant).passed()) << policies;
-    }
-  });
+  ForEachCompiled(
+      [&](const CompileFixture& fixture, const CompileOutput& output, const std::string& policies) {
+        if (shown == kMutants) return;
+        RuleSet mutant = output.rules;
+        for (NameRules& names : mutant.names) names.automaton = Corrupted(names.automaton, random);
+        bool differs = false;
+        for (int i = 0; i < 3000 && !differs; ++i) {
+          const NameEvent event = names_.Event();
+          differs = Decide(mutant, event) != Decide(output.rules, event);
+        }
+        if (!differs) return;
+        ++shown;
+        EXPECT_FALSE(VerifyRules(fixture.input(), output.partitions, mutant).passed()) << policies;
+      });
   EXPECT_GT(shown, 1U);
 }
 
