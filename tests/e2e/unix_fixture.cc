@@ -29,9 +29,9 @@ UnixServer::UnixServer(std::string name, int type) : name_(std::move(name)), typ
   const size_t length =
       offsetof(sockaddr_un, sun_path) + name_.size() + (is_abstract ? size_t{0} : 1);
   fd_.Reset(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-  EXPECT_EQ(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address),
-                 static_cast<socklen_t>(length)),
-            0)
+  EXPECT_EQ(
+      bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(length)),
+      0)
       << name_ << ": " << strerror(errno);
   if (!is_abstract) chmod(name_.c_str(), 0777);
   if (type != SOCK_DGRAM) {
@@ -117,8 +117,7 @@ void UnixSockets::ExpectDenied(const UnixServer& server, const std::vector<std::
   }
 }
 
-void UnixSockets::ExpectAllowed(const UnixServer& server,
-                                const std::vector<std::string>& permitted,
+void UnixSockets::ExpectAllowed(const UnixServer& server, const std::vector<std::string>& permitted,
                                 const std::vector<std::string>& arguments) {
   const int before = server.Heard();
   const ProbeResult allowed = InRun(permitted, arguments);

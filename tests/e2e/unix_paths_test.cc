@@ -101,7 +101,6 @@ TEST_F(UnixPaths, APatternIsExactOrRefused) {
   EXPECT_EQ(other.Heard(), 0);
 }
 
-
 TEST_F(UnixPaths, OtherSpellingsAreNoWayRound) {
   const UnixServer server(Outside("a.sock"), SOCK_STREAM);
   for (const std::string& spelling :
@@ -164,8 +163,8 @@ TEST_F(UnixPaths, ASocketThatIsRenamedIsNotReached) {
 TEST_F(UnixPaths, ASocketThatIsExchangedIsNotReached) {
   const UnixServer secret(Own("secret.sock"), SOCK_STREAM);
   const UnixServer permitted(Own("own.sock"), SOCK_STREAM);
-  for (const auto& [from, to] : {std::pair(secret.name(), permitted.name()),
-                                 std::pair(permitted.name(), secret.name())}) {
+  for (const auto& [from, to] :
+       {std::pair(secret.name(), permitted.name()), std::pair(permitted.name(), secret.name())}) {
     const std::vector<std::string> arguments = {"unix-connect-exchanged", from, to,
                                                 permitted.name()};
     const int before = secret.Heard();
@@ -221,15 +220,15 @@ TEST_F(UnixPaths, ABindMountIsNoWayRound) {
   const std::string place = Own("d");
   const std::string from = outside_.path();
   options.in_child = [&] {
-    return unshare(CLONE_NEWNS) != 0 || mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+    return unshare(CLONE_NEWNS) != 0 ||
+                   mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
                    mount(from.c_str(), place.c_str(), nullptr, MS_BIND, nullptr) != 0
                ? 99
                : 0;
   };
-  const ProbeResult probe =
-      PalyraRun()
-          .Option("--allow-unix", Outside("b.sock"))
-          .Probe({"unix-connect", "stream", place + "/a.sock"}, options);
+  const ProbeResult probe = PalyraRun()
+                                .Option("--allow-unix", Outside("b.sock"))
+                                .Probe({"unix-connect", "stream", place + "/a.sock"}, options);
   EXPECT_EQ(probe.verdict, "denied") << probe;
   EXPECT_EQ(server.Heard(), 0);
 }

@@ -398,11 +398,16 @@ TEST_F(ProfileCacheTest, AKilledWriterLeavesNothingForLong) {
   const Faulted whole = RunWithFault(write(measured), Fault::kNone, 0);
   ASSERT_EQ(whole.status, 0);
   ASSERT_GT(whole.calls, 6);
+  int died = 0;
   for (int at = 0; at < whole.calls; ++at) {
     const RuleSet rules = random.Rules();
     const std::map<std::string, size_t> before = kernel_->ProfileEntries();
     const Faulted killed = RunWithFault(write(rules), Fault::kKilled, at);
-    ASSERT_EQ(killed.status, 128 + SIGKILL) << at;
+    // Some rules take fewer calls than those that were measured.
+    if (killed.status != 0) {
+      ASSERT_EQ(killed.status, 128 + SIGKILL) << at;
+      ++died;
+    }
     const bool is_complete = IsThere(rules);
     ASSERT_TRUE(Sweep());
     ASSERT_EQ(kernel_->Entries().at("unfinished"), 0U) << at;
@@ -415,6 +420,7 @@ TEST_F(ProfileCacheTest, AKilledWriterLeavesNothingForLong) {
     const uint32_t id = Hold(rules).id();
     ExpectThere(rules, id);
   }
+  EXPECT_GT(died, 6);
 }
 
 TEST_F(ProfileCacheTest, AKilledRemoverLeavesNothingForLong) {
