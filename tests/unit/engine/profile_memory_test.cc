@@ -105,7 +105,7 @@ TEST_F(ProfileMemoryTest, AThousandRulesOfAddressesTakeLessThanAMebibyte) {
            "\") && resource.port == " + std::to_string(1000 + i) + " };\n";
   }));
   EXPECT_GT(taken, kRules * sizeof(palyra_address_class)) << "it is not counted";
-  RecordProperty("bytes", static_cast<int64_t>(taken));
+  RecordProperty("bytes", static_cast<int>(taken));
   EXPECT_LT(taken, kMost);
 }
 
@@ -117,7 +117,7 @@ TEST_F(ProfileMemoryTest, AThousandRulesOfPathsTakeLessThanAMebibyte) {
            PatternText(paths[i]) + " };\n";
   }));
   EXPECT_GT(taken, kRules * kEntryBytes) << "it is not counted";
-  RecordProperty("bytes", static_cast<int64_t>(taken));
+  RecordProperty("bytes", static_cast<int>(taken));
   EXPECT_LT(taken, kMost);
 }
 
