@@ -65,7 +65,6 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
 }
 
 void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises) {
-  const char* const kPassed = "no sockets passed by others";
   switch (objects.unix_judge()) {
     case UnixJudge::kByPeer:
       promises.push_back(Held("unix sockets: by the one that is reached",
@@ -85,7 +84,8 @@ void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises
                                  "Linux before 6.7 and no BPF LSM; permits are refused"));
       break;
   }
-  promises.push_back(Held(kPassed, "only who may be connected to can pass one"));
+  promises.push_back(
+      Held("no sockets passed by others", "only who may be connected to can pass one"));
 }
 
 void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>& promises) {
