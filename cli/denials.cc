@@ -66,7 +66,9 @@ std::string SocketKind(const palyra_event& event) {
 
 constexpr const char* kResolve = "resolve";
 // The C library asks there by itself, and does without: nscd(8).
-constexpr const char* kNameServiceCache = "/var/run/nscd/socket";
+bool IsNameServiceCache(const std::string& path) {
+  return path == "/var/run/nscd/socket" || path == "/run/nscd/socket";
+}
 
 std::string NameActionText(palyra_name_action action) {
   if (action == PALYRA_KERNEL_CONTROL) return "kernel.control";
@@ -163,7 +165,7 @@ std::string WithoutPolicy(const palyra_path_event& event) {
 std::string PermitFor(const Denial& denial) {
   const bool is_program = denial.action == "process.exec";
   return fmt::format(
-      "permit (principal, action == Palyra::Action::\"{}\", resource == Palyra::{}::\"{}\");",
+      R"(permit (principal, action == Palyra::Action::"{}", resource == Palyra::{}::"{}");)",
       denial.action, is_program ? "Executable" : "Path", denial.path);
 }
 
@@ -322,7 +324,7 @@ Denial RefusedName(const std::string& name, bool is_unpinned) {
 }
 
 void DenialSummary::Add(const Denial& denial) {
-  if (denial.action == "unix.connect" && denial.path == kNameServiceCache) {
+  if (denial.action == "unix.connect" && IsNameServiceCache(denial.path)) {
     ++unasked_;
     return;
   }

@@ -57,7 +57,7 @@ class DenialNames {
 
  private:
   [[nodiscard]] std::vector<std::string> LabelsOf(const policy::Reason::LayerPolicies& named) const;
-  void AddReason(uint32_t reason, Denial& denial) const;
+  void AddReason(uint32_t index, Denial& denial) const;
 
   const policy::RuleSet& rules_;
   const std::vector<LayerPolicies>& layers_;

@@ -79,7 +79,7 @@ Outcome ConnectMovedWith(unsigned flags, Arguments arguments) {
   const char* const from = arguments[0];
   const char* const to = arguments[1];
   if (renameat2(AT_FDCWD, from, AT_FDCWD, to, flags) != 0) return FromErrno(errno);
-  const Outcome outcome = ConnectUnix(SOCK_STREAM, arguments[2]);
+  Outcome outcome = ConnectUnix(SOCK_STREAM, arguments[2]);
   if (renameat2(AT_FDCWD, to, AT_FDCWD, from, flags) != 0) return CouldNotTry(errno, "rename back");
   return outcome;
 }
