@@ -1,10 +1,15 @@
 // `palyra policy` on a run that is alive: its tables are read back, and replaced.
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <string>
 #include <vector>
 
+#include "tests/e2e/unix_fixture.h"
 #include "tests/support/palyra_run.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/temp_dir.h"
@@ -80,6 +85,32 @@ TEST_F(PolicyLive, ModesThatNarrowCannotBeWidened) {
     run.Signal(SIGTERM);
     (void)run.Wait();
   }
+}
+
+// Where addresses are judged, it has its sockets since it began: they can be taken and given back.
+TEST_F(PolicyLive, UnixSocketsAreTakenAndGivenBack) {
+  const TempDir place;
+  chmod(place.path().c_str(), 0755);
+  const UnixServer server(place.Path("a.sock"), SOCK_STREAM);
+  const std::string permits = files_.Write(
+      "permits.cedar",
+      "permit (principal, action == Palyra::Action::\"unix.connect\", resource) when { "
+      "!resource.abstract && resource.path == \"" +
+          server.name() + "\" };");
+  Subprocess run({BinaryPath("palyra-run"), "--user", std::string(kToolUser), "--policy", permits,
+                  "--", "/bin/sh", "-c",
+                  "while :; do " + BinaryPath("palyra_probe") + " unix-connect stream " +
+                      server.name() + " >/dev/null; sleep 0.1; done"},
+                 {});
+  ASSERT_TRUE(Eventually([&] { return server.Heard() > 0; }));
+  EXPECT_EQ(Policy({"apply", "--run", OnlyRun(), "first.cedar"}).status, 0);
+  const int heard = server.Heard();
+  sleep(1);
+  EXPECT_EQ(server.Heard(), heard);
+  EXPECT_EQ(Policy({"apply", "--run", OnlyRun(), permits}).status, 0);
+  EXPECT_TRUE(Eventually([&] { return server.Heard() > heard; }));
+  run.Signal(SIGTERM);
+  (void)run.Wait();
 }
 
 TEST_F(PolicyLive, WhatCannotBeCompiledChangesNothing) {
