@@ -550,6 +550,7 @@ enum palyra_path_state : __u8 {
 	PALYRA_PATH_GAINS = 10, /* the file would be allowed more under the other name */
 	PALYRA_PATH_CONTROL = 11, /* on a file system by which the kernel is controlled */
 	PALYRA_PATH_UNPINNED = 12, /* a socket that was not there as the run began: unix_sockets */
+	PALYRA_PATH_RENAMES_SOCKET = 13, /* a socket would have that name, which it was not given */
 };
 
 /*

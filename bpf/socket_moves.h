@@ -2,12 +2,11 @@
  * Other names for sockets: rename and exchange.
  *
  * A peer is judged by the path that its name has by then. Whoever may rename it could give it one
- * that the rules permit, so what may not be connected to under the old name must not be more under
- * the new one.
+ * that the rules of this run permit, or those of another.
  *
- *   of a socket      denied where the new name is permitted and the old one is not
+ *   of a socket      denied
  *   of a directory   the automaton must be in the same state behind "old/" and "new/": then
- * whatever lies below is decided alike. Else EXDEV, upon which mv(1) copies.
+ *                    whatever lies below is decided alike. Else EXDEV, upon which mv(1) copies.
  */
 #ifndef PALYRA_BPF_SOCKET_MOVES_H_
 #define PALYRA_BPF_SOCKET_MOVES_H_
@@ -23,8 +22,7 @@ struct socket_move {
 	__u64 new_vfsmount;
 	__u8 has_socket;
 	__u8 has_directory;
-	__u8 is_exchange;
-	__u8 padding[5];
+	__u8 padding[6];
 };
 
 static __always_inline __u32 type_of(const struct dentry *dentry)
@@ -53,11 +51,6 @@ __noinline __u64 palyra_sockets_below(__u32 profile, __u32 slot)
 	return state | BELOW_JUDGED;
 }
 
-static __always_inline int permits_socket(__u32 profile, __u32 slot)
-{
-	return (__u8)palyra_judge_path(profile, PALYRA_UNIX_CONNECT, 0, slot) == PALYRA_ALLOW;
-}
-
 static __always_inline int judge_move_in_slots(const struct socket_move *move,
 					       struct path_denial *denial, __u32 old_slot,
 					       __u32 new_slot)
@@ -69,13 +62,8 @@ static __always_inline int judge_move_in_slots(const struct socket_move *move,
 	if (denial->path_state != PALYRA_PATH_FOUND)
 		return palyra_report_path(denial, new_slot);
 	if (move->has_socket) {
-		int before = permits_socket(denial->profile, old_slot);
-		int after = permits_socket(denial->profile, new_slot);
-
-		if (after > before || (move->is_exchange && before > after)) {
-			denial->path_state = PALYRA_PATH_GAINS;
-			return palyra_report_path(denial, new_slot);
-		}
+		denial->path_state = PALYRA_PATH_RENAMES_SOCKET;
+		return palyra_report_path(denial, new_slot);
 	}
 	if (move->has_directory && palyra_sockets_below(denial->profile, old_slot) !=
 					   palyra_sockets_below(denial->profile, new_slot)) {

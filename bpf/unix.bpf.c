@@ -324,7 +324,6 @@ int BPF_PROG(palyra_unix_rename, const struct path *old_directory, struct dentry
 		.new_vfsmount = (__u64)new_directory->mnt,
 		.has_socket = old_type == S_IFSOCK || new_type == S_IFSOCK,
 		.has_directory = old_type == S_IFDIR || new_type == S_IFDIR,
-		.is_exchange = !!(flags & RENAME_EXCHANGE),
 	};
 	int answer;
 

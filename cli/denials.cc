@@ -148,6 +148,8 @@ std::string WithoutPolicy(const palyra_path_event& event) {
       return "what lies below would be decided otherwise under the new name; copy it";
     case PALYRA_PATH_GAINS:
       return "more would be allowed under the new name than under the old one";
+    case PALYRA_PATH_RENAMES_SOCKET:
+      return "a socket keeps the name that its server gave it";
     case PALYRA_PATH_CONTROL:
       return "the kernel is controlled there";
     case PALYRA_PATH_UNPINNED:
@@ -205,6 +207,15 @@ std::string By(const Denial& denial) {
   return fmt::format("no {} policy permits it", policy::LayerName(*denial.layer));
 }
 
+// What a shell and a policy take as it is: the path is the tool's choice, and so would be the rest.
+bool IsPlainPath(std::string_view path) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/@._-+,:=%";
+  return (path.starts_with('/') || path.starts_with('@')) &&
+         path.find_first_not_of(kPlain) == std::string_view::npos && !path.contains("//") &&
+         !path.contains("/../") && !path.contains("/./");
+}
+
 std::optional<std::string> HowToAllow(const Denial& denial) {
   if (denial.action == kResolve) return "allow it with --allow-net " + denial.protocol;
   if (!denial.layer || *denial.layer == policy::Layer::kMandatory) return std::nullopt;
@@ -213,7 +224,10 @@ std::optional<std::string> HowToAllow(const Denial& denial) {
   }
   if (!denial.policies.empty()) return "change that policy to allow it";
   if (denial.action == "process.signal" || denial.action == "process.trace") return std::nullopt;
-  if (denial.action == "unix.connect") return "allow it with --allow-unix " + denial.path;
+  if (denial.action == "unix.connect") {
+    if (!IsPlainPath(denial.path)) return std::nullopt;
+    return "allow it with --allow-unix " + denial.path;
+  }
   if (!denial.path.empty()) return "allow it with the policy " + PermitFor(denial);
   const bool is_local = denial.action == "net.bind" || denial.action == "net.listen";
   if (is_local && denial.port != 0) return "allow it with --allow-listen " + Shorthand(denial);

@@ -61,10 +61,17 @@ void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
   promises.push_back(Held("names that are verified (@verify)",
                           "BPF connect, getpeername, cgroup_skb; a relay that reads SNI and Host"));
   promises.push_back(Held("cloud metadata addresses always denied", "mandatory policy layer"));
-  promises.push_back(Held("no inherited sockets", "birth in the run's cgroup, close_range"));
+  promises.push_back(Held("no inherited sockets but unix streams to one peer as std streams",
+                          "birth in the run's cgroup, close_range"));
 }
 
-void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises) {
+// Of a run as uid 0 why it can undo much.
+std::string WhyOfRoot(const ToolUser& user) {
+  return "it runs as uid 0 (" + user.chosen_by + "); see --user";
+}
+
+void AddUnixSockets(const KernelObjects& objects, const ToolUser& user,
+                    std::vector<Promise>& promises) {
   switch (objects.unix_judge()) {
     case UnixJudge::kByPeer:
       promises.push_back(Held("unix sockets: by the one that is reached",
@@ -72,29 +79,34 @@ void AddUnixSockets(const KernelObjects& objects, std::vector<Promise>& promises
       break;
     case UnixJudge::kByAddress:
       promises.push_back(
-          Held("unix sockets: listed paths, abstract names",
-               "BPF cgroup unix_connect, unix_sendmsg; sockets mounted for the run"));
+          Held("unix sockets: abstract names", "BPF cgroup unix_connect, unix_sendmsg"));
+      // Root renames the directory above the one where they are mounted.
+      promises.push_back(
+          user.uid == 0
+              ? NotHeld("unix sockets: listed paths", WhyOfRoot(user))
+              : Held("unix sockets: listed paths",
+                     "BPF cgroup unix_connect, unix_sendmsg; sockets mounted for the run"));
       promises.push_back(
           NotHeld("unix sockets: patterns of paths, peers of the same run",
                   "no BPF LSM; such policies are refused, such peers need a permit"));
       break;
     case UnixJudge::kNone:
-      promises.push_back(Held("no unix sockets but pairs", "seccomp"));
+      promises.push_back(Held("no unix sockets but pairs of streams", "seccomp"));
       promises.push_back(NotHeld("unix sockets by policy",
                                  "Linux before 6.7 and no BPF LSM; permits are refused"));
       break;
   }
-  const char* const kPassed = "no network sockets passed by others";
+  const char* const kPassed = "no sockets passed by others";
   promises.push_back(
       objects.lsm_attached()
-          ? Held(kPassed, "BPF lsm/file_receive")
+          ? Held(kPassed, "BPF lsm/file_receive; unix sockets are judged as the run's own")
           : NotHeld(kPassed, "no BPF LSM; servers that are permitted could pass one"));
 }
 
 void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>& promises) {
   // Files that belong to root make or unmake everything else, and this version holds no files.
   const bool owns_the_host = user.uid == 0;
-  const std::string why = "it runs as uid 0 (" + user.chosen_by + "); see --user";
+  const std::string why = WhyOfRoot(user);
   promises.push_back(owns_the_host ? NotHeld("no capabilities, none to be gained", why)
                                    : Held("no capabilities, none to be gained",
                                           "empty sets and bounding set, securebits, no_new_privs"));
@@ -122,7 +134,7 @@ EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
   EnforcementReport report;
   AddEgressMode(egress, report.promises);
   AddNetwork(objects, report.promises);
-  AddUnixSockets(objects, report.promises);
+  AddUnixSockets(objects, user, report.promises);
   AddProcesses(features, user, report.promises);
   report.promises.push_back(NotHeld("files, programs", "not enforced by this version"));
   return report;

@@ -70,8 +70,14 @@ void DenySocketFamilies(RuleList& rules, const SeccompOptions& options) {
   DenyAllBut(rules, SCMP_SYS(socket), 0, families);
   DenyAllBut(rules, SCMP_SYS(socket), 2, {NETLINK_ROUTE}, {SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK)});
   DenyAllBut(rules, SCMP_SYS(socketpair), 0, {AF_UNIX});
-  // With this type the kernel turns AF_INET into AF_PACKET.
   constexpr uint64_t kTypeMask = 0xF;
+  // One end of any other pair can send to whom it likes.
+  for (uint64_t type = 0; options.no_unix_sockets && type <= kTypeMask; ++type) {
+    if (type == SOCK_STREAM || type == SOCK_SEQPACKET) continue;
+    rules.Deny(EAFNOSUPPORT, SCMP_SYS(socketpair),
+               {Argument(1, {.mask = kTypeMask, .value = type})});
+  }
+  // With this type the kernel turns AF_INET into AF_PACKET.
   rules.Deny(EAFNOSUPPORT, SCMP_SYS(socket),
              {Argument(1, {.mask = kTypeMask, .value = SOCK_PACKET})});
 }

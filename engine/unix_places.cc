@@ -19,6 +19,7 @@
 
 #include "base/unique_fd.h"
 #include "bpf/abi.h"
+#include "engine/bound_sockets.h"
 
 namespace palyra::engine {
 namespace {
@@ -135,15 +136,38 @@ std::optional<std::string> RealPath(const std::string& path) {
   return real == nullptr ? std::nullopt : std::optional<std::string>(real.get());
 }
 
+std::vector<std::string> SpellingsOf(const std::string& path) {
+  constexpr std::string_view kRun = "/run/";
+  std::vector<std::string> spellings = {path};
+  struct stat link;
+  const bool has_link = lstat("/var/run", &link) == 0 && S_ISLNK(link.st_mode) && link.st_uid == 0;
+  if (path.starts_with(kRun) && has_link && RealPath("/var/run") == "/run") {
+    spellings.push_back("/var" + path);
+  }
+  std::erase_if(spellings, [](const std::string& each) { return each.size() > kLongest; });
+  return spellings;
+}
+
+// Whether every symbolic link on the way is root's: nobody's trap for whoever reads of it.
+bool IsWayOfRoot(const std::string& path) {
+  for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    struct stat status;
+    const bool is_there = lstat(path.substr(0, end).c_str(), &status) == 0;
+    if (!is_there || (S_ISLNK(status.st_mode) && status.st_uid != 0)) return false;
+    if (end == std::string::npos) return true;
+  }
+}
+
 // Nothing where no socket is there that may be mounted.
-Result<std::optional<UnixPlace>> FindSocket(const std::string& path, const std::string& place) {
+Result<std::optional<UnixPlace>> FindSocket(const std::string& path, const std::string& place,
+                                            const BoundSockets& bound) {
   open_how how = {};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_NO_SYMLINKS;
   const UniqueFd fd(
       static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
   if (!fd.valid() && errno == ELOOP) {
-    const std::optional<std::string> real = RealPath(path);
+    const std::optional<std::string> real = IsWayOfRoot(path) ? RealPath(path) : std::nullopt;
     return Fail(ErrorCode::kRefused,
                 "UNIX-SYMLINK: the policies permit unix.connect to \"" + path +
                     "\", which leads through a symbolic link; sockets are known by their real "
@@ -154,6 +178,9 @@ Result<std::optional<UnixPlace>> FindSocket(const std::string& path, const std::
   if (!fd.valid() || fstat(fd.get(), &status) != 0) return std::nullopt;
   // Another name of the inode may be one that no rule permits.
   if (!S_ISSOCK(status.st_mode) || status.st_nlink != 1) return std::nullopt;
+  // What somebody moved there since is another server's.
+  const auto is_bound = [&](const std::string& name) { return bound.Has(name, status.st_ino); };
+  if (std::ranges::none_of(SpellingsOf(path), is_bound)) return std::nullopt;
   return UnixPlace{.real = path, .place = place, .device = status.st_dev, .inode = status.st_ino};
 }
 
@@ -166,18 +193,6 @@ Result<void> Write(const KernelObjects& objects, const palyra_unix_key& key,
                 "the kernel table \"unix_sockets\" is full: other runs may use many; end one");
   }
   return FailErrno(failure, "cannot write the kernel table \"unix_sockets\"");
-}
-
-std::vector<std::string> SpellingsOf(const std::string& path) {
-  constexpr std::string_view kRun = "/run/";
-  std::vector<std::string> spellings = {path};
-  struct stat link;
-  const bool has_link = lstat("/var/run", &link) == 0 && S_ISLNK(link.st_mode) && link.st_uid == 0;
-  if (path.starts_with(kRun) && has_link && RealPath("/var/run") == "/run") {
-    spellings.push_back("/var" + path);
-  }
-  std::erase_if(spellings, [](const std::string& each) { return each.size() > kLongest; });
-  return spellings;
 }
 
 }  // namespace
@@ -214,10 +229,13 @@ Result<UnixSetup> PrepareUnix(UnixJudge judge, const policy::RuleSet& rules,
                 "and without BPF LSM this kernel does not show which socket a path leads to; name "
                 "the sockets one by one, as --allow-unix does, or permit every path");
   }
+  if (permits.paths.empty()) return setup;
+  const Result<BoundSockets> bound = BoundSockets::Read();
+  if (!bound) return std::unexpected(bound.error());
   for (const std::string& path : permits.paths) {
     if (path.size() > kLongest || path.empty() || path[0] != '/') continue;
     Result<std::optional<UnixPlace>> found =
-        FindSocket(path, directory + '/' + std::to_string(setup.places.size()));
+        FindSocket(path, directory + '/' + std::to_string(setup.places.size()), *bound);
     if (!found) return std::unexpected(found.error());
     if (*found) setup.places.push_back(**std::move(found));
   }

@@ -52,8 +52,9 @@ struct UnixSetup {
   std::vector<UnixPlace> places;
 };
 
-// Looks at what the rules permit and for the sockets that are there; one that is not, or whose
-// inode has several names, is denied. `directory` is where they will be mounted.
+// Looks at what the rules permit and for the sockets that are there; one that is not, whose inode
+// has several names, or that was bound to another path, is denied. `directory` is where they will
+// be mounted.
 //
 // kRefused, with a code, where this kernel cannot hold the rules: UNIX-KERNEL where nothing judges
 // unix sockets and one is permitted; where they are judged by address, UNIX-PATTERN for rules that

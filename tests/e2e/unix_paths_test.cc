@@ -158,6 +158,14 @@ TEST_F(UnixPaths, ASocketThatIsRenamedIsNotReached) {
   ExpectDenied(secret, {permitted}, {"unix-connect-moved", secret.name(), permitted, permitted},
                permitted);
   EXPECT_TRUE(fs::exists(secret.name()));
+  // Nor for the next run, whose rules may be others.
+  const int heard = secret.Heard();
+  const ProbeResult moved = InRun({}, {"unix-connect-moved", secret.name(), permitted, permitted});
+  EXPECT_EQ(moved.verdict, "denied") << moved;
+  if (!IsJudgedByPeer()) fs::rename(secret.name(), permitted);
+  const ProbeResult next = InRun({permitted}, {"unix-connect", "stream", permitted});
+  EXPECT_NE(next.verdict, "allowed") << next;
+  EXPECT_EQ(secret.Heard(), heard);
 }
 
 TEST_F(UnixPaths, ASocketThatIsExchangedIsNotReached) {

@@ -120,7 +120,15 @@ TEST_F(SeccompFilterTest, TheNetlinkRuleIsNetlinksAlone) {
 TEST_F(SeccompFilterTest, LeavesOfUnixOnlyPairsWhereNothingElseJudgesThem) {
   const std::span<const sock_filter> filter = SeccompFilter({.no_unix_sockets = true});
   EXPECT_EQ(Interpret(filter, Call(SYS_socket, {AF_UNIX, SOCK_STREAM, 0})), Denied(EAFNOSUPPORT));
-  EXPECT_EQ(Interpret(filter, Call(SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0})), SECCOMP_RET_ALLOW);
+  for (uint64_t type = 0; type < 16; ++type) {
+    const bool has_one_peer = type == SOCK_STREAM || type == SOCK_SEQPACKET;
+    for (const uint64_t more :
+         {uint64_t{0}, uint64_t{SOCK_CLOEXEC | SOCK_NONBLOCK}, uint64_t{0xFFFF'FFFF'0000'0000}}) {
+      EXPECT_EQ(Interpret(filter, Call(SYS_socketpair, {AF_UNIX, type | more, 0})),
+                has_one_peer ? SECCOMP_RET_ALLOW : Denied(EAFNOSUPPORT))
+          << type << ' ' << more;
+    }
+  }
   EXPECT_EQ(Interpret(filter, Call(SYS_socket, {AF_INET, SOCK_STREAM, 0})), SECCOMP_RET_ALLOW);
   EXPECT_EQ(Interpret(filter, Call(SYS_io_uring_setup)), Denied(ENOSYS));
 }

@@ -22,6 +22,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 policy::RuleSet Compile(const std::string& text) {
   const auto source = std::make_shared<const policy::SourceFile>("test.cedar", text);
@@ -161,8 +162,27 @@ TEST_F(UnixPlacesTest, APathThroughALinkIsRefused) {
     const Result<UnixSetup> refused = Prepare(directory_.Path(name));
     ASSERT_FALSE(refused) << name;
     EXPECT_THAT(refused.error().message, HasSubstr("UNIX-SYMLINK"));
-    EXPECT_THAT(refused.error().message, HasSubstr("write \"" + directory_.Path("a") + '"'));
+    const std::string advice = "write \"" + directory_.Path("a") + '"';
+    EXPECT_THAT(refused.error().message, HasSubstr(advice));
+    // Whose link it is, his the advice would be.
+    ASSERT_EQ(lchown(directory_.Path(std::string(name).substr(0, 4)).c_str(), 65534, 65534), 0);
+    EXPECT_THAT(Prepare(directory_.Path(name)).error().message, Not(HasSubstr(advice)));
   }
+}
+
+TEST_F(UnixPlacesTest, WhatWasMovedThereHasNone) {
+  Bind(directory_.Path("other"));
+  const std::string path = directory_.Path("a");
+  std::filesystem::rename(directory_.Path("other"), path);
+  EXPECT_TRUE(Prepare(path)->places.empty());
+  // Nor by a socket of that name that has gone elsewhere.
+  const UniqueFd other = std::move(socket_);
+  std::filesystem::rename(path, directory_.Path("other"));
+  Bind(path);
+  EXPECT_EQ(Prepare(path)->places.size(), 1U);
+  std::filesystem::rename(path, directory_.Path("away"));
+  std::filesystem::rename(directory_.Path("other"), path);
+  EXPECT_TRUE(Prepare(path)->places.empty());
 }
 
 }  // namespace
