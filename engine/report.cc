@@ -96,11 +96,11 @@ void AddUnixSockets(const KernelObjects& objects, const ToolUser& user,
                                  "Linux before 6.7 and no BPF LSM; permits are refused"));
       break;
   }
-  const char* const kPassed = "no sockets passed by others";
+  const char* const passed = "no sockets passed by others";
   promises.push_back(
       objects.lsm_attached()
-          ? Held(kPassed, "BPF lsm/file_receive; unix sockets are judged as the run's own")
-          : NotHeld(kPassed, "no BPF LSM; servers that are permitted could pass one"));
+          ? Held(passed, "BPF lsm/file_receive; unix sockets are judged as the run's own")
+          : NotHeld(passed, "no BPF LSM; servers that are permitted could pass one"));
 }
 
 void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>& promises) {

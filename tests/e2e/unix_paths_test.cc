@@ -201,14 +201,12 @@ TEST_F(UnixPaths, ASocketInADirectoryThatIsRenamedIsNotReached) {
 }
 
 TEST_F(UnixPaths, OtherRenamesGoOn) {
-  const UnixServer server(Own("a.sock"), SOCK_STREAM);
   const Ended ended = PalyraRun()
                           .Option("--allow-unix", Outside("b.sock"))
                           .Run({"sh", "-c",
                                 "cd " + workspace_ +
                                     " && mkdir one && mv one two && touch x && mv x y && "
-                                    "mv a.sock b.sock && mv b.sock a.sock && mv two $(printf "
-                                    "'\\377') && rmdir $(printf '\\377') && rm y"});
+                                    "mv two $(printf '\\377') && rmdir $(printf '\\377') && rm y"});
   EXPECT_EQ(ended.status, 0) << Describe(ended);
 }
 

@@ -45,15 +45,17 @@ Outcome ConnectBelowLink(Arguments arguments) {
   return outcome;
 }
 
-// The permitted PATH, which this may rename, becomes a link to TARGET.
+// The permitted PATH, which this may rename or remove, becomes a link to TARGET.
 Outcome ConnectSwapped(Arguments arguments) {
   std::array<char, 120> aside = {};
   std::snprintf(aside.data(), aside.size(), "%s.aside", arguments[0]);
-  if (rename(arguments[0], aside.data()) != 0) return CouldNotTry(errno, "rename");
+  if (rename(arguments[0], aside.data()) != 0 && unlink(arguments[0]) != 0) {
+    return CouldNotTry(errno, "unlink");
+  }
   Outcome outcome = CouldNotTry(EINVAL, "symlink");
   if (symlink(arguments[1], arguments[0]) == 0) outcome = ConnectUnix(SOCK_STREAM, arguments[0]);
   unlink(arguments[0]);
-  (void)!rename(aside.data(), arguments[0]);  // A run may not give it its name again.
+  (void)!rename(aside.data(), arguments[0]);
   return outcome;
 }
 
