@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint64_t kSeed = 4;
 #if defined(__SANITIZE_ADDRESS__) || !defined(NDEBUG)  // Unoptimised, it takes ten times as long.
-constexpr int kPolicySets = 100;
+constexpr int kPolicySets = 40;
 constexpr size_t kMutants = 15;
 #else
 constexpr int kPolicySets = 150;
