@@ -70,8 +70,8 @@ Result<BoundSockets> BoundSockets::Read() {
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) return FailErrno(errno, "cannot read the kernel's unix sockets");
     auto left = static_cast<size_t>(size);
-    for (auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(message, left);
-         message = NLMSG_NEXT(message, left)) {
+    for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
+         NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
       if (message->nlmsg_type == NLMSG_DONE) return sockets;
       if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY) {
         return Fail(ErrorCode::kUnsupported,
