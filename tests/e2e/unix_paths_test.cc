@@ -19,7 +19,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class UnixPaths : public UnixSockets {};
+class UnixPaths : public UnixSockets {
+ protected:
+  // Of a probe that leads to either, again and again; by address it knows neither.
+  static void ExpectPermittedAlone(const UnixServer& permitted, const UnixServer& secret,
+                                   const std::vector<std::string>& arguments) {
+    ASSERT_EQ(ProbeBare(arguments).verdict, "allowed");
+    const int control = secret.Heard();
+    ASSERT_GT(control, 0);
+    const int before = permitted.Heard();
+    const ProbeResult probe = InRun({permitted.name()}, arguments);
+    EXPECT_EQ(secret.Heard(), control) << probe;
+    EXPECT_EQ(permitted.Heard() > before, IsJudgedByPeer()) << probe;
+  }
+};
 
 TEST_F(UnixPaths, ARelativePathIsNoWayRound) {
   const UnixServer server(Outside("a.sock"), SOCK_STREAM);
@@ -128,13 +141,7 @@ TEST_F(UnixPaths, ARacedDirectoryIsNoWayRound) {
   const UnixServer secret(Outside("two/a.sock"), SOCK_STREAM);
   const std::vector<std::string> arguments = {"unix-race-directory", Outside("one"), Outside("two"),
                                               "a.sock"};
-  ASSERT_EQ(ProbeBare(arguments).verdict, "allowed");
-  const int control = secret.Heard();
-  ASSERT_GT(control, 0);
-  const int before = permitted.Heard();
-  const ProbeResult probe = InRun({permitted.name()}, arguments);
-  EXPECT_EQ(secret.Heard(), control) << probe;
-  EXPECT_EQ(permitted.Heard() > before, IsJudgedByPeer()) << probe;
+  ExpectPermittedAlone(permitted, secret, arguments);
 }
 
 TEST_F(UnixPaths, ARacedLinkIsNoWayRound) {
@@ -142,13 +149,7 @@ TEST_F(UnixPaths, ARacedLinkIsNoWayRound) {
   const UnixServer secret(Outside("b.sock"), SOCK_STREAM);
   const std::vector<std::string> arguments = {"unix-race-link", Own("link"), permitted.name(),
                                               secret.name()};
-  ASSERT_EQ(ProbeBare(arguments).verdict, "allowed");
-  const int control = secret.Heard();
-  ASSERT_GT(control, 0);
-  const int before = permitted.Heard();
-  const ProbeResult probe = InRun({permitted.name()}, arguments);
-  EXPECT_EQ(secret.Heard(), control) << probe;
-  EXPECT_EQ(permitted.Heard() > before, IsJudgedByPeer()) << probe;
+  ExpectPermittedAlone(permitted, secret, arguments);
 }
 
 // The run may rename in its workspace, and another server has a socket there.
