@@ -43,6 +43,7 @@
 #include "bpf/relay.h"
 #include "bpf/resolver.h"
 #include "bpf/socket_birth.h"
+#include "bpf/socket_kinds.h"
 #include "bpf/unix_tables.h"
 
 #include <bpf/bpf_tracing.h>
@@ -448,22 +449,6 @@ int palyra_ingress(struct __sk_buff *skb)
 	return judge_received(skb);
 }
 
-static __always_inline int is_ordinary_socket(__u32 type, __u32 protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-	case IPPROTO_MPTCP:
-		return type == SOCK_STREAM;
-	case IPPROTO_UDP:
-	case IPPROTO_UDPLITE:
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return type == SOCK_DGRAM;
-	default:
-		return 0;
-	}
-}
-
 SEC("cgroup/sock_create")
 int palyra_sock_create(struct bpf_sock *sk)
 {
@@ -486,20 +471,6 @@ int palyra_sock_create(struct bpf_sock *sk)
 	report_denial(run, run_id, &q, (struct cause){ .profile = READ_ONCE(run->profile) },
 		      (struct socket_kind){ .family = sk->family, .type = sk->type }, BY_CALL);
 	return SOCK_PROGRAM_DENY;
-}
-
-static __always_inline int is_known_family(int family, int protocol)
-{
-	switch (family) {
-	case AF_UNIX:
-	case AF_INET:
-	case AF_INET6:
-		return 1;
-	case AF_NETLINK:
-		return protocol == NETLINK_ROUTE;
-	default:
-		return 0;
-	}
 }
 
 /* Not loaded where the kernel has no BPF LSM or refuses it. */
