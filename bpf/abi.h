@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 7
+#define PALYRA_ABI_VERSION 8
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -124,21 +124,20 @@ enum palyra_hook : __u8 {
 	PALYRA_HOOK_INODE_REMOVE_ACL = 50,
 	PALYRA_HOOK_MMAP_FILE = 51,
 	PALYRA_HOOK_FILE_MPROTECT = 52,
-	PALYRA_HOOK_BPRM_CHECK = 53,
-	PALYRA_HOOK_PTRACE_ACCESS = 54,
-	PALYRA_HOOK_PTRACE_TRACEME = 55,
-	PALYRA_HOOK_TASK_KILL = 56,
-	PALYRA_HOOK_TASK_SCHEDULING = 57,
-	PALYRA_HOOK_SB_MOUNT = 58,
-	PALYRA_HOOK_SB_UMOUNT = 59,
-	PALYRA_HOOK_SB_REMOUNT = 60,
-	PALYRA_HOOK_SB_PIVOTROOT = 61,
-	PALYRA_HOOK_MOVE_MOUNT = 62,
-	PALYRA_HOOK_PATH_CHROOT = 63,
-	PALYRA_HOOK_USERNS_CREATE = 64,
-	PALYRA_HOOK_BPF = 65,
-	PALYRA_HOOK_PERF_EVENT_OPEN = 66,
-	PALYRA_HOOK_KEY_ALLOC = 67,
+	PALYRA_HOOK_PTRACE_ACCESS = 53,
+	PALYRA_HOOK_PTRACE_TRACEME = 54,
+	PALYRA_HOOK_TASK_KILL = 55,
+	PALYRA_HOOK_TASK_SCHEDULING = 56,
+	PALYRA_HOOK_SB_MOUNT = 57,
+	PALYRA_HOOK_SB_UMOUNT = 58,
+	PALYRA_HOOK_SB_REMOUNT = 59,
+	PALYRA_HOOK_SB_PIVOTROOT = 60,
+	PALYRA_HOOK_MOVE_MOUNT = 61,
+	PALYRA_HOOK_PATH_CHROOT = 62,
+	PALYRA_HOOK_USERNS_CREATE = 63,
+	PALYRA_HOOK_BPF = 64,
+	PALYRA_HOOK_PERF_EVENT_OPEN = 65,
+	PALYRA_HOOK_FILE_FCNTL = 66,
 	/* Of unix sockets: bpf/unix.bpf.c. */
 	PALYRA_HOOK_UNIX_CONNECT = 80,
 	PALYRA_HOOK_UNIX_SENDMSG = 81,
@@ -208,6 +207,13 @@ struct palyra_address6_key {
  * The ids of such profiles have the bit PALYRA_HAS_HOSTS.
  */
 #define PALYRA_HAS_HOSTS (1U << 31)
+
+/*
+ * Set in the ids of profiles that have rules for files and programs, and for signals and tracing.
+ * In runs under another profile these are not judged, but for what no run may do.
+ */
+#define PALYRA_JUDGES_FILES (1U << 30)
+#define PALYRA_JUDGES_PROCESSES (1U << 29)
 
 struct palyra_host4_key {
 	__u32 profile;
@@ -551,6 +557,7 @@ enum palyra_path_state : __u8 {
 	PALYRA_PATH_CONTROL = 11, /* on a file system by which the kernel is controlled */
 	PALYRA_PATH_UNPINNED = 12, /* a socket that was not there as the run began: unix_sockets */
 	PALYRA_PATH_RENAMES_SOCKET = 13, /* a socket would have that name, which it was not given */
+	PALYRA_PATH_OWN = 14, /* Palyra's own: policies, locks, and what leads to them */
 };
 
 /*

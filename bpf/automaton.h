@@ -98,6 +98,37 @@ static long walk_word(__u32 index, void *context)
 	return !!(state & PALYRA_SINK);
 }
 
+/* NULL where there is none. */
+static __always_inline struct palyra_automaton *automaton_at(__u32 automaton,
+							     struct palyra_arena **arena)
+{
+	__u32 zero = 0;
+	struct palyra_automaton *header;
+	__u64 place = automaton;
+
+	*arena = bpf_map_lookup_elem(&automata, &zero);
+	if (!*arena || !place)
+		return NULL;
+	/* Else both comparisons become one that the verifier learns nothing from. */
+	asm volatile("" : "+r"(place));
+	if (place > PALYRA_AUTOMATA_ENTRIES - PALYRA_AUTOMATON_HEADER)
+		return NULL;
+	header = (struct palyra_automaton *)&(*arena)->entries[place];
+	return header->start ? header : NULL;
+}
+
+/* The class of the text without a byte; 0 where there is no automaton. */
+static __always_inline int class_of_empty(__u32 automaton, __u32 *text_class)
+{
+	struct palyra_arena *arena;
+	struct palyra_automaton *header = automaton_at(automaton, &arena);
+
+	if (!header)
+		return 0;
+	*text_class = entry_at(arena, header->start & ~PALYRA_SINK)->owner & ~PALYRA_HEAD;
+	return 1;
+}
+
 /*
  * What `automaton` says to the `length` bytes of `text` that begin at `first`, all of which lie
  * within PALYRA_TEXT_LENGTH: PALYRA_JUDGED, and the state, without PALYRA_SINK, and the class; else
@@ -107,21 +138,13 @@ static __always_inline enum palyra_judged judge_text(__u32 automaton,
 						     const struct palyra_text *text, __u32 first,
 						     __u32 length, __u32 *state, __u32 *text_class)
 {
-	__u32 zero = 0;
-	struct palyra_arena *arena = bpf_map_lookup_elem(&automata, &zero);
+	struct palyra_arena *arena;
 	struct palyra_automaton *header;
-	__u64 place = automaton;
 
 	if (length > PALYRA_TEXT_LENGTH || first > PALYRA_TEXT_LENGTH - length)
 		return PALYRA_TOO_LONG;
-	if (!arena || !place)
-		return PALYRA_NO_AUTOMATON;
-	/* Else both comparisons become one that the verifier learns nothing from. */
-	asm volatile("" : "+r"(place));
-	if (place > PALYRA_AUTOMATA_ENTRIES - PALYRA_AUTOMATON_HEADER)
-		return PALYRA_NO_AUTOMATON;
-	header = (struct palyra_automaton *)&arena->entries[place];
-	if (!header->start)
+	header = automaton_at(automaton, &arena);
+	if (!header)
 		return PALYRA_NO_AUTOMATON;
 	if (!is_utf8(text, first, length))
 		return PALYRA_NOT_UTF8;

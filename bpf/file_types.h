@@ -19,14 +19,37 @@
 #define FMODE_READ 0x1
 #define FMODE_WRITE 0x2
 #define FMODE_EXEC 0x20 /* of file::f_flags too: opened to be executed */
-#define FMODE_BACKING (1U << 25)
+#define FMODE_BACKING (1U << 25) /* of a stacked file system below, not opened by the caller */
+
+/* Of file::f_flags. */
+#define O_ACCMODE 03
+#define O_TRUNC 01000
+#define O_TMPFILE 020000000 /* without the flag of directories that goes with it */
+
+#define RENAME_EXCHANGE (1 << 1)
 
 /* ioctl(2) of <linux/fs.h>: what chattr(1) changes. */
 #define FS_IOC_SETFLAGS 0x40086602U
 #define FS_IOC_FSSETXATTR 0x401c5820U
+#define FS_IOC_SETVERSION 0x40087602U
+#define EXT4_IOC_SETVERSION 0x40086604U
+#define FS_IOC_ENABLE_VERITY 0x40806685U
+#define FS_IOC_SET_ENCRYPTION_POLICY 0x800c6613U
+
+/* Calls of btrfs make, move and remove what has a name by themselves; these of the same kind are
+ * for data alone. */
+#define BTRFS_IOCTL_MAGIC 0x94
+#define FICLONE 0x40049409U
+#define FICLONERANGE 0x4020940dU
+#define FIDEDUPERANGE 0xc0189436U
+
+/* Whom fcntl(2) and ioctl(2) have signals sent to. */
+#define F_SETOWN 8
+#define F_SETOWN_EX 15
+#define FIOSETOWN 0x8901U
+#define SIOCSPGRP 0x8902U
 
 #define PROT_EXEC 0x4
-#define VM_EXEC 0x4
 
 /* Of super_block::s_magic. */
 #define CGROUP_SUPER_MAGIC 0x27e0eb
@@ -37,11 +60,16 @@
 #define TRACEFS_MAGIC 0x74726163
 #define SECURITYFS_MAGIC 0x73636673
 
+/* Of super_block::s_flags: the kernel has mounted it for itself. */
+#define SB_KERNMOUNT (1UL << 22)
+
 /* Of iattr::ia_valid. */
+#define ATTR_MODE (1U << 0)
+#define ATTR_UID (1U << 1)
+#define ATTR_GID (1U << 2)
 #define ATTR_SIZE (1U << 3)
-#define ATTR_FORCE                                                                                 \
-	(1U << 9) /* the kernel's own doing, as taking set-user-ID off what is written             \
-		   */
+/* The kernel's own doing, as taking set-user-ID off what is written. */
+#define ATTR_FORCE (1U << 9)
 
 /* Of task_struct::flags. */
 #define PF_FORKNOEXEC 0x40
@@ -59,6 +87,7 @@ struct list_head {
 };
 
 struct super_block {
+	unsigned long s_flags;
 	unsigned long s_magic;
 	struct list_head s_mounts;
 };
@@ -103,6 +132,11 @@ struct mount {
 	struct mnt_namespace *mnt_ns;
 };
 
+/* Since 6.17 a super_block leads to the first of its mounts, and each to the next. */
+struct mount___6_17 {
+	struct mount *mnt_next_for_sb;
+};
+
 struct path {
 	struct vfsmount *mnt;
 	struct dentry *dentry;
@@ -121,13 +155,13 @@ struct iattr {
 	unsigned int ia_valid;
 };
 
-struct linux_binprm {
-	struct file *file;
+struct vm_area_struct {
+	struct file *vm_file;
 };
 
-struct vm_area_struct {
-	unsigned long vm_flags;
-	struct file *vm_file;
+/* Since 6.8 the path of what is mapped is that of the file system below. */
+struct backing_file {
+	struct path user_path;
 };
 
 struct mm_struct {
@@ -172,6 +206,7 @@ struct task_struct {
 	struct css_set *cgroups;
 	struct mm_struct *mm;
 	struct nsproxy *nsproxy;
+	const struct cred *real_cred;
 	const struct cred *cred;
 };
 

@@ -17,6 +17,7 @@
 #define NETLINK_ROUTE 0
 
 #define EPERM 1
+#define EAGAIN 11
 #define EAFNOSUPPORT 97
 
 #define SOCK_STREAM 1

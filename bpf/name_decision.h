@@ -56,6 +56,31 @@ static __always_inline struct name_answer decide_name(const struct name_question
 	return answer;
 }
 
+/* Likewise of what has no name, as a process. */
+static __always_inline struct name_answer
+decide_nameless(__u32 profile, enum palyra_name_action action, __u32 flag)
+{
+	struct palyra_name_rules_key key = { .profile = profile, .action = action };
+	struct palyra_name_rules *found = bpf_map_lookup_elem(&name_rules, &key);
+	struct name_answer answer = { .verdict = PALYRA_DENY, .judged = PALYRA_NO_AUTOMATON };
+	struct palyra_name_leaf_key leaf_key = {
+		.profile = profile,
+		.flag = flag,
+		.action = action,
+	};
+	struct palyra_name_leaf *leaf;
+
+	if (!found || !class_of_empty(found->automaton, &leaf_key.text_class))
+		return answer;
+	answer.judged = PALYRA_JUDGED;
+	leaf = bpf_map_lookup_elem(&name_leaves, &leaf_key);
+	if (leaf) {
+		answer.verdict = leaf->verdict;
+		answer.reason = leaf->reason;
+	}
+	return answer;
+}
+
 /*
  * The same for programs with many questions: the kernel checks a function that is not inlined once,
  * and not on every way that leads to it.

@@ -36,6 +36,8 @@ extern const void mount_lock __ksym __weak;
 struct path_slot {
 	__u32 busy; /* claimed and released atomically */
 	__u32 first; /* of the path in text.bytes; it ends before PATH_END */
+	__u32 is_below; /* 1: what is below the path is asked about; the text goes on with a '/' */
+	__u32 state; /* answer: where the text that was asked about ends in the automaton */
 	struct palyra_path_event event;
 	struct palyra_path_event room; /* for a copy that ends where the path begins */
 	struct palyra_text text;
@@ -242,20 +244,14 @@ static __always_inline int read_sequences(struct sequences *sequences)
 	       bpf_probe_read_kernel(&sequences->mounts, sizeof(__u32), &mount_lock);
 }
 
-struct path_search {
-	struct path_slot *slot;
-	__u64 dentry;
-	__u64 vfsmount;
-	enum palyra_path_state state;
-};
-
-static long try_walk(__u32 index, void *context)
+/* PALYRA_PATH_UNSTABLE: something changed meanwhile. A function of its own, so that the kernel
+ * checks it once and not for each round of the loop around it. */
+__noinline int palyra_walk_once(__u64 dentry, __u64 vfsmount, __u32 slot)
 {
-	struct path_search *search = context;
 	struct path_walk walk = {
-		.slot = search->slot,
-		.dentry = search->dentry,
-		.mount = mount_of(search->vfsmount),
+		.slot = slot_at(slot),
+		.dentry = dentry,
+		.mount = mount_of(vfsmount),
 		.first = PATH_END,
 		.state = PALYRA_PATH_WALKING,
 	};
@@ -263,26 +259,38 @@ static long try_walk(__u32 index, void *context)
 	struct sequences after;
 	struct mount_place place;
 
-	if (read_sequences(&before))
-		return 1;
-	if ((before.renames | before.mounts) & 1)
-		return 0;
+	if (!walk.slot)
+		return PALYRA_PATH_NO_SLOT;
+	if (read_sequences(&before) || ((before.renames | before.mounts) & 1))
+		return PALYRA_PATH_UNSTABLE;
 	/* Atomic operations keep reads in their order, also on processors that do not. */
-	__sync_fetch_and_add(&search->slot->busy, 0);
-	if (read_mount(walk.mount, &place)) {
-		search->state = PALYRA_PATH_UNREACHABLE;
-		return 1;
-	}
+	__sync_fetch_and_add(&walk.slot->busy, 0);
+	if (read_mount(walk.mount, &place))
+		return PALYRA_PATH_UNREACHABLE;
 	walk.root = place.root;
 	bpf_loop(MOST_STEPS, step_up, &walk, 0);
-	__sync_fetch_and_add(&search->slot->busy, 0);
-	if (read_sequences(&after))
-		return 1;
-	if (before.renames != after.renames || before.mounts != after.mounts)
-		return 0;
-	search->state = walk.state == PALYRA_PATH_WALKING ? PALYRA_PATH_TOO_LONG : walk.state;
-	search->slot->first = walk.first;
-	return 1;
+	__sync_fetch_and_add(&walk.slot->busy, 0);
+	if (read_sequences(&after) || before.renames != after.renames ||
+	    before.mounts != after.mounts)
+		return PALYRA_PATH_UNSTABLE;
+	if (walk.state == PALYRA_PATH_FOUND)
+		walk.slot->first = walk.first;
+	return walk.state == PALYRA_PATH_WALKING ? PALYRA_PATH_TOO_LONG : walk.state;
+}
+
+struct path_search {
+	__u64 dentry;
+	__u64 vfsmount;
+	__u32 slot;
+	__u32 state;
+};
+
+static long try_walk(__u32 index, void *context)
+{
+	struct path_search *search = context;
+
+	search->state = palyra_walk_once(search->dentry, search->vfsmount, search->slot);
+	return search->state != PALYRA_PATH_UNSTABLE;
 }
 
 /* A try that finds something changing costs next to nothing, and changes last microseconds. */
@@ -295,21 +303,22 @@ static long try_walk(__u32 index, void *context)
 __noinline int palyra_path_of(__u64 dentry, __u64 vfsmount, __u32 slot)
 {
 	struct path_search search = {
-		.slot = slot_at(slot),
 		.dentry = dentry,
 		.vfsmount = vfsmount,
+		.slot = slot,
 		.state = PALYRA_PATH_UNSTABLE,
 	};
+	struct path_slot *held = slot_at(slot);
 
-	if (!search.slot)
+	if (!held)
 		return PALYRA_PATH_NO_SLOT;
-	search.slot->first = PATH_END;
+	held->is_below = 0;
 	bpf_loop(MOST_WALKS, try_walk, &search, 0);
 	if (search.state != PALYRA_PATH_FOUND) {
-		search.slot->first = PATH_END;
-	} else if (search.slot->first == PATH_END) {
-		search.slot->first = PATH_END - 1;
-		search.slot->text.bytes[PATH_END - 1] = '/';
+		held->first = PATH_END;
+	} else if (held->first == PATH_END) {
+		held->first = PATH_END - 1;
+		held->text.bytes[PATH_END - 1] = '/';
 	}
 	return search.state;
 }

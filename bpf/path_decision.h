@@ -8,12 +8,21 @@
 #define PALYRA_BPF_PATH_DECISION_H_
 
 #include "bpf/name_decision.h"
+#include "bpf/own_places.h"
 #include "bpf/path.h"
 #include "bpf/subject.h"
 
 /* A set of actions, as a file that is opened for reading and writing is asked both. */
 #define ACTION_BIT(action) (1U << (action))
 #define FILE_ACTIONS 8 /* numbers below are those of files, and of programs */
+
+/* Those that change something. */
+#define CHANGES                                                                                    \
+	(((1U << FILE_ACTIONS) - 1) &                                                              \
+	 ~(ACTION_BIT(PALYRA_FILE_READ) | ACTION_BIT(PALYRA_PROCESS_EXEC)))
+
+/* In place of an answer: the object is not where it was asked about. */
+#define PALYRA_SAYS_NOTHING 1
 
 /* What is denied, and why; of the path in its slot. */
 struct path_denial {
@@ -27,7 +36,7 @@ struct path_denial {
 	enum palyra_judged judged;
 };
 
-/* Into the event, by way of a second slot. */
+/* Into the event, by way of a second slot, where it can be told at once. */
 static __always_inline void add_executable(struct palyra_path_event *event)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -39,8 +48,9 @@ static __always_inline void add_executable(struct palyra_path_event *event)
 	event->executable_length = 0;
 	if (!held)
 		return;
-	palyra_path_of((__u64)BPF_CORE_READ(file, f_path.dentry),
-		       (__u64)BPF_CORE_READ(file, f_path.mnt), slot);
+	held->first = PATH_END;
+	palyra_walk_once((__u64)BPF_CORE_READ(file, f_path.dentry),
+			 (__u64)BPF_CORE_READ(file, f_path.mnt), slot);
 	length = PATH_END - held->first;
 	if (length > PALYRA_EXECUTABLE_LENGTH)
 		length = PALYRA_EXECUTABLE_LENGTH;
@@ -107,7 +117,7 @@ struct path_question {
 	enum palyra_hook hook;
 	__u8 is_internal_allowed; /* on a mount of the kernel's own, as a pipe is */
 	__u8 must_be_linked; /* else it is denied */
-	__u8 padding;
+	__u8 may_be_outside; /* of the mount: then nothing is said of it */
 };
 
 /*
@@ -130,21 +140,35 @@ static __always_inline int controls_kernel(__u64 magic)
 	}
 }
 
-/* What is denied whatever the rules say; PALYRA_PATH_FOUND: nothing of that. */
-static __always_inline enum palyra_path_state state_of(const struct path_question *q)
+/* What is denied whatever the rules say, of what they are asked about; else `state` itself. */
+static __always_inline enum palyra_path_state state_of(__u64 dentry, __u32 actions,
+						       enum palyra_path_state state, __u32 slot)
 {
-	struct dentry *dentry = (struct dentry *)q->dentry;
+	struct path_slot *held = slot_at(slot);
 
-	if ((q->actions & ~(ACTION_BIT(PALYRA_FILE_READ) | ACTION_BIT(PALYRA_PROCESS_EXEC))) &&
-	    controls_kernel(BPF_CORE_READ(dentry, d_sb, s_magic)))
+	if (!(actions & CHANGES) || !held)
+		return state;
+	if (controls_kernel(BPF_CORE_READ((struct dentry *)dentry, d_sb, s_magic)))
 		return PALYRA_PATH_CONTROL;
-	if (q->must_be_linked &&
-	    (!BPF_CORE_READ(dentry, d_hash.pprev) || !BPF_CORE_READ(dentry, d_inode, i_nlink)))
-		return PALYRA_PATH_UNLINKED;
-	return PALYRA_PATH_FOUND;
+	return state == PALYRA_PATH_FOUND && is_palyras_own(held) ? PALYRA_PATH_OWN : state;
 }
 
-/* The verdict, with the reason in the upper half and why there may be none in the second byte. */
+static __always_inline int is_linked(__u64 dentry)
+{
+	const struct dentry *named = (const struct dentry *)dentry;
+
+	return BPF_CORE_READ(named, d_hash.pprev) && BPF_CORE_READ(named, d_inode, i_nlink);
+}
+
+/* In runs whose files are not judged: what no run may do, and what cannot be told from it. */
+static __always_inline int is_denied_to_all(enum palyra_path_state state)
+{
+	return state == PALYRA_PATH_CONTROL || state == PALYRA_PATH_OWN ||
+	       state == PALYRA_PATH_NO_SLOT || state == PALYRA_PATH_UNSTABLE;
+}
+
+/* The verdict, with the reason in the upper half and why there may be none in the second byte. The
+ * kernel checks this once, so nothing else in these programs walks an automaton. */
 __noinline __u64 palyra_judge_path(__u32 profile, enum palyra_name_action action, __u32 flag,
 				   __u32 slot)
 {
@@ -155,12 +179,13 @@ __noinline __u64 palyra_judge_path(__u32 profile, enum palyra_name_action action
 	if (!held)
 		return PALYRA_DENY;
 	q.first = held->first;
-	q.length = PATH_END - held->first;
+	q.length = PATH_END - held->first + !!held->is_below;
 	answer = decide_name(&q, &held->text);
+	held->state = answer.state;
 	return answer.verdict | answer.judged << 8 | (__u64)answer.reason << 32;
 }
 
-/* The question of one path, which lies in the slot where there is one. */
+/* What the rules say of each of `actions`, of the path in the slot where there is one. */
 static __always_inline int judge_in_slot(struct palyra_run *run, struct path_denial *denial,
 					 __u32 actions, __u32 slot)
 {
@@ -188,9 +213,38 @@ static __always_inline int judge_in_slot(struct palyra_run *run, struct path_den
 	return 0;
 }
 
+/* Of the actions of a set one that changes something. */
+static __always_inline enum palyra_name_action change_of(__u32 actions)
+{
+	for (__u32 action = PALYRA_FILE_WRITE; action < PALYRA_FILE_ATTRIBUTES; action++) {
+		if (actions & ACTION_BIT(action))
+			return action;
+	}
+	return PALYRA_FILE_ATTRIBUTES;
+}
+
+static __always_inline int answer_in_slot(struct palyra_run *run, const struct path_question *q,
+					  struct path_denial *denial, __u32 slot)
+{
+	if (denial->path_state == PALYRA_PATH_INTERNAL && q->is_internal_allowed)
+		return 0;
+	if (denial->path_state == PALYRA_PATH_OUTSIDE && q->may_be_outside)
+		return PALYRA_SAYS_NOTHING;
+	if (!judges_files(READ_ONCE(run->profile)) && !is_denied_to_all(denial->path_state))
+		return 0;
+	if (denial->path_state == PALYRA_PATH_CONTROL || denial->path_state == PALYRA_PATH_OWN) {
+		denial->action = change_of(q->actions);
+		return palyra_report_path(denial, slot);
+	}
+	if (denial->path_state == PALYRA_PATH_FOUND && q->must_be_linked && !is_linked(q->dentry))
+		denial->path_state = PALYRA_PATH_UNLINKED;
+	return judge_in_slot(run, denial, q->actions, slot);
+}
+
 /*
- * Asks the rules of the calling run: 0, or else what is denied and reported. An ask is a deny:
- * whoever may answer it changes the tables first.
+ * Asks the rules of the calling run: 0, or else what is denied and reported; PALYRA_SAYS_NOTHING
+ * where the question has may_be_outside. An ask is a deny: whoever may answer it changes the tables
+ * first.
  */
 __noinline int palyra_judge_question(const struct path_question *q)
 {
@@ -201,16 +255,14 @@ __noinline int palyra_judge_question(const struct path_question *q)
 
 	if (!run || !q)
 		return -EACCES;
+	if (!judges_files(READ_ONCE(run->profile)) && !(q->actions & CHANGES))
+		return 0;
 	slot = palyra_claim_path();
 	denial.hook = q->hook;
 	denial.path_state = slot < PATH_SLOTS ? palyra_path_of(q->dentry, q->vfsmount, slot)
 					      : PALYRA_PATH_NO_SLOT;
-	if (denial.path_state == PALYRA_PATH_FOUND)
-		denial.path_state = state_of(q);
-	if (denial.path_state == PALYRA_PATH_INTERNAL && q->is_internal_allowed)
-		answer = 0;
-	else
-		answer = judge_in_slot(run, &denial, q->actions, slot);
+	denial.path_state = state_of(q->dentry, q->actions, denial.path_state, slot);
+	answer = answer_in_slot(run, q, &denial, slot);
 	palyra_release_path(slot);
 	return answer;
 }

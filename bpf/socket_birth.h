@@ -9,7 +9,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/file_types.h"
+#include "bpf/cgroup_ancestry.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -28,15 +28,8 @@ struct sock___cgroup {
 static __always_inline int is_born_in(const struct sock *sk, __u64 run_id, __u32 run_level)
 {
 	struct cgroup *cgroup = BPF_CORE_READ((struct sock___cgroup *)sk, sk_cgrp_data.cgroup);
-	__u64 ancestors = (__u64)cgroup + bpf_core_field_offset(struct cgroup, ancestors);
-	struct cgroup *ancestor = NULL;
 
-	if (!cgroup || BPF_CORE_READ(cgroup, level) < (int)run_level)
-		return 0;
-	if (bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
-				  (const void *)(ancestors + run_level * sizeof(ancestor))))
-		return 0;
-	return BPF_CORE_READ(ancestor, kn, id) == run_id;
+	return is_cgroup_in(cgroup, run_id, run_level);
 }
 
 #endif /* PALYRA_BPF_SOCKET_BIRTH_H_ */

@@ -4,6 +4,9 @@
 #ifndef PALYRA_BPF_SUBJECT_H_
 #define PALYRA_BPF_SUBJECT_H_
 
+#include <bpf/bpf_core_read.h>
+
+#include "bpf/file_types.h"
 #include "bpf/run_tables.h"
 
 /* Level of a run's cgroup, counted from the root of the whole hierarchy. Set before loading. */
@@ -20,6 +23,50 @@ static __always_inline int is_in_run(void)
 static __always_inline __u64 own_run_id(void)
 {
 	return bpf_get_current_ancestor_cgroup_id(run_level);
+}
+
+/*
+ * Palyra's own child, which prepares what it will then execute: it alone is in a run and holds a
+ * capability. Nothing that it executes can get one, and user namespaces are closed.
+ */
+static __always_inline int is_being_set_up(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const struct cred *cred;
+	__u32 capabilities = 0;
+
+	if (!(task->flags & PF_FORKNOEXEC))
+		return 0;
+	cred = task->cred;
+	if (bpf_probe_read_kernel(&capabilities, sizeof(capabilities),
+				  (void *)cred + bpf_core_field_offset(struct cred, cap_effective)))
+		return 0;
+	return (capabilities >> CAP_SYS_ADMIN & 1) && BPF_CORE_READ(cred, user_ns, level) == 0;
+}
+
+static __always_inline int is_held(void)
+{
+	return is_in_run() && !is_being_set_up();
+}
+
+/* A profile that is being taken away judges all, and permits nothing. */
+static __always_inline int judges_files(__u32 profile)
+{
+	return !profile || (profile & PALYRA_JUDGES_FILES);
+}
+
+static __always_inline int judges_processes(__u32 profile)
+{
+	return !profile || (profile & PALYRA_JUDGES_PROCESSES);
+}
+
+/* Of an argument of a hook, which the verifier may take for one that is always there: it would
+ * strike out the comparison, and with it whatever follows. */
+static __always_inline int is_null(const void *argument)
+{
+	__u64 number = 0;
+
+	return bpf_probe_read_kernel(&number, sizeof(number), &argument) || !number;
 }
 
 #endif /* PALYRA_BPF_SUBJECT_H_ */

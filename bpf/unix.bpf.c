@@ -10,7 +10,8 @@
  *
  *   lsm/unix_stream_connect    stream and seqpacket, as connect() has found the peer
  *   lsm/unix_may_send          datagrams, at connect() and at each one that is sent
- *   lsm/path_rename            no socket comes under a permitted name: bpf/socket_moves.h
+ *   lsm/path_rename            no socket comes under a permitted name: bpf/moves.h, of the programs
+ *                              about files
  *
  * Elsewhere, from 6.7 on, programs see the address as the caller wrote it (attach types that this
  * is built without knowing; engine/unix_programs.cc sets them):
@@ -27,7 +28,6 @@
  */
 #include "bpf/path_decision.h"
 #include "bpf/socket_birth.h"
-#include "bpf/socket_moves.h"
 #include "bpf/unix_tables.h"
 #include "bpf/unix_types.h"
 
@@ -303,35 +303,4 @@ int BPF_PROG(palyra_unix_may_send, struct socket *sock, struct socket *other, in
 	if (!is_in_run())
 		return 0;
 	return judge_peer(BPF_CORE_READ(other, sk), PALYRA_HOOK_LSM_UNIX_MAY_SEND);
-}
-
-SEC("?lsm/path_rename")
-int BPF_PROG(palyra_unix_rename, const struct path *old_directory, struct dentry *old_dentry,
-	     const struct path *new_directory, struct dentry *new_dentry, unsigned int flags,
-	     int previous)
-{
-	if (previous != 0)
-		return previous;
-	if (!is_in_run())
-		return 0;
-
-	__u32 old_type = type_of(old_dentry);
-	__u32 new_type = flags & RENAME_EXCHANGE ? type_of(new_dentry) : 0;
-	struct socket_move move = {
-		.old_dentry = (__u64)old_dentry,
-		.old_vfsmount = (__u64)old_directory->mnt,
-		.new_dentry = (__u64)new_dentry,
-		.new_vfsmount = (__u64)new_directory->mnt,
-		.has_socket = old_type == S_IFSOCK || new_type == S_IFSOCK,
-		.has_directory = old_type == S_IFDIR || new_type == S_IFDIR,
-	};
-	int answer;
-
-	if (!move.has_socket && !move.has_directory)
-		return 0;
-	/* Of what a function that is not inlined returns the verifier knows nothing. */
-	answer = palyra_judge_socket_move(&move);
-	if (answer == -EXDEV)
-		return -EXDEV;
-	return answer ? -EACCES : 0;
 }

@@ -77,41 +77,18 @@ std::string NameActionText(palyra_name_action action) {
 
 // By number from PALYRA_HOOK_FILE_OPEN on.
 constexpr std::array kHookNames = {
-    "file_open",
-    "file_receive",
-    "file_truncate",
-    "file_ioctl",
-    "path_truncate",
-    "path_mknod",
-    "path_mkdir",
-    "path_symlink",
-    "path_unlink",
-    "path_rmdir",
-    "path_rename",
-    "path_link",
-    "path_chmod",
-    "path_chown",
-    "inode_setattr",
-    "inode_setxattr",
-    "inode_removexattr",
-    "inode_set_acl",
-    "inode_remove_acl",
-    "mmap_file",
-    "file_mprotect",
-    "bprm_check_security",
-    "ptrace_access_check",
-    "ptrace_traceme",
-    "task_kill",
-    "task_set…",
-    "sb_mount",
-    "sb_umount",
-    "sb_remount",
-    "sb_pivotroot",
-    "move_mount",
-    "path_chroot",
-    "userns_create",
-    "bpf",
-    "perf_event_open",
+    "file_open",           "file_receive",      "file_truncate",
+    "file_ioctl",          "path_truncate",     "path_mknod",
+    "path_mkdir",          "path_symlink",      "path_unlink",
+    "path_rmdir",          "path_rename",       "path_link",
+    "path_chmod",          "path_chown",        "inode_setattr",
+    "inode_setxattr",      "inode_removexattr", "inode_set_acl",
+    "inode_remove_acl",    "mmap_file",         "file_mprotect",
+    "ptrace_access_check", "ptrace_traceme",    "task_kill",
+    "task_set…",           "sb_mount",          "sb_umount",
+    "sb_remount",          "sb_pivotroot",      "move_mount",
+    "path_chroot",         "userns_create",     "bpf",
+    "perf_event_open",     "file_fcntl",
 };
 
 std::string HookName(palyra_hook hook) {
@@ -152,6 +129,8 @@ std::string WithoutPolicy(const palyra_path_event& event) {
       return "a socket keeps the name that its server gave it";
     case PALYRA_PATH_CONTROL:
       return "the kernel is controlled there";
+    case PALYRA_PATH_OWN:
+      return "Palyra's own, which no run changes";
     case PALYRA_PATH_UNPINNED:
       return "permitted, but no socket of one name was there when the run began";
     case PALYRA_PATH_WALKING:

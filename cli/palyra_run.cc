@@ -184,6 +184,7 @@ void TellEnd(const RunOptions& options, const engine::RunOutcome& outcome,
 
 struct Prepared {
   std::string workspace;
+  policy::Places places;
   engine::ToolUser user;
   std::optional<engine::PolicyWatch> watch;
   // The last are in force; those before them named what was denied until then.
@@ -209,6 +210,12 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   }
   Result<std::vector<LayerPolicies>> layers = LoadLayers(options);
   if (!layers) return std::unexpected(layers.error());
+  Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
+  prepared.places = {
+      .workspace = prepared.workspace, .home = user ? user->home : "", .tmp = "/tmp"};
+  if (Result<void> expanded = ExpandPlacesOf(*layers, prepared.places); !expanded) {
+    return std::unexpected(expanded.error());
+  }
   prepared.layers.push_back(*std::move(layers));
   Result<policy::CompileOutput> compiled =
       Compile(options, prepared.workspace, prepared.layers.back());
@@ -221,7 +228,6 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   }
   prepared.rules = std::move(compiled->rules);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
-  Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
   if (!user) return std::unexpected(user.error());
   prepared.user = *std::move(user);
   if (options.audit) {
@@ -233,7 +239,8 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
 }
 
 // The layers with the operator's as they are now; the caller's files may be the tool's by now.
-Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicies>& before) {
+Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicies>& before,
+                                                  const policy::Places& places) {
   Result<std::optional<LayerPolicies>> now = LoadOperatorLayer();
   if (!now) return std::unexpected(now.error());
   std::vector<LayerPolicies> layers;
@@ -243,7 +250,12 @@ Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicie
     had_one = had_one || layer.layer == policy::Layer::kOperator;
     if (layer.layer != policy::Layer::kOperator) layers.push_back(layer);
   }
-  if (!had_one || *now) return layers;
+  if (!had_one || *now) {
+    if (Result<void> expanded = ExpandPlacesOf(layers, places); !expanded) {
+      return std::unexpected(expanded.error());
+    }
+    return layers;
+  }
   return Fail(ErrorCode::kNotFound, "the operator's policies are gone; load them again");
 }
 
@@ -257,7 +269,8 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
-    Result<std::vector<LayerPolicies>> layers = FollowOperator(prepared.layers.back());
+    Result<std::vector<LayerPolicies>> layers =
+        FollowOperator(prepared.layers.back(), prepared.places);
     if (!layers) return std::unexpected(layers.error());
     Result<policy::CompileOutput> compiled = Compile(options, prepared.workspace, *layers);
     if (!compiled) return std::unexpected(compiled.error());

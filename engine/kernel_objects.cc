@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "bpf/generation.h"
 #include "engine/cgroup.h"
+#include "engine/file_programs.h"
 #include "engine/programs.h"
 
 namespace palyra::engine {
@@ -232,6 +233,7 @@ Result<KernelObjects> KernelObjects::TryOpen(const Host& host, Features& feature
     return UniqueFd(bpf_obj_get(link.c_str())).valid();
   });
   objects.unix_judge_ = PinnedUnixJudge(objects.pin_path_);
+  objects.judges_files_ = HasPinnedFilePrograms(objects.pin_path_);
   return objects;
 }
 

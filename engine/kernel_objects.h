@@ -67,6 +67,8 @@ class KernelObjects {
   // A BPF LSM program holds the socket families: for io_uring too, which seccomp does not see.
   [[nodiscard]] bool lsm_attached() const { return lsm_attached_; }
   [[nodiscard]] UnixJudge unix_judge() const { return unix_judge_; }
+  // Rules about files, programs and processes are held.
+  [[nodiscard]] bool judges_files() const { return judges_files_; }
   // Where links and maps are pinned.
   [[nodiscard]] const std::string& pin_path() const { return pin_path_; }
 
@@ -99,6 +101,7 @@ class KernelObjects {
   std::optional<RunTable> runs_;
   bool lsm_attached_ = false;
   UnixJudge unix_judge_ = UnixJudge::kNone;
+  bool judges_files_ = false;
 };
 
 // Directories that hold every generation's objects.

@@ -1,5 +1,6 @@
 #include "engine/landlock.h"
 
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +21,20 @@ struct RulesetAttributes {
 constexpr uint64_t kScopeAbstractUnixSocket = 1U << 0;
 constexpr uint64_t kScopeSignal = 1U << 1;
 
+// First ABI version that knows of moving files to other directories.
+constexpr int kLandlockReferAbi = 2;
+
+// A domain that holds any right on files holds this one too, unless a rule gives it.
+Result<void> LetFilesMove(int ruleset) {
+  const UniqueFd root(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) return FailErrno(errno, "cannot open \"/\"");
+  landlock_path_beneath_attr rule = {};
+  rule.allowed_access = LANDLOCK_ACCESS_FS_REFER;
+  rule.parent_fd = root.get();
+  if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0) return {};
+  return FailErrno(errno, "cannot add a rule to a Landlock ruleset");
+}
+
 }  // namespace
 
 int LandlockAbi() {
@@ -37,10 +52,16 @@ Result<UniqueFd> MakeIsolationRuleset(int abi, bool with_abstract_scope) {
   } else {
     // A ruleset must handle something: making block devices, which needs a capability anyway.
     attributes.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_BLOCK;
+    if (abi >= kLandlockReferAbi) attributes.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
   }
   const long fd = syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
   if (fd < 0) return FailErrno(errno, "cannot make a Landlock ruleset");
-  return UniqueFd(static_cast<int>(fd));
+  UniqueFd ruleset(static_cast<int>(fd));
+  if ((attributes.handled_access_fs & LANDLOCK_ACCESS_FS_REFER) == 0) return ruleset;
+  if (Result<void> moves = LetFilesMove(ruleset.get()); !moves) {
+    return std::unexpected(moves.error());
+  }
+  return ruleset;
 }
 
 int EnterLandlockDomain(int ruleset_fd) {

@@ -13,6 +13,7 @@
 
 #include "engine/automata.h"
 #include "engine/clock.h"
+#include "engine/file_programs.h"
 #include "engine/profile_keys.h"
 #include "engine/table_image.h"
 
@@ -236,13 +237,15 @@ void ForgetDigest(const KernelObjects& objects, const ProfileRecord& record) {
   bpf_map_delete_elem(objects.fd(Table::kDigests), &digest);
 }
 
-Result<uint32_t> TakeProfileId(const KernelObjects& objects, bool has_hosts) {
+// `flags` of PALYRA_HAS_HOSTS and what JudgedFlags() says.
+Result<uint32_t> TakeProfileId(const KernelObjects& objects, uint32_t flags) {
+  constexpr uint32_t kFlags = PALYRA_HAS_HOSTS | PALYRA_JUDGES_FILES | PALYRA_JUDGES_PROCESSES;
   const palyra_profile profile = {};
   const auto own = static_cast<uint32_t>(getpid());
   while (true) {
     uint32_t id = 0;
     if (getrandom(&id, sizeof(id), 0) != sizeof(id)) return FailErrno(errno, "no random numbers");
-    id = has_hosts ? id | PALYRA_HAS_HOSTS : id & ~PALYRA_HAS_HOSTS;
+    id = (id & ~kFlags) | flags;
     if (id == 0) continue;
     Table table = Table::kUnfinished;
     if (bpf_map_update_elem(objects.fd(table), &id, &own, BPF_NOEXIST) == 0) {
@@ -290,7 +293,8 @@ Result<bool> MakeKnown(const KernelObjects& objects, uint32_t id, const palyra_p
 
 Result<uint32_t> WriteProfile(const KernelObjects& objects, const policy::RuleSet& rules,
                               const base::Sha256Digest& digest, bool has_hosts) {
-  Result<uint32_t> id = TakeProfileId(objects, has_hosts);
+  Result<uint32_t> id =
+      TakeProfileId(objects, (has_hosts ? PALYRA_HAS_HOSTS : 0) | JudgedFlags(rules));
   if (!id) return id;
   Result<TableImage> image = BuildTableImage(rules, *id);
   if (!image) {

@@ -10,8 +10,10 @@
 #include "base/unique_fd.h"
 #include "bpf/cgroup_level.skel.h"
 #include "bpf/egress.skel.h"
+#include "engine/file_programs.h"
 #include "engine/kernel_objects.h"
 #include "engine/libbpf_log.h"
+#include "engine/pinned_programs.h"
 
 namespace palyra::engine {
 namespace {
@@ -43,15 +45,9 @@ Result<void> AttachAndPin(const egress_bpf& skeleton, const char* name, int cgro
   bpf_program* program = bpf_object__find_program_by_name(skeleton.obj, name);
   if (program == nullptr) return Fail(ErrorCode::kInternal, std::string("no program ") + name);
   const bool is_lsm = bpf_program__type(program) == BPF_PROG_TYPE_LSM;
-  const std::unique_ptr<bpf_link, int (*)(bpf_link*)> link(
+  return PinLink(
       is_lsm ? bpf_program__attach_lsm(program) : bpf_program__attach_cgroup(program, cgroup_fd),
-      bpf_link__destroy);
-  if (link == nullptr) return LoadFailure(errno, std::string("to attach ") + name);
-  const std::string path = directory + "/link_" + name;
-  if (const int failure = bpf_link__pin(link.get(), path.c_str()); failure != 0) {
-    return FailErrno(-failure, "cannot pin the link \"" + path + '"');
-  }
-  return {};
+      name, directory);
 }
 
 }  // namespace
@@ -78,9 +74,13 @@ Result<void> LoadAttachAndPin(const AttachRequest& request) {
     Result<void> attached = AttachAndPin(*skeleton, name, request.cgroup_fd, request.pin_directory);
     if (!attached) return attached;
   }
-  return AttachUnixPrograms({.judge = request.unix_judge,
-                             .run_level = request.run_level,
-                             .cgroup_fd = request.cgroup_fd,
+  Result<void> unix_attached = AttachUnixPrograms({.judge = request.unix_judge,
+                                                   .run_level = request.run_level,
+                                                   .cgroup_fd = request.cgroup_fd,
+                                                   .cgroup_id = request.cgroup_id,
+                                                   .pin_directory = request.pin_directory});
+  if (!unix_attached || !request.with_lsm) return unix_attached;
+  return AttachFilePrograms({.run_level = request.run_level,
                              .cgroup_id = request.cgroup_id,
                              .pin_directory = request.pin_directory});
 }

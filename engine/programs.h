@@ -32,8 +32,9 @@ struct AttachRequest {
   std::string pin_directory;  // Empty, on a BPF file system.
 };
 
-// Loads the egress programs and those of unix sockets, attaches them and pins links and maps. On
-// failure the caller removes the directory's pins; nothing else is left.
+// Loads the egress programs, those of unix sockets and with BPF LSM those of files, attaches them
+// and pins links and maps. On failure the caller removes the directory's pins; nothing else is
+// left.
 Result<void> LoadAttachAndPin(const AttachRequest& request);
 
 // Whether the kernel loads BPF LSM programs; kPermissionDenied on a locked-down one. Whether they

@@ -103,18 +103,49 @@ void AddUnixSockets(const KernelObjects& objects, const ToolUser& user,
           : NotHeld(passed, "no BPF LSM; servers that are permitted could pass one"));
 }
 
-void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>& promises) {
-  // Files that belong to root make or unmake everything else, and this version holds no files.
+void AddFiles(const KernelObjects& objects, std::vector<Promise>& promises) {
+  if (!objects.judges_files()) {
+    promises.push_back(NotHeld("files, programs, signals, tracing by policy",
+                               "no BPF LSM; policies that speak of them are refused"));
+    return;
+  }
+  promises.push_back(Held("file.*: by the object that is reached, where policies speak of files",
+                          "BPF lsm/file_open, file_receive, path_*, inode_*"));
+  promises.push_back(Held("process.exec: every file that is executed or mapped so, likewise",
+                          "BPF lsm/file_open, mmap_file, file_mprotect"));
+  promises.push_back(Held("process.signal, process.trace, likewise",
+                          "BPF lsm/task_kill, task_set*, ptrace_access_check, ptrace_traceme"));
+  promises.push_back(Held("no mounts, no perf events", "seccomp, BPF lsm/sb_*, perf_event_open"));
+  promises.push_back(Held("Palyra's policies, locks and pins unchanged, as uid 0 too",
+                          "BPF lsm/file_open, path_*, inode_*"));
+  promises.push_back(NotHeld("a hard link made before the run is the file itself",
+                             "a file is judged by the name that leads to it"));
+  promises.push_back(
+      NotHeld("names and attributes hidden", "looking up, stat and readlink are not judged"));
+}
+
+void AddProcesses(const KernelObjects& objects, Features& features, const ToolUser& user,
+                  std::vector<Promise>& promises) {
+  // Files that belong to root make or unmake everything else where nothing holds them.
   const bool owns_the_host = user.uid == 0;
   const std::string why = WhyOfRoot(user);
   promises.push_back(owns_the_host ? NotHeld("no capabilities, none to be gained", why)
                                    : Held("no capabilities, none to be gained",
                                           "empty sets and bounding set, securebits, no_new_privs"));
-  promises.push_back(Held("no user namespaces, made or entered", "seccomp"));
-  promises.push_back(owns_the_host
-                         ? NotHeld("stays in its cgroup", why)
-                         : Held("stays in its cgroup", "cgroup file systems read-only in the run"));
-  promises.push_back(Held("maps and programs out of reach", "seccomp refuses bpf(2)"));
+  const bool has_files = objects.judges_files();
+  promises.push_back(Held("no user namespaces, made or entered",
+                          has_files ? "seccomp, BPF lsm/userns_create" : "seccomp"));
+  const char* const read_only = "cgroup file systems read-only in the run";
+  if (has_files) {
+    promises.push_back(
+        Held("stays in its cgroup", std::string(read_only) + "; BPF lsm/file_open, path_*"));
+  } else {
+    promises.push_back(owns_the_host ? NotHeld("stays in its cgroup", why)
+                                     : Held("stays in its cgroup", read_only));
+  }
+  promises.push_back(Held(
+      "maps and programs out of reach",
+      has_files ? "seccomp refuses bpf(2); BPF lsm/bpf, file_open" : "seccomp refuses bpf(2)"));
   promises.push_back(features.Has(Feature::kLandlock)
                          ? Held("no tracing of processes outside", "Landlock domain")
                          : NotHeld("no tracing of processes outside", "no Landlock"));
@@ -135,8 +166,8 @@ EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
   AddEgressMode(egress, report.promises);
   AddNetwork(objects, report.promises);
   AddUnixSockets(objects, user, report.promises);
-  AddProcesses(features, user, report.promises);
-  report.promises.push_back(NotHeld("files, programs", "not enforced by this version"));
+  AddFiles(objects, report.promises);
+  AddProcesses(objects, features, user, report.promises);
   return report;
 }
 

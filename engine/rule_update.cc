@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/clock.h"
+#include "engine/file_programs.h"
 #include "engine/flows.h"
 #include "engine/profile_cache.h"
 #include "engine/unix_places.h"
@@ -16,6 +17,9 @@ std::unexpected<Error> NoSuchRun() {
 
 Result<Replacement> Swap(const KernelObjects& objects, const Cgroup& cgroup,
                          const policy::RuleSet& rules, RunNames* names) {
+  if (Result<void> held = RequireFilePrograms(objects, rules); !held) {
+    return std::unexpected(held.error());
+  }
   Result<HeldProfile> profile = HoldProfile(objects, rules);
   if (!profile) return std::unexpected(profile.error());
   Result<void> registered = RegisterEveryPath(objects, cgroup.id(), profile->id(), rules);

@@ -12,6 +12,7 @@
 #include <map>
 #include <utility>
 
+#include "engine/file_programs.h"
 #include "engine/guardian.h"
 #include "engine/landlock.h"
 #include "engine/seccomp_filter.h"
@@ -361,6 +362,9 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
   if (NeedsBrokers(request.rules) && request.brokers == nullptr) {
     return Fail(ErrorCode::kUnsupported,
                 "the policies speak of names of hosts, and there is no resolver for them");
+  }
+  if (Result<void> held = RequireFilePrograms(objects, request.rules); !held) {
+    return std::unexpected(held.error());
   }
   Result<UnixSetup> unix_setup =
       PrepareUnix(objects.unix_judge(), request.rules, host.runtime_directory);

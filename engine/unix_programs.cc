@@ -10,16 +10,15 @@
 #include <memory>
 #include <span>
 
-#include "base/unique_fd.h"
 #include "bpf/unix.skel.h"
 #include "engine/libbpf_log.h"
+#include "engine/pinned_programs.h"
 
 namespace palyra::engine {
 namespace {
 
 constexpr std::array kByAddressNames = {"palyra_unix_connect", "palyra_unix_sendmsg"};
-constexpr std::array kByPeerNames = {"palyra_unix_stream_connect", "palyra_unix_may_send",
-                                     "palyra_unix_rename"};
+constexpr std::array kByPeerNames = {"palyra_unix_stream_connect", "palyra_unix_may_send"};
 
 // Newer than the headers that this is built with (include/uapi/linux/bpf.h of Linux 6.7).
 constexpr auto kCgroupUnixConnect = static_cast<bpf_attach_type>(49);
@@ -31,50 +30,11 @@ std::span<const char* const> NamesOf(UnixJudge judge) {
   return {};
 }
 
-std::string LinkPath(const std::string& directory, const char* name) {
-  return directory + "/link_" + name;
-}
-
-// Maps that are pinned already are shared; the object's other ones are its own.
-Result<void> ShareMaps(const bpf_object* object, const std::string& directory) {
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object) {
-    if (bpf_map__is_internal(map)) continue;
-    const std::string path = directory + '/' + bpf_map__name(map);
-    const UniqueFd pinned(bpf_obj_get(path.c_str()));
-    if (!pinned.valid()) continue;
-    if (const int failure = bpf_map__reuse_fd(map, pinned.get()); failure != 0) {
-      return FailErrno(-failure, "cannot share the map \"" + path + '"');
-    }
-  }
-  return {};
-}
-
-Result<void> PinNewMaps(const bpf_object* object, const std::string& directory) {
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object) {
-    if (bpf_map__is_internal(map)) continue;
-    const std::string path = directory + '/' + bpf_map__name(map);
-    if (access(path.c_str(), F_OK) == 0) continue;
-    if (const int failure = bpf_map__pin(map, path.c_str()); failure != 0) {
-      return FailErrno(-failure, "cannot pin the map \"" + path + '"');
-    }
-  }
-  return {};
-}
-
 Result<void> AttachAndPin(const bpf_program& program, const UnixAttachRequest& request) {
-  const std::string name = bpf_program__name(&program);
-  const std::unique_ptr<bpf_link, int (*)(bpf_link*)> link(
-      request.judge == UnixJudge::kByPeer ? bpf_program__attach_lsm(&program)
-                                          : bpf_program__attach_cgroup(&program, request.cgroup_fd),
-      bpf_link__destroy);
-  if (link == nullptr) return LoadFailure(errno, "to attach " + name);
-  const std::string path = LinkPath(request.pin_directory, name.c_str());
-  if (const int failure = bpf_link__pin(link.get(), path.c_str()); failure != 0) {
-    return FailErrno(-failure, "cannot pin the link \"" + path + '"');
-  }
-  return {};
+  return PinLink(request.judge == UnixJudge::kByPeer
+                     ? bpf_program__attach_lsm(&program)
+                     : bpf_program__attach_cgroup(&program, request.cgroup_fd),
+                 bpf_program__name(&program), request.pin_directory);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ enum class UnixJudge : uint8_t {
   kNone,
   // Programs see the address as the caller writes it (Linux 6.7 and later).
   kByAddress,
-  // BPF LSM: programs see the peer itself.
+  // BPF LSM: programs see the peer itself. The programs about files keep sockets their names.
   kByPeer,
 };
 

@@ -174,7 +174,7 @@ int Explain(const PolicyRunOptions& options, const std::vector<std::string>& wor
 }
 
 int Dump(PolicyRunOptions options, const std::string& run) {
-  options.coverage = policy::Coverage::kNetworkAndUnix;
+  options.coverage.reset();
   CompiledPolicy::Ptr compiled;
   if (!options.paths.empty()) {
     auto loaded = CompiledPolicy::Load(options);
@@ -191,7 +191,7 @@ int Dump(PolicyRunOptions options, const std::string& run) {
 }
 
 int Apply(PolicyRunOptions options, const std::string& run) {
-  options.coverage = policy::Coverage::kNetworkAndUnix;
+  options.coverage.reset();
   // From reading the operator's policies until they are in force nobody loads others.
   const Result<UniqueFd> lock = engine::PolicyStore().Take(engine::PolicyStore::Lock::kShared);
   if (!lock && lock.error().code != ErrorCode::kNotFound) {

@@ -87,7 +87,7 @@ std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
                                .workspace = workspace,
                                .now = now},
                               compiled->layers_);
-  compiled->input_->coverage = options.coverage;
+  if (options.coverage) compiled->input_->coverage = *options.coverage;
   auto output = policy::CompileRules(*compiled->input_);
   if (!output) {
     return std::unexpected(PolicyRefusal{.message = "", .diagnostics = std::move(output.error())});

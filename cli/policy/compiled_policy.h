@@ -26,8 +26,8 @@ struct PolicyRunOptions {
   std::string tier = "guard";
   std::optional<std::string> workspace;  // Else the working directory.
   std::optional<std::string> now;        // Cedar datetime; else the clock.
-  // kNetwork: what palyra-run enforces, and nothing else is accepted.
-  policy::Coverage coverage = policy::Coverage::kAll;
+  // Nothing: what palyra-run would hold a run to here, and nothing else is accepted.
+  std::optional<policy::Coverage> coverage = policy::Coverage::kAll;
 };
 
 // Adds the options, but not the paths.

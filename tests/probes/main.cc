@@ -24,10 +24,10 @@ const char* StatusName(Status status) {
   return "other";
 }
 
-std::array<std::span<const Verb>, 14> AllVerbs() {
+std::array<std::span<const Verb>, 15> AllVerbs() {
   return {TcpVerbs(),  ListenVerbs(), UdpVerbs(),      RouteVerbs(),  RawVerbs(),
           RingVerbs(), FamilyVerbs(), EscapeVerbs(),   KernelVerbs(), ShowVerbs(),
-          LifeVerbs(), NameVerbs(),   UnixPathVerbs(), UnixVerbs()};
+          LifeVerbs(), NameVerbs(),   UnixPathVerbs(), UnixVerbs(),   AttemptVerbs()};
 }
 
 int Usage() {

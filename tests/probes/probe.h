@@ -65,6 +65,7 @@ std::span<const Verb> EscapeVerbs();
 std::span<const Verb> KernelVerbs();
 std::span<const Verb> ShowVerbs();
 std::span<const Verb> LifeVerbs();
+std::span<const Verb> AttemptVerbs();
 
 }  // namespace palyra::probes
 

@@ -1,0 +1,105 @@
+/*
+ * What is asked about a file that is open, or about to be.
+ */
+#ifndef PALYRA_BPF_OPENED_FILES_H_
+#define PALYRA_BPF_OPENED_FILES_H_
+
+#include "bpf/path_decision.h"
+
+#define READ_BIT ACTION_BIT(PALYRA_FILE_READ)
+#define WRITE_BIT ACTION_BIT(PALYRA_FILE_WRITE)
+#define CREATE_BIT ACTION_BIT(PALYRA_FILE_CREATE)
+#define ATTRIBUTES_BIT ACTION_BIT(PALYRA_FILE_ATTRIBUTES)
+
+/* What its descriptor can be used for. A path alone (O_PATH) for nothing: whatever it leads to is
+ * judged when it is used. */
+static __always_inline __u32 actions_of_mode(__u32 mode)
+{
+	return (mode & FMODE_READ ? READ_BIT : 0) | (mode & FMODE_WRITE ? WRITE_BIT : 0);
+}
+
+static __always_inline __u32 actions_of_open(const struct file *file)
+{
+	__u32 flags = file->f_flags;
+	__u32 actions = actions_of_mode(file->f_mode);
+
+	/* For ioctl(2) alone; the kernel asks for both permissions. */
+	if ((flags & O_ACCMODE) == O_ACCMODE)
+		actions |= READ_BIT | WRITE_BIT;
+	if (flags & O_TRUNC)
+		actions |= WRITE_BIT;
+	if (flags & O_TMPFILE)
+		actions |= CREATE_BIT;
+	return actions;
+}
+
+static __always_inline int judge_at(const struct path *path, __u32 actions, enum palyra_hook hook)
+{
+	struct path_question q = {
+		.dentry = (__u64)path->dentry,
+		.vfsmount = (__u64)path->mnt,
+		.actions = actions,
+		.hook = hook,
+		.is_internal_allowed = 1,
+	};
+
+	return is_held() && actions ? judge_path(&q) : 0;
+}
+
+/* What has no name cannot be permitted to run: a memfd, what was unlinked. */
+static __always_inline int judge_program(__u64 dentry, __u64 vfsmount, enum palyra_hook hook)
+{
+	struct path_question q = {
+		.dentry = dentry,
+		.vfsmount = vfsmount,
+		.actions = ACTION_BIT(PALYRA_PROCESS_EXEC),
+		.hook = hook,
+		.must_be_linked = 1,
+	};
+
+	return is_held() ? judge_path(&q) : 0;
+}
+
+/* Libraries and the dynamic linker are programs too, so that the latter executes none in the name
+ * of another. */
+static __always_inline int judge_mapping(const struct file *file, unsigned long protection,
+					 enum palyra_hook hook)
+{
+	struct path path;
+
+	if (!(protection & PROT_EXEC) || is_null(file))
+		return 0;
+	path.dentry = file->f_path.dentry;
+	path.mnt = file->f_path.mnt;
+	if (bpf_core_field_exists(((struct backing_file *)0)->user_path) &&
+	    (file->f_mode & FMODE_BACKING)) {
+		const struct backing_file *backing = (const struct backing_file *)file;
+
+		path.dentry = BPF_CORE_READ(backing, user_path.dentry);
+		path.mnt = BPF_CORE_READ(backing, user_path.mnt);
+	}
+	return judge_program((__u64)path.dentry, (__u64)path.mnt, hook);
+}
+
+static __always_inline int is_btrfs_command(__u32 command)
+{
+	return (command >> 8 & 0xFF) == BTRFS_IOCTL_MAGIC && command != FICLONE &&
+	       command != FICLONERANGE && command != FIDEDUPERANGE;
+}
+
+static __always_inline int changes_attributes(__u32 command)
+{
+	switch (command) {
+	case FS_IOC_SETFLAGS:
+	case FS_IOC_FSSETXATTR:
+	case FS_IOC_SETVERSION:
+	case EXT4_IOC_SETVERSION:
+	case FS_IOC_ENABLE_VERITY:
+	case FS_IOC_SET_ENCRYPTION_POLICY:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+#endif /* PALYRA_BPF_OPENED_FILES_H_ */

@@ -1,0 +1,168 @@
+#include "engine/file_programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "bpf/abi.h"
+#include "bpf/files.skel.h"
+#include "engine/libbpf_log.h"
+#include "engine/pinned_programs.h"
+#include "engine/programs.h"
+
+namespace palyra::engine {
+namespace {
+
+// Since Linux 6.2; before, path_truncate and inode_setxattr see the same calls.
+constexpr std::array<std::string_view, 3> kLaterHooks = {"file_truncate", "inode_set_acl",
+                                                         "inode_remove_acl"};
+
+// Pinned last.
+constexpr const char* kLastPinned = "palyra_path_rename";
+
+// Of a program in section "?lsm/HOOK".
+std::string HookOf(const bpf_program* program) {
+  const std::string_view section = bpf_program__section_name(program);
+  return std::string(section.substr(section.rfind('/') + 1));
+}
+
+// What the running kernel passes to the programs of a hook.
+class Hooks {
+ public:
+  static Result<Hooks> Load() {
+    Hooks hooks(btf__load_vmlinux_btf());
+    if (hooks.btf_ == nullptr) return LoadFailure(errno, "to read the types of the kernel");
+    return hooks;
+  }
+
+  // Nothing where there is no such hook.
+  [[nodiscard]] std::optional<unsigned> ArgumentCount(const std::string& hook) const {
+    const int id = btf__find_by_name_kind(btf_.get(), ("bpf_lsm_" + hook).c_str(), BTF_KIND_FUNC);
+    if (id < 0) return std::nullopt;
+    const btf_type* function = btf__type_by_id(btf_.get(), static_cast<__u32>(id));
+    const btf_type* prototype =
+        function == nullptr ? nullptr : btf__type_by_id(btf_.get(), function->type);
+    if (prototype == nullptr) return std::nullopt;
+    return btf_vlen(prototype);
+  }
+
+ private:
+  explicit Hooks(btf* loaded) : btf_(loaded, btf__free) {}
+
+  std::unique_ptr<btf, void (*)(btf*)> btf_;
+};
+
+// Two programs are for inode_setattr, one of which fits.
+bool Fits(const bpf_program* program, unsigned argument_count) {
+  constexpr unsigned kWithIdmap = 3;
+  const std::string_view name = bpf_program__name(program);
+  if (name == "palyra_inode_setattr") return argument_count < kWithIdmap;
+  if (name == "palyra_inode_setattr_idmap") return argument_count == kWithIdmap;
+  return true;
+}
+
+Result<void> ChoosePrograms(const files_bpf& skeleton) {
+  Result<Hooks> hooks = Hooks::Load();
+  if (!hooks) return std::unexpected(hooks.error());
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton.obj) {
+    const std::string hook = HookOf(program);
+    const std::optional<unsigned> argument_count = hooks->ArgumentCount(hook);
+    if (!argument_count && std::ranges::find(kLaterHooks, hook) == kLaterHooks.end()) {
+      return Fail(ErrorCode::kUnsupported, "this kernel has no hook " + hook);
+    }
+    bpf_program__set_autoload(program, argument_count && Fits(program, *argument_count));
+  }
+  return {};
+}
+
+Result<void> AttachAndPin(const bpf_program* program, const std::string& directory) {
+  return PinLink(bpf_program__attach_lsm(program), bpf_program__name(program), directory);
+}
+
+// Whether it would make a difference to know the digest of some program.
+bool AsksDigests(const policy::RuleSet& rules) {
+  const policy::NameRules* programs = FindRules(rules, policy::NameAction::kProcessExec);
+  if (programs == nullptr) return false;
+  for (size_t i = 0; i < programs->leaves.size(); ++i) {
+    const size_t unknown = i - i % programs->flag_count;
+    if (programs->leaves[i].verdict != programs->leaves[unknown].verdict) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<void> AttachFilePrograms(const FileAttachRequest& request) {
+  const LibbpfLog log;
+  const std::unique_ptr<files_bpf, void (*)(files_bpf*)> skeleton(files_bpf__open(),
+                                                                  files_bpf__destroy);
+  if (skeleton == nullptr) return LoadFailure(errno, "to open the programs of files");
+  skeleton->rodata->run_level = request.run_level;
+  skeleton->rodata->palyra_cgroup = request.cgroup_id;
+  if (Result<void> chosen = ChoosePrograms(*skeleton); !chosen) return chosen;
+  if (Result<void> shared = ShareMaps(skeleton->obj, request.pin_directory); !shared) return shared;
+  if (const int failure = files_bpf__load(skeleton.get()); failure != 0) {
+    return LoadFailure(-failure, "to load the programs of files");
+  }
+  if (Result<void> pinned = PinNewMaps(skeleton->obj, request.pin_directory); !pinned) {
+    return pinned;
+  }
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    const bool is_last = std::string_view(bpf_program__name(program)) == kLastPinned;
+    if (bpf_program__fd(program) < 0 || is_last) continue;
+    if (Result<void> attached = AttachAndPin(program, request.pin_directory); !attached) {
+      return attached;
+    }
+  }
+  return AttachAndPin(skeleton->progs.palyra_path_rename, request.pin_directory);
+}
+
+bool HasPinnedFilePrograms(const std::string& pin_directory) {
+  return access(LinkPath(pin_directory, kLastPinned).c_str(), F_OK) == 0;
+}
+
+uint32_t JudgedFlags(const policy::RuleSet& rules) {
+  using policy::NameAction;
+  uint32_t flags = 0;
+  for (const policy::NameRules& names : rules.names) {
+    if (names.action <= NameAction::kProcessExec) flags |= PALYRA_JUDGES_FILES;
+    const bool is_of_processes =
+        names.action == NameAction::kProcessSignal || names.action == NameAction::kProcessTrace;
+    if (is_of_processes) flags |= PALYRA_JUDGES_PROCESSES;
+  }
+  return flags;
+}
+
+bool CanJudgeFiles(const Host& host, Features& features) {
+  // What is installed stays as it is, and costs no try.
+  const std::string pins = PalyraPins(host) + '/' + GenerationName();
+  if (access(LinkPath(pins, kProgramNames[0]).c_str(), F_OK) == 0) {
+    return HasPinnedFilePrograms(pins);
+  }
+  return features.Has(Feature::kBpfLsm);
+}
+
+Result<void> RequireFilePrograms(const KernelObjects& objects, const policy::RuleSet& rules) {
+  if (JudgedFlags(rules) == 0) return {};
+  if (!objects.judges_files()) {
+    return Fail(ErrorCode::kRefused,
+                "FILE-KERNEL: the policies speak of files, programs or processes, and nothing on "
+                "this kernel holds that; boot with lsm=…,bpf, or leave them out");
+  }
+  if (!AsksDigests(rules)) return {};
+  return Fail(ErrorCode::kRefused,
+              "FILE-DIGEST: the policies ask for the sha256 of programs, which no kernel tells; "
+              "name programs by path, and permit nothing to write there");
+}
+
+}  // namespace palyra::engine
