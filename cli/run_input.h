@@ -5,10 +5,12 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cli/policy_sources.h"
 #include "engine/clock.h"
 #include "policy/compile/compiler.h"
+#include "policy/compile/places.h"
 #include "policy/datetime.h"
 
 namespace palyra::cli {
@@ -21,7 +23,11 @@ struct RunFacts {
   policy::Datetime now = policy::Datetime(engine::NowWallMs());
 };
 
-// Points into the layers.
+// Puts ${workspace}, ${home} and ${tmp} of that user's run in place; kRefused with diagnostics
+// where a policy names another place.
+Result<void> ExpandPlacesOf(std::vector<LayerPolicies>& layers, const policy::Places& places);
+
+// Points into the layers. Files, programs and processes are covered where policies speak of them.
 policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolicies> layers);
 
 }  // namespace palyra::cli

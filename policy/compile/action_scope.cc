@@ -84,7 +84,8 @@ class ScopeReader {
                                        .message = "there is no action " + ToCedar(uid),
                                        .hint = "did you mean " + ToCedar(NearestAction(uid))});
       }
-      if (covers_names() && !IsOne<NameAction, kNameActionCount>(uid)) {
+      // What else policies speak of is decided elsewhere, or by these tables.
+      if (coverage_ == Coverage::kAll && !IsOne<NameAction, kNameActionCount>(uid)) {
         elsewhere = true;
       } else {
         scope.oddities.push_back(NotEnforced(uid));
@@ -108,7 +109,6 @@ class ScopeReader {
   const EntityStore& entities_;
   Coverage coverage_;
 
-  // What else policies speak of is decided elsewhere, or by these tables.
   [[nodiscard]] bool covers_names() const { return coverage_ >= Coverage::kFiles; }
 
   // The actions of a kind that `== uid` or `in uid` holds for.
