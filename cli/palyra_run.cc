@@ -351,7 +351,8 @@ Result<int> Run(const RunOptions& options) {
   if (!view) return std::unexpected(view.error());
   if (options.report) {
     SayBlock(engine::ReportText(
-        engine::BuildReport(*engine.objects, engine.features, prepared->user, options.egress)));
+        engine::BuildReport(*engine.objects, engine.features, prepared->user, options.egress,
+                            {.view = *view ? &**view : nullptr, .unheld = options.unheld.names})));
     if (options.command.empty()) return 0;
   }
   return RunCommand(options, *prepared, engine, *std::move(view));

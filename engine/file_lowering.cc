@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "policy/compile/named_resource.h"
@@ -510,7 +511,13 @@ class Lowering {
     if (!ok || made_.contains(place.path)) return ok;
     Result<std::vector<FileEntry>> entries = tree_.List(place.path);
     if (!entries) return std::unexpected(entries.error());
-    std::ranges::sort(*entries, {}, &FileEntry::name);
+    // What is wrong where the run makes names is said before what is too large elsewhere; what the
+    // kernel makes up is the largest.
+    std::ranges::sort(*entries, {}, [&](const FileEntry& entry) {
+      const bool can_make = Any(EverBelow(In(place, entry.name)), kCreate);
+      const bool is_made_up = entry.name == "proc" || entry.name == "sys";
+      return std::tuple(!can_make, is_made_up, entry.name);
+    });
     const Around inside = {
         .granted = around.granted | rights, .read_only = read_only, .no_exec = true};
     for (const FileEntry& entry : *entries) {

@@ -51,7 +51,7 @@ Result<std::optional<FileKind>> RealFileTree::KindOf(const std::string& path) co
 Result<std::vector<FileEntry>> RealFileTree::List(const std::string& path) const {
   std::vector<FileEntry> entries;
   UniqueFd fd(OpenWithoutLinks(path.c_str(), O_RDONLY | O_DIRECTORY));
-  if (!fd.valid() && IsAbsence(errno)) return entries;
+  if (!fd.valid() && (IsAbsence(errno) || errno == EACCES || errno == EPERM)) return entries;
   if (!fd.valid()) return FailErrno(errno, "cannot list \"" + path + '"');
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd.get()), closedir);
   if (directory == nullptr) return FailErrno(errno, "cannot list \"" + path + '"');
@@ -62,12 +62,16 @@ Result<std::vector<FileEntry>> RealFileTree::List(const std::string& path) const
     if (entry == nullptr) break;
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
+    mode_t mode = DTTOIF(entry->d_type);
     struct stat status;
-    if (fstatat(dirfd(directory.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (IsAbsence(errno)) continue;
-      return FailErrno(errno, "cannot look at \"" + path + '/' + std::string(name) + '"');
+    if (entry->d_type == DT_UNKNOWN) {
+      if (fstatat(dirfd(directory.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (IsAbsence(errno)) continue;
+        return FailErrno(errno, "cannot look at \"" + path + '/' + std::string(name) + '"');
+      }
+      mode = status.st_mode;
     }
-    entries.push_back({.name = std::string(name), .kind = KindOfMode(status.st_mode)});
+    entries.push_back({.name = std::string(name), .kind = KindOfMode(mode)});
   }
   // A process of /proc that ended meanwhile.
   if (errno != 0 && !IsAbsence(errno)) return FailErrno(errno, "cannot list \"" + path + '"');

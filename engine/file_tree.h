@@ -30,7 +30,8 @@ class FileTree {
   // Nothing where there is nothing, or a directory on the way is a symbolic link.
   [[nodiscard]] virtual Result<std::optional<FileKind>> KindOf(const std::string& path) const = 0;
 
-  // What is in a directory, in any order, without "." and "..". A directory that has gone is empty.
+  // What is in a directory, in any order, without "." and "..". A directory that has gone, or
+  // that root may not list either, is empty.
   [[nodiscard]] virtual Result<std::vector<FileEntry>> List(const std::string& path) const = 0;
 
  protected:

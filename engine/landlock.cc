@@ -42,10 +42,12 @@ Result<UniqueFd> MakeRuleset(int abi, bool with_abstract_scope, FileRights handl
 
 Result<void> AddGrant(int ruleset, const FileGrant& grant, FileRights handled) {
   const UniqueFd fd(OpenPathWithoutLinks(grant.path.c_str()));
-  if (!fd.valid() && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return {};
   struct stat status;
   if (!fd.valid() || fstat(fd.get(), &status) != 0) {
-    return FailErrno(errno, "cannot open \"" + grant.path + "\" to grant it");
+    const int failure = errno;
+    // It has gone, or is another user's alone.
+    if (failure == ENOENT || failure == ENOTDIR || failure == ELOOP || failure == EACCES) return {};
+    return FailErrno(failure, "cannot open \"" + grant.path + "\" to grant it");
   }
   if (S_ISDIR(status.st_mode) != grant.is_directory) {
     return Fail(ErrorCode::kUnavailable,

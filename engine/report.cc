@@ -104,7 +104,7 @@ void AddUnixSockets(const KernelObjects& objects, const ToolUser& user,
 }
 
 void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>& promises) {
-  // Files that belong to root make or unmake everything else, and this version holds no files.
+  // Files that belong to root make or unmake everything else.
   const bool owns_the_host = user.uid == 0;
   const std::string why = WhyOfRoot(user);
   promises.push_back(owns_the_host ? NotHeld("no capabilities, none to be gained", why)
@@ -127,16 +127,45 @@ void AddProcesses(Features& features, const ToolUser& user, std::vector<Promise>
   if (owns_the_host) promises.push_back(NotHeld("file permissions restrain the tool", why));
 }
 
+void AddFiles(const FileFacts& files, std::vector<Promise>& promises) {
+  if (files.view == nullptr) {
+    promises.push_back(NotHeld("files, programs", "no policy speaks of them"));
+  } else {
+    const FileView& view = *files.view;
+    promises.push_back(
+        Held("file.read", "Landlock domain, masks mounted over what is denied below"));
+    promises.push_back(
+        Held("file.write, create, remove, rename, link", "Landlock domain, read-only mounts"));
+    promises.push_back(Held("file.attributes", "read-only mounts"));
+    promises.push_back(
+        Held("process.exec, libraries too", "Landlock domain, noexec mounts (no PROT_EXEC maps)"));
+    promises.push_back(Held("protected names that are not there yet",
+                            std::to_string(view.placeholders.size()) + " placeholders"));
+    promises.push_back(NotHeld("looking at metadata, walking directories", "no Landlock right"));
+    promises.push_back(NotHeld("files with a hard link from before", "judged by each path"));
+    promises.push_back(NotHeld("programs made in memory (memfd)", "no path to judge"));
+    promises.push_back(NotHeld("against others who move what is protected",
+                               "mounts go with the directory that they are on"));
+    promises.push_back(NotHeld("denials of files as events", "Landlock tells nobody"));
+    promises.push_back(NotHeld("rules on files that change under the run",
+                               "held from the next run on; see --on-stale"));
+  }
+  for (const std::string& name : files.unheld) {
+    promises.push_back(NotHeld(name, "--unheld"));
+  }
+}
+
 }  // namespace
 
 EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
-                              const ToolUser& user, policy::EgressEnforcementMode egress) {
+                              const ToolUser& user, policy::EgressEnforcementMode egress,
+                              const FileFacts& files) {
   EnforcementReport report;
   AddEgressMode(egress, report.promises);
   AddNetwork(objects, report.promises);
   AddUnixSockets(objects, user, report.promises);
   AddProcesses(features, user, report.promises);
-  report.promises.push_back(NotHeld("files, programs", "not enforced by this version"));
+  AddFiles(files, report.promises);
   return report;
 }
 
