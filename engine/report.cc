@@ -143,7 +143,8 @@ void AddFiles(const FileFacts& files, std::vector<Promise>& promises) {
                             std::to_string(view.placeholders.size()) + " placeholders"));
     promises.push_back(NotHeld("looking at metadata, walking directories", "no Landlock right"));
     promises.push_back(NotHeld("files with a hard link from before", "judged by each path"));
-    promises.push_back(NotHeld("programs made in memory (memfd)", "no path to judge"));
+    promises.push_back(Held("no programs made in memory files", "seccomp"));
+    promises.push_back(NotHeld("code that a program makes in its own memory", "it has no path"));
     promises.push_back(NotHeld("against others who move what is protected",
                                "mounts go with the directory that they are on"));
     promises.push_back(NotHeld("denials of files as events", "Landlock tells nobody"));

@@ -96,8 +96,9 @@ Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects
     spawn.private_directory = host.runtime_directory;
     spawn.unix_places = unix_setup.places;
   }
-  spawn.seccomp = SeccompFilter(
-      {.allow_io_uring = objects.lsm_attached(), .no_unix_sockets = unix_setup.no_sockets});
+  spawn.seccomp = SeccompFilter({.allow_io_uring = objects.lsm_attached(),
+                                 .no_unix_sockets = unix_setup.no_sockets,
+                                 .no_memory_programs = request.file_view.has_value()});
   if (request.file_view) {
     Result<FileMounts> mounts = PrepareFileMounts(*request.file_view, host.runtime_directory);
     if (!mounts) return std::unexpected(mounts.error());

@@ -271,6 +271,17 @@ TEST_F(LandlockFiles, OnlyWhatMayBeExecutedIs) {
   EXPECT_EQ(command.status, 126) << Describe(command);
 }
 
+TEST_F(LandlockFiles, AProgramInAMemoryFileIsNone) {
+  const std::string program =
+      "import os; f = os.memfd_create('x', 0); os.write(f, open('/usr/bin/true', 'rb').read()); "
+      "os.execve(f, ['true'], {})";
+  const std::vector<std::string> command = {"/usr/bin/python3", "-c", program};
+  EXPECT_EQ(PalyraRun().Run(command, InWorkspace()).status, 0);
+  const Ended denied = PalyraRun().Policy(kSystem).Run(command, InWorkspace());
+  EXPECT_EQ(denied.status, 1);
+  EXPECT_THAT(denied.error_output, HasSubstr("PermissionError"));
+}
+
 TEST_F(LandlockFiles, WhatCannotBeHeldIsRefusedUnlessItIsNamed) {
   const std::string pattern =
       std::string(kSystem) +
