@@ -209,11 +209,10 @@ struct palyra_address6_key {
 #define PALYRA_HAS_HOSTS (1U << 31)
 
 /*
- * Set in the ids of profiles that have rules for files and programs, and for signals and tracing.
- * In runs under another profile these are not judged, but for what no run may do.
+ * Set in the ids of profiles that have rules for files and programs. In runs under another profile
+ * these are not judged, but for what no run may do.
  */
 #define PALYRA_JUDGES_FILES (1U << 30)
-#define PALYRA_JUDGES_PROCESSES (1U << 29)
 
 struct palyra_host4_key {
 	__u32 profile;

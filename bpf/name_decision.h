@@ -56,6 +56,14 @@ static __always_inline struct name_answer decide_name(const struct name_question
 	return answer;
 }
 
+/* Whether any policy of the profile speaks of the action. */
+static __always_inline int has_name_rules(__u32 profile, enum palyra_name_action action)
+{
+	struct palyra_name_rules_key key = { .profile = profile, .action = action };
+
+	return bpf_map_lookup_elem(&name_rules, &key) != NULL;
+}
+
 /* Likewise of what has no name, as a process. */
 static __always_inline struct name_answer
 decide_nameless(__u32 profile, enum palyra_name_action action, __u32 flag)

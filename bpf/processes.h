@@ -1,6 +1,7 @@
 /*
  * Signals to and tracing of other processes: process.signal, process.trace. A process is judged by
- * whether it is of the same run. What a process does to itself is nobody else's business.
+ * whether it is of the same run. What a process does to itself is nobody else's business. Where no
+ * policy speaks of the action, the same run is allowed and nobody else.
  */
 #ifndef PALYRA_BPF_PROCESSES_H_
 #define PALYRA_BPF_PROCESSES_H_
@@ -35,20 +36,22 @@ __noinline int palyra_judge_process(const struct process_question *q)
 	struct palyra_run *run = find_run(denial.run_id);
 	struct name_answer answer = { .verdict = PALYRA_DENY };
 	struct task_struct *task;
+	__u32 is_same_run;
 	int expired;
 
 	if (!run || !q)
 		return -EACCES;
+	task = (struct task_struct *)q->task;
+	is_same_run = task && is_cgroup_in(BPF_CORE_READ(task, cgroups, dfl_cgrp), denial.run_id,
+					   run_level);
 	/* Before the profile: RunTable::Replace() stores in that order. */
 	expired = has_expired(run);
 	denial.profile = READ_ONCE(run->profile);
-	if (!judges_processes(denial.profile))
-		return 0;
-	task = (struct task_struct *)q->task;
-	if (!expired) {
-		struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
-		__u32 is_same_run = task && is_cgroup_in(cgroup, denial.run_id, run_level);
-
+	if (!has_name_rules(denial.profile, q->action)) {
+		if (is_same_run)
+			return 0;
+		answer.judged = PALYRA_JUDGED;
+	} else if (!expired) {
 		answer = decide_nameless(denial.profile, q->action, is_same_run);
 	}
 	if (answer.verdict == PALYRA_ALLOW)

@@ -55,11 +55,6 @@ static __always_inline int judges_files(__u32 profile)
 	return !profile || (profile & PALYRA_JUDGES_FILES);
 }
 
-static __always_inline int judges_processes(__u32 profile)
-{
-	return !profile || (profile & PALYRA_JUDGES_PROCESSES);
-}
-
 /* Of an argument of a hook, which the verifier may take for one that is always there: it would
  * strike out the comparison, and with it whatever follows. */
 static __always_inline int is_null(const void *argument)

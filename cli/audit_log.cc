@@ -49,6 +49,8 @@ std::string_view EndName(engine::RunEnd end) {
       return "signaled";
     case engine::RunEnd::kTimedOut:
       return "timed out";
+    case engine::RunEnd::kRulesChanged:
+      return "rules changed";
     case engine::RunEnd::kNotFound:
       return "not found";
     case engine::RunEnd::kNotExecutable:

@@ -25,6 +25,7 @@
 #include "cli/name_answers.h"
 #include "cli/policy_sources.h"
 #include "cli/run_brokers.h"
+#include "cli/run_files.h"
 #include "cli/run_input.h"
 #include "cli/run_options.h"
 #include "cli/run_record.h"
@@ -35,6 +36,7 @@
 #include "engine/sweep.h"
 #include "policy/compile/compiler.h"
 #include "policy/compile/pinned_names.h"
+#include "policy/compile/spoken_names.h"
 #include "policy/datetime.h"
 
 namespace palyra::cli {
@@ -47,6 +49,7 @@ constexpr int kStatusFailed = 125;
 constexpr int kStatusRefused = 126;
 constexpr int kStatusNotFound = 127;
 constexpr int kStatusSignalBase = 128;
+constexpr int kStatusKilled = 137;  // By a limit, or by rules that no longer permit the run.
 
 int StatusOf(const Error& error) {
   return error.code == ErrorCode::kRefused ? kStatusRefused : kStatusFailed;
@@ -60,6 +63,8 @@ int StatusOf(const engine::RunOutcome& outcome) {
       return kStatusSignalBase + outcome.signal;
     case engine::RunEnd::kTimedOut:
       return kStatusTimedOut;
+    case engine::RunEnd::kRulesChanged:
+      return kStatusKilled;
     case engine::RunEnd::kNotFound:
       return kStatusNotFound;
     case engine::RunEnd::kNotExecutable:
@@ -95,8 +100,16 @@ std::unexpected<Error> Refuse(const std::vector<policy::Diagnostic>& diagnostics
   return std::unexpected(error);
 }
 
-Result<policy::CompileOutput> Compile(const RunOptions& options, const std::string& workspace,
-                                      const std::vector<LayerPolicies>& layers) {
+struct Compiled {
+  policy::CompileOutput output;
+  policy::RuleSet files;  // What is said of files and is not for the kernel's tables.
+};
+
+Result<Compiled> Compile(const RunOptions& options, const std::string& workspace,
+                         const engine::ToolUser& user, std::vector<LayerPolicies>& layers) {
+  const policy::Places places = {.workspace = workspace, .home = user.home, .tmp = "/tmp"};
+  Result<void> expanded = ExpandPlacesOf(layers, places);
+  if (!expanded) return std::unexpected(expanded.error());
   const RunFacts facts = {.agent = options.agent, .tool = options.tool, .workspace = workspace};
   policy::CompileInput input = InputFor(facts, layers);
   auto compiled = policy::CompileRules(input);
@@ -108,7 +121,9 @@ Result<policy::CompileOutput> Compile(const RunOptions& options, const std::stri
     if (compiled) compiled->warnings.clear();
   }
   if (!compiled) return Refuse(compiled.error());
-  return *std::move(compiled);
+  policy::KeepNames(compiled->rules, policy::JudgedNames(input.layers));
+  policy::RuleSet files = engine::TakeRulesForViews(compiled->rules);
+  return Compiled{.output = *std::move(compiled), .files = std::move(files)};
 }
 
 void Warn(const std::vector<LayerPolicies>& layers, const policy::CompileOutput& compiled) {
@@ -184,12 +199,12 @@ void TellEnd(const RunOptions& options, const engine::RunOutcome& outcome,
 
 struct Prepared {
   std::string workspace;
-  policy::Places places;
   engine::ToolUser user;
   std::optional<engine::PolicyWatch> watch;
   // The last are in force; those before them named what was denied until then.
   std::deque<std::vector<LayerPolicies>> layers;
   policy::RuleSet rules;
+  std::optional<RunFiles> files;
   std::optional<PinnedNames> pins;  // To be resolved before the run; no others ever.
   std::optional<AuditLog> audit;
 };
@@ -210,26 +225,22 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   }
   Result<std::vector<LayerPolicies>> layers = LoadLayers(options);
   if (!layers) return std::unexpected(layers.error());
-  Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
-  prepared.places = {
-      .workspace = prepared.workspace, .home = user ? user->home : "", .tmp = "/tmp"};
-  if (Result<void> expanded = ExpandPlacesOf(*layers, prepared.places); !expanded) {
-    return std::unexpected(expanded.error());
-  }
   prepared.layers.push_back(*std::move(layers));
-  Result<policy::CompileOutput> compiled =
-      Compile(options, prepared.workspace, prepared.layers.back());
+  Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
+  if (!user) return std::unexpected(user.error());
+  prepared.user = *std::move(user);
+  Result<Compiled> compiled =
+      Compile(options, prepared.workspace, prepared.user, prepared.layers.back());
   if (!compiled) return std::unexpected(compiled.error());
-  Warn(prepared.layers.back(), *compiled);
+  Warn(prepared.layers.back(), compiled->output);
   if (options.egress == policy::EgressEnforcementMode::kPreflight) {
-    auto names = policy::NamesToPin(*compiled);
+    auto names = policy::NamesToPin(compiled->output);
     if (!names) return Refuse(names.error());
     prepared.pins.emplace(names->begin(), names->end());
   }
-  prepared.rules = std::move(compiled->rules);
+  prepared.rules = std::move(compiled->output.rules);
+  prepared.files.emplace(std::move(compiled->files), options.marks_stale);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
-  if (!user) return std::unexpected(user.error());
-  prepared.user = *std::move(user);
   if (options.audit) {
     Result<AuditLog> audit = AuditLog::Open(*options.audit);
     if (!audit) return std::unexpected(audit.error());
@@ -239,8 +250,7 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
 }
 
 // The layers with the operator's as they are now; the caller's files may be the tool's by now.
-Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicies>& before,
-                                                  const policy::Places& places) {
+Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicies>& before) {
   Result<std::optional<LayerPolicies>> now = LoadOperatorLayer();
   if (!now) return std::unexpected(now.error());
   std::vector<LayerPolicies> layers;
@@ -250,16 +260,12 @@ Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicie
     had_one = had_one || layer.layer == policy::Layer::kOperator;
     if (layer.layer != policy::Layer::kOperator) layers.push_back(layer);
   }
-  if (!had_one || *now) {
-    if (Result<void> expanded = ExpandPlacesOf(layers, places); !expanded) {
-      return std::unexpected(expanded.error());
-    }
-    return layers;
-  }
+  if (!had_one || *now) return layers;
   return Fail(ErrorCode::kNotFound, "the operator's policies are gone; load them again");
 }
 
-Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine) {
+Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine,
+                       std::optional<engine::FileView> view) {
   Result<std::vector<std::string>> environment =
       engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
   if (!environment) return std::unexpected(environment.error());
@@ -269,16 +275,20 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
-    Result<std::vector<LayerPolicies>> layers =
-        FollowOperator(prepared.layers.back(), prepared.places);
-    if (!layers) return std::unexpected(layers.error());
-    Result<policy::CompileOutput> compiled = Compile(options, prepared.workspace, *layers);
-    if (!compiled) return std::unexpected(compiled.error());
+    Result<std::vector<LayerPolicies>> layers = FollowOperator(prepared.layers.back());
+    Result<Compiled> compiled = layers
+                                    ? Compile(options, prepared.workspace, prepared.user, *layers)
+                                    : Result<Compiled>(std::unexpected(layers.error()));
+    if (!compiled) {
+      prepared.files->OnNoRules();
+      return std::unexpected(compiled.error());
+    }
+    prepared.files->OnRules(compiled->files);
     // What was compiled and then not put in force decides nothing.
     prepared.layers.erase(prepared.layers.begin() + static_cast<ptrdiff_t>(in_force) + 1,
                           prepared.layers.end());
     prepared.layers.push_back(*std::move(layers));
-    return engine::SourcedRules{.rules = std::move(compiled->rules),
+    return engine::SourcedRules{.rules = std::move(compiled->output.rules),
                                 .source = prepared.layers.size() - 1};
   };
   std::optional<RunBrokers> brokers;
@@ -298,6 +308,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .environment = *std::move(environment),
       .user = prepared.user,
       .rules = prepared.rules,
+      .file_view = std::move(view),
       .timeout = options.timeout,
       .on_denial = [&](const auto& event, const auto* rules,
                        size_t source) { record.OnDenial(event, rules, source); },
@@ -311,6 +322,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,
       .brokers = service ? &*service : nullptr,
+      .must_end = [&prepared] { return prepared.files->must_end(); },
       .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);
@@ -334,12 +346,16 @@ Result<int> Run(const RunOptions& options) {
   if (!prepared) return std::unexpected(prepared.error());
   Engine engine;
   if (Result<void> ready = Prepare(engine); !ready) return std::unexpected(ready.error());
+  Result<std::optional<engine::FileView>> view =
+      prepared->files->Lower(engine.features, options.unheld);
+  if (!view) return std::unexpected(view.error());
   if (options.report) {
     SayBlock(engine::ReportText(
-        engine::BuildReport(*engine.objects, engine.features, prepared->user, options.egress)));
+        engine::BuildReport(*engine.objects, engine.features, prepared->user, options.egress,
+                            {.view = *view ? &**view : nullptr, .unheld = options.unheld.names})));
     if (options.command.empty()) return 0;
   }
-  return RunCommand(options, *prepared, engine);
+  return RunCommand(options, *prepared, engine, *std::move(view));
 }
 
 int Main(std::vector<std::string> arguments) {

@@ -1,25 +1,10 @@
 #include "cli/run_input.h"
 
-#include <unistd.h>
-
 #include <utility>
 
-#include "engine/file_programs.h"
 #include "policy/compile/spoken_names.h"
 
 namespace palyra::cli {
-namespace {
-
-// The one place that says what is held of files. Without root nothing is run, and nobody can tell.
-policy::Coverage HeldCoverage(uint16_t judged) {
-  const policy::Coverage wanted = policy::CoverageFor(judged);
-  if (wanted == policy::Coverage::kNetworkAndUnix || geteuid() != 0) return wanted;
-  engine::Features features;
-  return engine::CanJudgeFiles(engine::Host(), features) ? wanted
-                                                         : policy::Coverage::kNetworkAndUnix;
-}
-
-}  // namespace
 
 Result<void> ExpandPlacesOf(std::vector<LayerPolicies>& layers, const policy::Places& places) {
   for (LayerPolicies& layer : layers) {
@@ -47,7 +32,7 @@ policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolici
   for (const LayerPolicies& layer : layers) {
     input.layers.push_back({layer.layer, &layer.policies, &layer.entities});
   }
-  input.coverage = HeldCoverage(policy::JudgedNames(input.layers));
+  input.coverage = policy::CoverageFor(policy::JudgedNames(input.layers));
   return input;
 }
 

@@ -27,8 +27,7 @@ struct RunFacts {
 // where a policy names another place.
 Result<void> ExpandPlacesOf(std::vector<LayerPolicies>& layers, const policy::Places& places);
 
-// Points into the layers. Files, programs and processes are covered where policies speak of them
-// and this machine holds that; where it does not, the compiler refuses such policies.
+// Points into the layers. Files, programs and processes are covered where policies speak of them.
 policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolicies> layers);
 
 }  // namespace palyra::cli

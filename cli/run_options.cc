@@ -25,6 +25,8 @@ struct RawOptions {
   std::optional<std::string> timeout;
   std::optional<std::string> egress;
   std::optional<std::string> audit_allows;
+  std::optional<std::string> on_stale;
+  std::vector<std::string> unheld;
 };
 
 void AddOptions(CLI::App& app, RawOptions& raw) {
@@ -76,6 +78,14 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
   app.add_option("--user", options.user,
                  "as whom the tool runs; else SUDO_UID, else the owner of the working directory")
       ->type_name("NAME|UID[:GID]");
+  app.add_option("--unheld", raw.unheld,
+                 "let the run begin although these promises, which a refusal names, are not held")
+      ->type_name("PROMISE[,...]")
+      ->allow_extra_args(false);
+  app.add_option("--on-stale", raw.on_stale,
+                 "when the operator denies files that this run began with: end, the default, or "
+                 "mark, which goes on and says so")
+      ->type_name("end|mark");
   app.add_option("--timeout", raw.timeout, "kill the run after this time (s, m or h)")
       ->type_name("TIME");
   app.add_option("--audit", options.audit, "append each denial, and the end, as a line of JSON")
@@ -105,6 +115,15 @@ Result<void> Check(RawOptions& raw) {
     }
     options.egress = *mode;
   }
+  for (const std::string& list : raw.unheld) {
+    Result<void> added = engine::AddUnheld(list, options.unheld);
+    if (!added) return added;
+  }
+  if (raw.on_stale && *raw.on_stale != "end" && *raw.on_stale != "mark") {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("--on-stale: \"{}\" is neither end nor mark", *raw.on_stale));
+  }
+  options.marks_stale = raw.on_stale == "mark";
   if (raw.audit_allows) {
     const Result<uint32_t> one_in = ParseSampling(*raw.audit_allows);
     if (!one_in) return std::unexpected(one_in.error());

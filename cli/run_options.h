@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/file_judge.h"
 #include "policy/egress_mode.h"
 #include "policy/shorthand.h"
 
@@ -29,6 +30,8 @@ struct RunOptions {
   std::string agent = "unknown";
   std::string tool = "unknown";
   std::vector<std::string> environment;  // NAME or NAME=VALUE.
+  engine::Unheld unheld;                 // Promises that the run may go without.
+  bool marks_stale = false;              // Rather than end: rules that would hold from the next on.
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::string> audit;
   uint32_t audit_allows = 0;  // One in so many allows is in the audit file; 0: none.

@@ -132,15 +132,9 @@ bool HasPinnedFilePrograms(const std::string& pin_directory) {
 }
 
 uint32_t JudgedFlags(const policy::RuleSet& rules) {
-  using policy::NameAction;
-  uint32_t flags = 0;
-  for (const policy::NameRules& names : rules.names) {
-    if (names.action <= NameAction::kProcessExec) flags |= PALYRA_JUDGES_FILES;
-    const bool is_of_processes =
-        names.action == NameAction::kProcessSignal || names.action == NameAction::kProcessTrace;
-    if (is_of_processes) flags |= PALYRA_JUDGES_PROCESSES;
-  }
-  return flags;
+  const bool judges = FindRules(rules, policy::NameAction::kFileRead) != nullptr ||
+                      FindRules(rules, policy::NameAction::kProcessExec) != nullptr;
+  return judges ? PALYRA_JUDGES_FILES : 0;
 }
 
 bool CanJudgeFiles(const Host& host, Features& features) {
@@ -153,7 +147,9 @@ bool CanJudgeFiles(const Host& host, Features& features) {
 }
 
 Result<void> RequireFilePrograms(const KernelObjects& objects, const policy::RuleSet& rules) {
-  if (JudgedFlags(rules) == 0) return {};
+  const bool judges_processes = FindRules(rules, policy::NameAction::kProcessSignal) != nullptr ||
+                                FindRules(rules, policy::NameAction::kProcessTrace) != nullptr;
+  if (JudgedFlags(rules) == 0 && !judges_processes) return {};
   if (!objects.judges_files()) {
     return Fail(ErrorCode::kRefused,
                 "FILE-KERNEL: the policies speak of files, programs or processes, and nothing on "

@@ -2,11 +2,15 @@
 
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
+#include <string>
+
+#include "engine/file_tree.h"
 
 namespace palyra::engine {
 namespace {
@@ -35,6 +39,43 @@ Result<void> LetFilesMove(int ruleset) {
   return FailErrno(errno, "cannot add a rule to a Landlock ruleset");
 }
 
+// First ABI version that holds ioctl() on devices.
+constexpr int kLandlockDeviceAbi = 5;
+
+Result<UniqueFd> MakeRuleset(int abi, bool with_abstract_scope, FileRights handled) {
+  RulesetAttributes attributes = {};
+  attributes.handled_access_fs = handled;
+  size_t size = sizeof(attributes.handled_access_fs);
+  if (abi >= kLandlockScopeAbi) {
+    attributes.scoped = kScopeSignal | (with_abstract_scope ? kScopeAbstractUnixSocket : 0);
+    size = sizeof(attributes);
+  }
+  const long fd = syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
+  if (fd < 0) return FailErrno(errno, "cannot make a Landlock ruleset");
+  return UniqueFd(static_cast<int>(fd));
+}
+
+Result<void> AddGrant(int ruleset, const FileGrant& grant, FileRights handled) {
+  const UniqueFd fd(OpenPathWithoutLinks(grant.path.c_str()));
+  struct stat status;
+  if (!fd.valid() || fstat(fd.get(), &status) != 0) {
+    const int failure = errno;
+    // It has gone, or is another user's alone.
+    if (failure == ENOENT || failure == ENOTDIR || failure == ELOOP || failure == EACCES) return {};
+    return FailErrno(failure, "cannot open \"" + grant.path + "\" to grant it");
+  }
+  if (S_ISDIR(status.st_mode) != grant.is_directory) {
+    return Fail(ErrorCode::kUnavailable,
+                "\"" + grant.path + "\" was replaced as the run began; start it again");
+  }
+  landlock_path_beneath_attr rule = {};
+  rule.allowed_access = grant.rights & handled;
+  rule.parent_fd = fd.get();
+  if (rule.allowed_access == 0) return {};
+  if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0) return {};
+  return FailErrno(errno, "cannot grant \"" + grant.path + '"');
+}
+
 }  // namespace
 
 int LandlockAbi() {
@@ -44,22 +85,26 @@ int LandlockAbi() {
 }
 
 Result<UniqueFd> MakeIsolationRuleset(int abi, bool with_abstract_scope) {
-  RulesetAttributes attributes = {};
-  size_t size = sizeof(attributes.handled_access_fs);
-  if (abi >= kLandlockScopeAbi) {
-    attributes.scoped = kScopeSignal | (with_abstract_scope ? kScopeAbstractUnixSocket : 0);
-    size = sizeof(attributes);
-  } else {
-    // A ruleset must handle something: making block devices, which needs a capability anyway.
-    attributes.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_BLOCK;
-    if (abi >= kLandlockReferAbi) attributes.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
-  }
-  const long fd = syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
-  if (fd < 0) return FailErrno(errno, "cannot make a Landlock ruleset");
-  UniqueFd ruleset(static_cast<int>(fd));
-  if ((attributes.handled_access_fs & LANDLOCK_ACCESS_FS_REFER) == 0) return ruleset;
-  if (Result<void> moves = LetFilesMove(ruleset.get()); !moves) {
+  // A ruleset must handle something: making block devices, which needs a capability anyway.
+  FileRights handled = abi >= kLandlockScopeAbi ? 0 : LANDLOCK_ACCESS_FS_MAKE_BLOCK;
+  if (handled != 0 && abi >= kLandlockReferAbi) handled |= LANDLOCK_ACCESS_FS_REFER;
+  Result<UniqueFd> ruleset = MakeRuleset(abi, with_abstract_scope, handled);
+  if (!ruleset || (handled & LANDLOCK_ACCESS_FS_REFER) == 0) return ruleset;
+  if (Result<void> moves = LetFilesMove(ruleset->get()); !moves) {
     return std::unexpected(moves.error());
+  }
+  return ruleset;
+}
+
+Result<UniqueFd> MakeFileRuleset(int abi, bool with_abstract_scope,
+                                 std::span<const FileGrant> grants) {
+  const FileRights handled =
+      abi >= kLandlockDeviceAbi ? kAllRights : kAllRights & ~kIoctlDeviceRight;
+  Result<UniqueFd> ruleset = MakeRuleset(abi, with_abstract_scope, handled);
+  if (!ruleset) return ruleset;
+  for (const FileGrant& grant : grants) {
+    Result<void> added = AddGrant(ruleset->get(), grant, handled);
+    if (!added) return std::unexpected(added.error());
   }
   return ruleset;
 }

@@ -239,7 +239,7 @@ void ForgetDigest(const KernelObjects& objects, const ProfileRecord& record) {
 
 // `flags` of PALYRA_HAS_HOSTS and what JudgedFlags() says.
 Result<uint32_t> TakeProfileId(const KernelObjects& objects, uint32_t flags) {
-  constexpr uint32_t kFlags = PALYRA_HAS_HOSTS | PALYRA_JUDGES_FILES | PALYRA_JUDGES_PROCESSES;
+  constexpr uint32_t kFlags = PALYRA_HAS_HOSTS | PALYRA_JUDGES_FILES;
   const palyra_profile profile = {};
   const auto own = static_cast<uint32_t>(getpid());
   while (true) {

@@ -103,12 +103,7 @@ void AddUnixSockets(const KernelObjects& objects, const ToolUser& user,
           : NotHeld(passed, "no BPF LSM; servers that are permitted could pass one"));
 }
 
-void AddFiles(const KernelObjects& objects, std::vector<Promise>& promises) {
-  if (!objects.judges_files()) {
-    promises.push_back(NotHeld("files, programs, signals, tracing by policy",
-                               "no BPF LSM; policies that speak of them are refused"));
-    return;
-  }
+void AddJudgedFiles(std::vector<Promise>& promises) {
   promises.push_back(Held("file.*: by the object that is reached, where policies speak of files",
                           "BPF lsm/file_open, file_receive, path_*, inode_*"));
   promises.push_back(Held("process.exec: every file that is executed or mapped so, likewise",
@@ -158,16 +153,49 @@ void AddProcesses(const KernelObjects& objects, Features& features, const ToolUs
   if (owns_the_host) promises.push_back(NotHeld("file permissions restrain the tool", why));
 }
 
+void AddFiles(const KernelObjects& objects, const FileFacts& files,
+              std::vector<Promise>& promises) {
+  if (objects.judges_files()) {
+    AddJudgedFiles(promises);
+  } else if (files.view == nullptr) {
+    promises.push_back(NotHeld("files, programs", "no policy speaks of them"));
+  } else {
+    const FileView& view = *files.view;
+    promises.push_back(
+        Held("file.read", "Landlock domain, masks mounted over what is denied below"));
+    promises.push_back(
+        Held("file.write, create, remove, rename, link", "Landlock domain, read-only mounts"));
+    promises.push_back(Held("file.attributes", "read-only mounts"));
+    promises.push_back(
+        Held("process.exec, libraries too", "Landlock domain, noexec mounts (no PROT_EXEC maps)"));
+    promises.push_back(Held("protected names that are not there yet",
+                            std::to_string(view.placeholders.size()) + " placeholders"));
+    promises.push_back(NotHeld("looking at metadata, walking directories", "no Landlock right"));
+    promises.push_back(NotHeld("files with a hard link from before", "judged by each path"));
+    promises.push_back(Held("no programs made in memory files", "seccomp"));
+    promises.push_back(NotHeld("code that a program makes in its own memory", "it has no path"));
+    promises.push_back(NotHeld("against others who move what is protected",
+                               "mounts go with the directory that they are on"));
+    promises.push_back(NotHeld("denials of files as events", "Landlock tells nobody"));
+    promises.push_back(NotHeld("rules on files that change under the run",
+                               "held from the next run on; see --on-stale"));
+  }
+  for (const std::string& name : files.unheld) {
+    promises.push_back(NotHeld(name, "--unheld"));
+  }
+}
+
 }  // namespace
 
 EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
-                              const ToolUser& user, policy::EgressEnforcementMode egress) {
+                              const ToolUser& user, policy::EgressEnforcementMode egress,
+                              const FileFacts& files) {
   EnforcementReport report;
   AddEgressMode(egress, report.promises);
   AddNetwork(objects, report.promises);
   AddUnixSockets(objects, user, report.promises);
-  AddFiles(objects, report.promises);
   AddProcesses(objects, features, user, report.promises);
+  AddFiles(objects, files, report.promises);
   return report;
 }
 

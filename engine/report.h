@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/features.h"
+#include "engine/file_view.h"
 #include "engine/kernel_objects.h"
 #include "engine/tool_user.h"
 #include "policy/egress_mode.h"
@@ -23,8 +24,15 @@ struct EnforcementReport {
   std::vector<Promise> promises;
 };
 
+// What holds files: the view of a run without BPF LSM, null where no policy speaks of them.
+struct FileFacts {
+  const FileView* view = nullptr;
+  std::vector<std::string> unheld;  // Promises that whoever starts the run goes without.
+};
+
 EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
-                              const ToolUser& user, policy::EgressEnforcementMode egress);
+                              const ToolUser& user, policy::EgressEnforcementMode egress,
+                              const FileFacts& files = {});
 
 // One line for each promise, in columns; ends with a newline.
 std::string ReportText(const EnforcementReport& report);

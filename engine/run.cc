@@ -15,6 +15,7 @@
 #include "engine/file_programs.h"
 #include "engine/guardian.h"
 #include "engine/landlock.h"
+#include "engine/placeholders.h"
 #include "engine/seccomp_filter.h"
 #include "engine/supervisor.h"
 #include "engine/unix_places.h"
@@ -96,10 +97,19 @@ Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects
     spawn.private_directory = host.runtime_directory;
     spawn.unix_places = unix_setup.places;
   }
-  spawn.seccomp = SeccompFilter(
-      {.allow_io_uring = objects.lsm_attached(), .no_unix_sockets = unix_setup.no_sockets});
+  spawn.seccomp = SeccompFilter({.allow_io_uring = objects.lsm_attached(),
+                                 .no_unix_sockets = unix_setup.no_sockets,
+                                 .no_memory_programs = request.file_view.has_value()});
+  if (request.file_view) {
+    Result<FileMounts> mounts = PrepareFileMounts(*request.file_view, host.runtime_directory);
+    if (!mounts) return std::unexpected(mounts.error());
+    spawn.file_mounts = *std::move(mounts);
+  }
   if (features.Has(Feature::kLandlock)) {
-    Result<UniqueFd> ruleset = MakeIsolationRuleset(LandlockAbi(), unix_setup.keeps_abstract_scope);
+    const bool scope = unix_setup.keeps_abstract_scope;
+    Result<UniqueFd> ruleset =
+        request.file_view ? MakeFileRuleset(LandlockAbi(), scope, request.file_view->grants)
+                          : MakeIsolationRuleset(LandlockAbi(), scope);
     if (!ruleset) return std::unexpected(ruleset.error());
     landlock = *std::move(ruleset);
     spawn.landlock_fd = landlock.get();
@@ -283,7 +293,7 @@ Result<std::optional<BrokerServing>> ServeBrokers(const KernelObjects& objects, 
 
 // Spawns, waits and kills. The run's objects stay for the caller to remove.
 Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRequest& spawn,
-                             const RunRequest& request) {
+                             const RunRequest& request, const Placeholders* placeholders) {
   Result<ForwardedSignals> signals = ForwardedSignals::Block();
   if (!signals) return std::unexpected(signals.error());
   spawn.cgroup_fd = run.cgroup().fd();
@@ -305,7 +315,9 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   if (request.is_offline) run.MarkOffline();
 
   // Before the command: it may detach children as soon as it runs.
-  Result<Guardian> guardian = Guardian::Start([&] { (void)run.Remove(); });
+  Result<Guardian> guardian = Guardian::Start([&] {
+    if (run.Remove() && placeholders != nullptr) placeholders->Remove();
+  });
   if (!guardian) return std::unexpected(guardian.error());
   Result<SpawnResult> spawned = Spawn(spawn);
   if (!spawned) return std::unexpected(spawned.error());
@@ -331,6 +343,7 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
                                          .on_event = &on_event,
                                          .on_path_event = &on_path_event,
                                          .timeout = request.timeout,
+                                         .must_end = &request.must_end,
                                          .renewal = *renewal ? &**renewal : nullptr,
                                          .sources = sources});
   // Whatever happened, nothing goes on running.
@@ -340,6 +353,7 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   guardian->Dismiss();
   RunOutcome outcome = Reap(spawned->child);
   if (*waited == WaitEnd::kDeadline) outcome.end = RunEnd::kTimedOut;
+  if (*waited == WaitEnd::kRulesChanged) outcome.end = RunEnd::kRulesChanged;
   run.events().Drain(on_event, kEventsAtEnd, on_path_event);
   if (*brokers) (*brokers)->Drain();
   outcome.counters = run.ReadCounters();
@@ -369,17 +383,26 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
   Result<UnixSetup> unix_setup =
       PrepareUnix(objects.unix_judge(), request.rules, host.runtime_directory);
   if (!unix_setup) return std::unexpected(unix_setup.error());
-  UniqueFd landlock;
-  Result<SpawnRequest> spawn =
-      PrepareSpawn(host, objects, request, *unix_setup, features, landlock);
-  if (!spawn) return std::unexpected(spawn.error());
-
   Result<LiveRun> run = LiveRun::Create(host, objects, request.rules);
   if (!run) return std::unexpected(run.error());
   Result<void> registered = RegisterPlaces(objects, run->cgroup().id(), unix_setup->places);
   if (!registered) return std::unexpected(registered.error());
-  Result<RunOutcome> outcome = Supervise(objects, *run, *spawn, request);
+  std::optional<Placeholders> placeholders;
+  if (request.file_view) {
+    Result<Placeholders> made =
+        Placeholders::Make(host.runtime_directory, run->id(), *request.file_view, request.user);
+    if (!made) return std::unexpected(made.error());
+    placeholders = *std::move(made);
+  }
+  UniqueFd landlock;
+  Result<SpawnRequest> spawn =
+      PrepareSpawn(host, objects, request, *unix_setup, features, landlock);
+  Result<RunOutcome> outcome =
+      spawn ? Supervise(objects, *run, *spawn, request, placeholders ? &*placeholders : nullptr)
+            : Result<RunOutcome>(std::unexpected(spawn.error()));
   Result<void> removed = run->Remove();
+  // A process that could not be killed keeps what denies it.
+  if (removed && placeholders) placeholders->Remove();
   if (outcome && !removed) return std::unexpected(removed.error());
   if (outcome) outcome->run_id = run->id();
   return outcome;

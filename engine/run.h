@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "engine/features.h"
+#include "engine/file_view.h"
 #include "engine/host.h"
 #include "engine/kernel_objects.h"
 #include "engine/live_run.h"
@@ -42,6 +43,8 @@ struct RunRequest {
   std::vector<std::string> environment;  // NAME=VALUE, complete.
   ToolUser user;
   policy::RuleSet rules;
+  // What the rules say of files, where no program judges them (file_judge.h).
+  std::optional<FileView> file_view = std::nullopt;
   std::optional<std::chrono::milliseconds> timeout;  // Wall clock, from the start of the command.
   // Called for each denial, in order, in the calling thread. `rules` are those that it was judged
   // by, and `source` is what SourcedRules says of them, 0 for the first ones; null where another
@@ -67,6 +70,9 @@ struct RunRequest {
   // Needed where `rules` speak of names of hosts, or verify. Borrowed; null: the run asks whom it
   // may reach.
   const BrokerService* brokers = nullptr;
+  // Asked when rules were renewed, or could not be: whether the run ends, because what they deny of
+  // files by now is held from the next run on. Null: never.
+  std::function<bool()> must_end;
   // Why rules could not be renewed.
   std::function<void(const Error&)> on_renewal_failure;
 };
@@ -75,6 +81,7 @@ enum class RunEnd {
   kExited,         // exit_code
   kSignaled,       // signal
   kTimedOut,       // Everything was killed at the deadline.
+  kRulesChanged,   // Likewise, because of RunRequest::must_end.
   kNotFound,       // The command does not exist; nothing ran.
   kNotExecutable,  // It cannot be executed (start_errno); nothing ran.
 };

@@ -5,9 +5,17 @@
 namespace palyra::engine {
 
 std::span<const sock_filter> SeccompFilter(const SeccompOptions& options) {
-  if (options.no_unix_sockets) return kSeccompProgramWithoutUnixSockets;
-  if (options.allow_io_uring) return kSeccompProgramWithIoUring;
-  return kSeccompProgram;
+  const bool files = options.no_memory_programs;
+  if (options.no_unix_sockets) {
+    return files ? std::span<const sock_filter>(kSeccompProgramOfFilesWithoutUnixSockets)
+                 : std::span<const sock_filter>(kSeccompProgramWithoutUnixSockets);
+  }
+  if (options.allow_io_uring) {
+    return files ? std::span<const sock_filter>(kSeccompProgramOfFilesWithIoUring)
+                 : std::span<const sock_filter>(kSeccompProgramWithIoUring);
+  }
+  return files ? std::span<const sock_filter>(kSeccompProgramOfFiles)
+               : std::span<const sock_filter>(kSeccompProgram);
 }
 
 }  // namespace palyra::engine

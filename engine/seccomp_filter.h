@@ -14,6 +14,8 @@ struct SeccompOptions {
   bool allow_io_uring = false;
   // Where nothing else judges unix sockets: none but pairs. Never together with io_uring.
   bool no_unix_sockets = false;
+  // Where programs are judged by path: no memory files that could be executed, which have none.
+  bool no_memory_programs = false;
 };
 
 std::span<const sock_filter> SeccompFilter(const SeccompOptions& options);

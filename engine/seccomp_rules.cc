@@ -106,6 +106,10 @@ void DenyKernelSurface(RuleList& rules, const SeccompOptions& options) {
   for (const uint64_t command : {TIOCSTI, TIOCLINUX}) {
     rules.Deny(EPERM, SCMP_SYS(ioctl), {Argument(1, {.mask = kLow32Bits, .value = command})});
   }
+  if (options.no_memory_programs) {
+    constexpr uint64_t kNoExecSeal = 0x8;  // MFD_NOEXEC_SEAL: nobody executes it, ever.
+    rules.Deny(EACCES, SCMP_SYS(memfd_create), {Argument(1, {.mask = kNoExecSeal, .value = 0})});
+  }
   if (options.allow_io_uring) return;
   for (const int call :
        {SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register)}) {

@@ -12,6 +12,7 @@
 //   entering namespaces, opening files by handle, mounting (EPERM): the owner of any user namespace
 //     outside could enter it, and would hold capabilities there;
 //   bpf, perf_event_open, userfaultfd, key management, limits of other processes (EPERM);
+//   memory files without MFD_NOEXEC_SEAL, where programs are judged by path (EACCES);
 //   pushing input into a terminal, TIOCSTI and TIOCLINUX (EPERM);
 //   other system call tables, x32 and 32-bit (the process is killed).
 

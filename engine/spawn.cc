@@ -39,6 +39,7 @@ struct ChildPlan {
   std::vector<std::string> candidates;  // Paths to try, in PATH's order.
   std::vector<char*> argv;
   std::vector<char*> environment;
+  std::vector<int> mount_trees;  // Room for one of each of the request's file mounts.
   sock_fprog seccomp;
   cap_value_t capability_count;
   pid_t supervisor;
@@ -226,6 +227,8 @@ int Take(SpawnStep step, ChildPlan& plan) {
       return JoinNewSessionKeyring();
     case SpawnStep::kMountNamespace:
       return MakePrivateMounts();
+    case SpawnStep::kFileMounts:
+      return request.file_mounts ? ApplyFileMounts(*request.file_mounts, plan.mount_trees) : 0;
     case SpawnStep::kProtectControlMounts:
       if (const int failure = BindOnThemselves(request.control_directories); failure != 0) {
         return failure;
@@ -325,6 +328,8 @@ std::string_view SpawnStepName(SpawnStep step) {
       return "join a new session keyring";
     case SpawnStep::kMountNamespace:
       return "make a private mount namespace";
+    case SpawnStep::kFileMounts:
+      return "mount what it may read, write and execute";
     case SpawnStep::kProtectControlMounts:
       return "make cgroup, BPF and kernel settings read-only";
     case SpawnStep::kUnixPlaces:
@@ -359,15 +364,17 @@ Result<SpawnResult> Spawn(const SpawnRequest& request) {
   const UniqueFd read_end(pipe_fds[0]);
   UniqueFd write_end(pipe_fds[1]);
 
-  ChildPlan plan = {.request = &request,
-                    .candidates = CandidatesFor(request.argv[0], request.environment),
-                    .argv = Pointers(request.argv),
-                    .environment = Pointers(request.environment),
-                    .seccomp = {.len = static_cast<unsigned short>(request.seccomp.size()),
-                                .filter = const_cast<sock_filter*>(request.seccomp.data())},
-                    .capability_count = cap_max_bits(),
-                    .supervisor = getpid(),
-                    .failure_fd = write_end.get()};
+  ChildPlan plan = {
+      .request = &request,
+      .candidates = CandidatesFor(request.argv[0], request.environment),
+      .argv = Pointers(request.argv),
+      .environment = Pointers(request.environment),
+      .mount_trees = std::vector<int>(request.file_mounts ? request.file_mounts->steps.size() : 0),
+      .seccomp = {.len = static_cast<unsigned short>(request.seccomp.size()),
+                  .filter = const_cast<sock_filter*>(request.seccomp.data())},
+      .capability_count = cap_max_bits(),
+      .supervisor = getpid(),
+      .failure_fd = write_end.get()};
   int pidfd = -1;
   const pid_t pid = CloneInto(request.cgroup_fd, pidfd, plan);
   if (pid < 0) return FailErrno(-pid, "cannot clone a child into the run's cgroup");

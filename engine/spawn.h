@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "engine/file_mounts.h"
 #include "engine/tool_user.h"
 #include "engine/unix_places.h"
 
@@ -25,6 +26,7 @@ namespace palyra::engine {
 enum class SpawnStep : int {
   kSessionKeyring,        // A new one: the caller's keys are not inherited.
   kMountNamespace,        // Private, so that the next step stays inside.
+  kFileMounts,            // The run's view of files, where no program judges them.
   kProtectControlMounts,  // cgroup and BPF file systems, /proc/sys, our locks: read-only.
   kUnixPlaces,            // A directory of the run's own, with the sockets that it may use.
   kBoundingSet,           // Capabilities that no exec can give back.
@@ -47,6 +49,7 @@ struct SpawnRequest {
   std::vector<std::string> argv;         // Not empty.
   std::vector<std::string> environment;  // NAME=VALUE; PATH in it resolves argv[0].
   ToolUser user;
+  std::optional<FileMounts> file_mounts;
   std::vector<std::string> control_mounts;       // Host::control_mounts.
   std::vector<std::string> control_directories;  // Host::control_directories.
   // Hidden by an empty directory that the run cannot write, and in that directory these; nothing

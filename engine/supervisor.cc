@@ -132,6 +132,10 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
       if (fd == timer.get()) return WaitEnd::kDeadline;
       if (fd == renewal) request.renewal->OnReadable();
       if (fd == watch) request.renewal->OnChange();
+      const bool is_renewal = fd == renewal || fd == watch;
+      if (is_renewal && request.must_end != nullptr && *request.must_end && (*request.must_end)()) {
+        return WaitEnd::kRulesChanged;
+      }
       if (fd == request.signals->fd()) request.signals->ForwardOne(child);
       if (fd == request.events->epoll_fd()) {
         request.events->Drain(

@@ -44,7 +44,7 @@ class ForwardedSignals {
   sigset_t previous_;
 };
 
-enum class WaitEnd { kChildEnded, kDeadline };
+enum class WaitEnd { kChildEnded, kDeadline, kRulesChanged };
 
 // Something else to serve meanwhile.
 struct WaitSource {
@@ -59,11 +59,14 @@ struct WaitRequest {
   const EventRing::Handler* on_event;
   const EventRing::PathHandler* on_path_event = nullptr;
   std::optional<std::chrono::milliseconds> timeout;
+  // Asked after each renewal; null: never.
+  const std::function<bool()>* must_end = nullptr;
   RuleRenewal* renewal = nullptr;            // Null: rules that stay as they are.
   std::span<const WaitSource> sources = {};  // NOLINT(readability-redundant-member-init)
 };
 
-// Returns when the child has ended (it is not reaped) or the deadline has passed.
+// Returns when the child has ended (it is not reaped), the deadline has passed, or the run must
+// end.
 Result<WaitEnd> WaitForChild(const WaitRequest& request);
 
 }  // namespace palyra::engine

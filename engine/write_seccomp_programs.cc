@@ -30,7 +30,12 @@ bool WriteHeader(const char* path) {
   const bool written =
       WriteProgram(out, "kSeccompProgram", {}) &&
       WriteProgram(out, "kSeccompProgramWithIoUring", {.allow_io_uring = true}) &&
-      WriteProgram(out, "kSeccompProgramWithoutUnixSockets", {.no_unix_sockets = true});
+      WriteProgram(out, "kSeccompProgramWithoutUnixSockets", {.no_unix_sockets = true}) &&
+      WriteProgram(out, "kSeccompProgramOfFiles", {.no_memory_programs = true}) &&
+      WriteProgram(out, "kSeccompProgramOfFilesWithIoUring",
+                   {.allow_io_uring = true, .no_memory_programs = true}) &&
+      WriteProgram(out, "kSeccompProgramOfFilesWithoutUnixSockets",
+                   {.no_unix_sockets = true, .no_memory_programs = true});
   out << "\n}  // namespace palyra::engine\n";
   return written && out.flush().good();
 }

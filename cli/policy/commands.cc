@@ -20,10 +20,13 @@
 #include "cli/policy/live_verbs.h"
 #include "cli/policy/policy_json.h"
 #include "cli/policy/store_verbs.h"
+#include "engine/file_judge.h"
+#include "engine/file_tree.h"
 #include "engine/policy_store.h"
 #include "engine/rule_judge.h"
 #include "policy/compile/explain.h"
 #include "policy/compile/rule_diff.h"
+#include "policy/compile/spoken_names.h"
 #include "policy/compile/verify.h"
 
 namespace palyra::cli {
@@ -68,17 +71,38 @@ std::string Summary(const CompiledPolicy& compiled) {
       rules.reasons.size());
 }
 
-int Check(const PolicyRunOptions& options, bool json) {
+// Why a run under these policies would be refused where Landlock holds files, with the file system
+// as it is; nothing where it would not.
+std::optional<Error> ObstacleToLandlock(const CompiledPolicy& compiled) {
+  policy::RuleSet rules = compiled.rules();
+  policy::KeepNames(rules, policy::JudgedNames(compiled.input().layers));
+  engine::Features features;
+  const auto view =
+      engine::LowerForLandlock(policy::TakeFileRules(rules), features, engine::RealFileTree(), {});
+  return view ? std::nullopt : std::optional(view.error());
+}
+
+// By what the policies shall be held; empty: by what this machine has.
+int Check(const PolicyRunOptions& options, bool json, const std::string& judge) {
   const auto compiled = CompiledPolicy::Load(options);
+  engine::Features features;
+  const bool asks =
+      judge.empty() && engine::FileJudgeOf(engine::Host(), features) != engine::FileJudge::kLsm;
+  std::optional<Error> obstacle;
+  if (compiled && (judge == "landlock" || asks)) obstacle = ObstacleToLandlock(**compiled);
+  const bool is_bad = obstacle && !judge.empty();
   if (json) {
-    Print(compiled ? CheckJson((*compiled)->warnings(), true)
+    Print(compiled ? CheckJson((*compiled)->warnings(), !is_bad, is_bad ? obstacle->message : "")
                    : CheckJson(compiled.error().diagnostics, false, compiled.error().message));
-    return compiled                               ? kStatusGood
-           : compiled.error().diagnostics.empty() ? kStatusCannot
-                                                  : kStatusBad;
+    if (compiled) return is_bad ? kStatusBad : kStatusGood;
+    return compiled.error().diagnostics.empty() ? kStatusCannot : kStatusBad;
   }
   if (!compiled) return Report(compiled.error());
   Warn(**compiled);
+  if (obstacle) {
+    Say(kProgram, is_bad ? obstacle->message : "not held on this machine: " + obstacle->message);
+  }
+  if (is_bad) return kStatusBad;
   Print("good: " + Summary(**compiled));
   return kStatusGood;
 }
@@ -174,7 +198,7 @@ int Explain(const PolicyRunOptions& options, const std::vector<std::string>& wor
 }
 
 int Dump(PolicyRunOptions options, const std::string& run) {
-  options.coverage.reset();
+  options.as_in_kernel = true;
   CompiledPolicy::Ptr compiled;
   if (!options.paths.empty()) {
     auto loaded = CompiledPolicy::Load(options);
@@ -191,7 +215,7 @@ int Dump(PolicyRunOptions options, const std::string& run) {
 }
 
 int Apply(PolicyRunOptions options, const std::string& run) {
-  options.coverage.reset();
+  options.as_in_kernel = true;
   // From reading the operator's policies until they are in force nobody loads others.
   const Result<UniqueFd> lock = engine::PolicyStore().Take(engine::PolicyStore::Lock::kShared);
   if (!lock && lock.error().code != ErrorCode::kNotFound) {
@@ -207,6 +231,9 @@ int Apply(PolicyRunOptions options, const std::string& run) {
     return kStatusCannot;
   }
   Print(*said);
+  if ((*compiled)->has_file_rules()) {
+    Print("what the policies say of files and programs holds from the next run on\n");
+  }
   return kStatusGood;
 }
 
@@ -257,6 +284,7 @@ struct Arguments {
   std::optional<uint64_t> version;
   bool live = false;
   bool json = false;
+  std::string judge;
   bool kernel = false;
 };
 
@@ -299,7 +327,14 @@ void AddPolicyCommands(CLI::App& app, int& status) {
       AddVerb(*policy, "check", "parse, validate and lower, and say what is wrong", arguments);
   AddPaths(*check, arguments);
   check->add_flag("--json", arguments->json, "one JSON object");
-  check->callback([=, &status] { status = Check(arguments->options, arguments->json); });
+  check
+      ->add_option(
+          "--for", arguments->judge,
+          "refuse what cannot be held of files and programs by lsm or landlock; else it is "
+          "said of this machine")
+      ->check(CLI::IsMember({"lsm", "landlock"}));
+  check->callback(
+      [=, &status] { status = Check(arguments->options, arguments->json, arguments->judge); });
 
   CLI::App* compile = AddVerb(*policy, "compile", "print the tables", arguments);
   AddPaths(*compile, arguments);

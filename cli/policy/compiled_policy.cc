@@ -10,7 +10,9 @@
 
 #include "base/accounts.h"
 #include "cli/run_input.h"
+#include "engine/file_judge.h"
 #include "policy/compile/places.h"
+#include "policy/compile/spoken_names.h"
 #include "policy/datetime.h"
 
 namespace palyra::cli {
@@ -87,12 +89,17 @@ std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
                                .workspace = workspace,
                                .now = now},
                               compiled->layers_);
-  if (options.coverage) compiled->input_->coverage = *options.coverage;
+  if (!options.as_in_kernel) compiled->input_->coverage = policy::Coverage::kAll;
   auto output = policy::CompileRules(*compiled->input_);
   if (!output) {
     return std::unexpected(PolicyRefusal{.message = "", .diagnostics = std::move(output.error())});
   }
   compiled->output_ = *std::move(output);
+  if (options.as_in_kernel) {
+    policy::RuleSet& rules = compiled->output_.rules;
+    policy::KeepNames(rules, policy::JudgedNames(compiled->input_->layers));
+    compiled->has_file_rules_ = !engine::TakeRulesForViews(rules).names.empty();
+  }
   std::ranges::move(compiled->output_.warnings, std::back_inserter(compiled->warnings_));
   return compiled;
 }

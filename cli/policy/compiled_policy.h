@@ -26,8 +26,9 @@ struct PolicyRunOptions {
   std::string tier = "guard";
   std::optional<std::string> workspace;  // Else the working directory.
   std::optional<std::string> now;        // Cedar datetime; else the clock.
-  // Nothing: what palyra-run would hold a run to here, and nothing else is accepted.
-  std::optional<policy::Coverage> coverage = policy::Coverage::kAll;
+  // As palyra-run compiles them: nothing is accepted that it does not enforce, and without what is
+  // held outside of the kernel's tables. Else everything that Palyra decides.
+  bool as_in_kernel = false;
 };
 
 // Adds the options, but not the paths.
@@ -56,6 +57,9 @@ class CompiledPolicy {
   // Of the validator and of the compiler.
   [[nodiscard]] const std::vector<policy::Diagnostic>& warnings() const { return warnings_; }
   [[nodiscard]] size_t policy_count() const;
+  // Whether policies speak of files, programs or processes, and the rules, as in the kernel, say
+  // nothing of them.
+  [[nodiscard]] bool has_file_rules() const { return has_file_rules_; }
 
  private:
   CompiledPolicy() = default;
@@ -63,6 +67,7 @@ class CompiledPolicy {
   std::vector<LayerPolicies> layers_;
   std::optional<policy::CompileInput> input_;
   policy::CompileOutput output_;
+  bool has_file_rules_ = false;
   std::vector<policy::Diagnostic> warnings_;
 };
 

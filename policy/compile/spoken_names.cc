@@ -1,15 +1,27 @@
 #include "policy/compile/spoken_names.h"
 
+#include <algorithm>
+#include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "policy/automaton_witness.h"
 #include "policy/compile/action_scope.h"
 #include "policy/compile/named_resource.h"
 
 namespace palyra::policy {
 namespace {
 
-constexpr unsigned kSockets = 1U << static_cast<unsigned>(NameAction::kUnixConnect);
-constexpr unsigned kOthers = ((1U << kNameActionCount) - 1) & ~kSockets;
+constexpr size_t kMostStatesCompared = size_t{1} << 22;
+
+constexpr unsigned Bit(NameAction action) { return 1U << static_cast<unsigned>(action); }
+
+constexpr unsigned kFiles = Bit(NameAction::kFileRead) | Bit(NameAction::kFileWrite) |
+                            Bit(NameAction::kFileCreate) | Bit(NameAction::kFileRemove) |
+                            Bit(NameAction::kFileRename) | Bit(NameAction::kFileLink) |
+                            Bit(NameAction::kFileAttributes) | Bit(NameAction::kProcessExec);
+constexpr unsigned kProcesses = Bit(NameAction::kProcessSignal) | Bit(NameAction::kProcessTrace);
 
 // Of a head that names no action.
 unsigned NamedByResource(const Scope& resource) {
@@ -17,9 +29,8 @@ unsigned NamedByResource(const Scope& resource) {
   if (resource.kind == Scope::Kind::kEqual || resource.kind == Scope::Kind::kIn) {
     type = resource.entities.empty() ? type : std::string_view(resource.entities[0].type());
   }
-  const bool is_other = type == kPathType || type == kDirectoryType || type == kExecutableType ||
-                        type == kProcessType;
-  return is_other ? kOthers : 0;
+  if (type == kPathType || type == kDirectoryType || type == kExecutableType) return kFiles;
+  return type == kProcessType ? kProcesses : 0;
 }
 
 unsigned SpokenOf(const Policy& policy, const EntityStore& entities) {
@@ -28,21 +39,72 @@ unsigned SpokenOf(const Policy& policy, const EntityStore& entities) {
   return scope ? scope->name_actions : 0U;
 }
 
+bool IsOfFiles(NameAction action) { return ((kFiles | kProcesses) & Bit(action)) != 0; }
+
+void Compare(const NameRules& before, const NameRules& after, FileChange& change) {
+  const auto pairs = ProductClasses(before.automaton, after.automaton, kMostStatesCompared);
+  // Too much to look at: as if both.
+  if (!pairs || before.digests != after.digests) {
+    change = {.is_tighter = true, .is_looser = true};
+    return;
+  }
+  for (const ClassPair& pair : *pairs) {
+    for (size_t flag = 0; flag < before.flag_count; ++flag) {
+      const auto allows = [flag](const NameRules& rules, uint32_t of_text) {
+        return rules.leaves[size_t{of_text} * rules.flag_count + flag].verdict == Verdict::kAllow;
+      };
+      const bool was = allows(before, pair.a);
+      const bool is = allows(after, pair.b);
+      change.is_tighter = change.is_tighter || (was && !is);
+      change.is_looser = change.is_looser || (is && !was);
+    }
+  }
+}
+
 }  // namespace
 
 uint16_t JudgedNames(std::span<const LayerInput> layers) {
-  unsigned spoken = kSockets;
+  unsigned spoken = Bit(NameAction::kUnixConnect);
   for (const LayerInput& layer : layers) {
     if (layer.layer == Layer::kMandatory) continue;
     for (const PlacedPolicy& placed : layer.policies->policies()) {
       spoken |= SpokenOf(placed.policy, *layer.entities);
     }
   }
-  return static_cast<uint16_t>((spoken & kOthers) != 0 ? spoken | kOthers : spoken);
+  return static_cast<uint16_t>((spoken & kFiles) != 0 ? spoken | kFiles : spoken);
 }
 
 Coverage CoverageFor(uint16_t judged) {
-  return (judged & kOthers) != 0 ? Coverage::kFiles : Coverage::kNetworkAndUnix;
+  return (judged & (kFiles | kProcesses)) != 0 ? Coverage::kFiles : Coverage::kNetworkAndUnix;
+}
+
+void KeepNames(RuleSet& rules, uint16_t judged) {
+  std::erase_if(rules.names,
+                [judged](const NameRules& names) { return (judged & Bit(names.action)) == 0; });
+}
+
+RuleSet TakeFileRules(RuleSet& rules) {
+  RuleSet files{.prefixes = {}, .classes = {}, .reasons = rules.reasons};
+  std::vector<NameRules> others;
+  for (NameRules& names : rules.names) {
+    (IsOfFiles(names.action) ? files.names : others).push_back(std::move(names));
+  }
+  rules.names = std::move(others);
+  return files;
+}
+
+FileChange CompareFileRules(const RuleSet& before, const RuleSet& after) {
+  FileChange change;
+  for (int i = 0; i < kNameActionCount; ++i) {
+    const auto action = static_cast<NameAction>(i);
+    if (!IsOfFiles(action)) continue;
+    const NameRules* was = FindRules(before, action);
+    const NameRules* is = FindRules(after, action);
+    if (was != nullptr && is != nullptr) Compare(*was, *is, change);
+    change.is_tighter = change.is_tighter || (was == nullptr && is != nullptr);
+    change.is_looser = change.is_looser || (was != nullptr && is == nullptr);
+  }
+  return change;
 }
 
 }  // namespace palyra::policy

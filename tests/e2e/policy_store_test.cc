@@ -1,23 +1,19 @@
 // The operator's policies: put in force, and back, under a run that is alive.
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "tests/e2e/own_store.h"
 #include "tests/support/palyra_run.h"
 #include "tests/support/require_feature.h"
 #include "tests/support/subprocess.h"
@@ -29,37 +25,6 @@ namespace {
 using testing::HasSubstr;
 
 constexpr const char* kPermitAll = "permit (principal, action, resource);";
-
-// A mount namespace in which nobody has stored a policy yet.
-UniqueFd OwnStore() {
-  std::array<int, 2> ready = {-1, -1};
-  std::array<int, 2> leave = {-1, -1};
-  if (pipe2(ready.data(), O_CLOEXEC) != 0 || pipe2(leave.data(), O_CLOEXEC) != 0) {
-    throw std::runtime_error("no pipe");
-  }
-  const pid_t child = fork();
-  if (child == 0) {
-    close(leave[1]);
-    const bool made = unshare(CLONE_NEWNS) == 0 &&
-                      mount("", "/", "", MS_PRIVATE | MS_REC, nullptr) == 0 &&
-                      mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=0755") == 0;
-    (void)!write(ready[1], made ? "y" : "n", 1);
-    char end = 0;
-    (void)!read(leave[0], &end, 1);
-    _exit(0);
-  }
-  close(leave[0]);
-  close(ready[1]);
-  char made = 'n';
-  (void)!read(ready[0], &made, 1);
-  const std::string path = "/proc/" + std::to_string(child) + "/ns/mnt";
-  UniqueFd mounts(made == 'y' ? open(path.c_str(), O_RDONLY | O_CLOEXEC) : -1);
-  close(ready[0]);
-  close(leave[1]);
-  waitpid(child, nullptr, 0);
-  if (!mounts.valid()) throw std::runtime_error("no mount namespace");
-  return mounts;
-}
 
 class PolicyStoreCommand : public testing::Test {
  protected:

@@ -114,6 +114,8 @@ TEST(RunOptions, NameTheOptionThatIsWrong) {
       {{"--user", "--", "true"}, "--user"},
       {{"--egress", "--", "true"}, "--egress"},
       {{"--egress", "open", "--", "true"}, "none, preflight or strict"},
+      {{"--unheld", "file-names,all", "--", "true"}, "\"all\" is none of file-attributes"},
+      {{"--on-stale", "never", "--", "true"}, "neither end nor mark"},
       {{"--audit", "--", "true"}, "--audit"},
       {{"--timeout", "--", "true"}, "--timeout"},
       {{"--timeout", "soon", "--", "true"}, "--timeout"},
@@ -168,6 +170,19 @@ TEST(RunOptions, AllowsAreAuditedOnlyWithAFile) {
   EXPECT_EQ(Parse({"--audit", "f", "--audit-allows", "1/100", "--", "true"}).audit_allows, 100U);
   EXPECT_EQ(Parse({"--audit-allows", "none", "--", "true"}).audit_allows, 0U);
   EXPECT_THAT(ErrorOf({"--audit-allows", "all", "--", "true"}), HasSubstr("--audit FILE"));
+}
+
+TEST(RunOptions, PromisesThatMayGoUnheldAreNamed) {
+  const RunOptions options =
+      Parse({"--unheld", "file-patterns,file-names", "--unheld", "processes", "--", "true"});
+  EXPECT_TRUE(options.unheld.files.patterns);
+  EXPECT_TRUE(options.unheld.files.names);
+  EXPECT_TRUE(options.unheld.processes);
+  EXPECT_FALSE(options.unheld.files.attributes);
+  EXPECT_EQ(options.unheld.names.size(), 3U);
+  EXPECT_TRUE(Parse({"--on-stale", "mark", "--", "true"}).marks_stale);
+  EXPECT_FALSE(Parse({"--on-stale", "end", "--", "true"}).marks_stale);
+  EXPECT_FALSE(Parse({"--", "true"}).marks_stale);
 }
 
 TEST(ParseSampling, RefusesEverythingElse) {

@@ -54,6 +54,26 @@ class SeccompFilterTest : public testing::Test {
   const std::span<const sock_filter> with_io_uring_ = SeccompFilter({.allow_io_uring = true});
 };
 
+TEST_F(SeccompFilterTest, MemoryFilesAreNoProgramsWhereFilesAreJudged) {
+  constexpr uint64_t kNoExecSeal = 8;
+  for (const bool allow_io_uring : {false, true}) {
+    for (const bool no_unix_sockets : {false, !allow_io_uring}) {
+      SeccompOptions options = {.allow_io_uring = allow_io_uring,
+                                .no_unix_sockets = no_unix_sockets};
+      EXPECT_EQ(Interpret(SeccompFilter(options), Call(SYS_memfd_create, {0, 1})),
+                SECCOMP_RET_ALLOW);
+      options.no_memory_programs = true;
+      const std::span<const sock_filter> filter = SeccompFilter(options);
+      EXPECT_EQ(Interpret(filter, Call(SYS_memfd_create, {0, 1})), Denied(EACCES));
+      EXPECT_EQ(Interpret(filter, Call(SYS_memfd_create, {0, 1 | kNoExecSeal})), SECCOMP_RET_ALLOW);
+      EXPECT_EQ(Interpret(filter, Call(SYS_socket, {AF_UNIX, SOCK_STREAM, 0})) == SECCOMP_RET_ALLOW,
+                !no_unix_sockets);
+      EXPECT_EQ(Interpret(filter, Call(SYS_io_uring_setup)) == SECCOMP_RET_ALLOW, allow_io_uring);
+      EXPECT_LT(filter.size(), 200U);
+    }
+  }
+}
+
 TEST_F(SeccompFilterTest, StaysShort) {
   // Every call of a run walks it.
   EXPECT_LT(strict_.size(), 200U);

@@ -1,0 +1,44 @@
+#include "cli/run_files.h"
+
+#include "cli/console.h"
+#include "engine/file_tree.h"
+#include "policy/compile/spoken_names.h"
+
+namespace palyra::cli {
+namespace {
+
+constexpr const char* kProgram = "palyra-run";
+
+}  // namespace
+
+Result<std::optional<engine::FileView>> RunFiles::Lower(engine::Features& features,
+                                                        const engine::Unheld& unheld) const {
+  return engine::LowerForLandlock(rules_, features, engine::RealFileTree(), unheld);
+}
+
+void RunFiles::OnRules(const policy::RuleSet& rules) {
+  const policy::FileChange change = policy::CompareFileRules(rules_, rules);
+  if (change.is_tighter) {
+    Tighten();
+  } else if (change.is_looser) {
+    Say(kProgram,
+        "the policies permit more of files and programs than this run began with; the next run "
+        "has it");
+  }
+}
+
+void RunFiles::OnNoRules() {
+  if (!rules_.names.empty()) Tighten();
+}
+
+void RunFiles::Tighten() {
+  if (must_end_ || is_stale_) return;
+  (marks_stale_ ? is_stale_ : must_end_) = true;
+  Say(kProgram, marks_stale_
+                    ? "the run is stale: the policies deny files or programs by now that it began "
+                      "with, and without BPF LSM it keeps them"
+                    : "the run ends: the policies deny files or programs by now that it began "
+                      "with, and without BPF LSM it would keep them (--on-stale mark goes on)");
+}
+
+}  // namespace palyra::cli

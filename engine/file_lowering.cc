@@ -1,0 +1,543 @@
+#include "engine/file_lowering.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "policy/compile/named_resource.h"
+#include "policy/path_states.h"
+
+namespace palyra::engine {
+namespace {
+
+using policy::FileActions;
+using policy::NameAction;
+using policy::PathStates;
+using State = PathStates::State;
+
+constexpr FileActions kRead = policy::ActionBit(NameAction::kFileRead);
+constexpr FileActions kWrite = policy::ActionBit(NameAction::kFileWrite);
+constexpr FileActions kCreate = policy::ActionBit(NameAction::kFileCreate);
+constexpr FileActions kRemove = policy::ActionBit(NameAction::kFileRemove);
+constexpr FileActions kRename = policy::ActionBit(NameAction::kFileRename);
+constexpr FileActions kLink = policy::ActionBit(NameAction::kFileLink);
+constexpr FileActions kAttributes = policy::ActionBit(NameAction::kFileAttributes);
+constexpr FileActions kExec = policy::ActionBit(NameAction::kProcessExec);
+constexpr FileActions kOnNames = kCreate | kRemove | kRename | kLink;
+constexpr FileActions kChanges = kWrite | kOnNames | kAttributes;
+constexpr FileRights kChangeRights =
+    kWriteRight | kTruncateRight | kRemoveRights | kMakeRights | kReferRight;
+
+// Whether all of `actions` are among `permitted`, and whether any is.
+bool All(FileActions permitted, FileActions actions) { return (permitted & actions) == actions; }
+bool Any(FileActions permitted, FileActions actions) { return (permitted & actions) != 0; }
+
+FileActions Without(FileActions actions, FileActions others) {
+  return static_cast<FileActions>(actions & ~others);
+}
+
+FileRights RightsFor(FileActions permitted) {
+  FileRights rights = 0;
+  if (Any(permitted, kRead)) rights |= kReadFileRight | kListRight;
+  if (Any(permitted, kWrite)) rights |= kWriteRight | kTruncateRight;
+  if (Any(permitted, kRead | kWrite)) rights |= kIoctlDeviceRight;
+  if (Any(permitted, kCreate)) rights |= kMakeRights | kReferRight;
+  if (Any(permitted, kRemove)) rights |= kRemoveRights;
+  if (Any(permitted, kExec)) rights |= kExecuteRight;
+  return rights;
+}
+
+std::string Child(const std::string& directory, const std::string& name) {
+  return directory == "/" ? '/' + name : directory + '/' + name;
+}
+
+// What holds for a path before anything is said of it.
+struct Around {
+  FileRights granted = 0;
+  bool read_only = false;
+  bool no_exec = false;
+  // Names beside it can be made or removed.
+  bool is_loose = false;
+  // So whatever is special about it needs a mount, which nobody can rename or remove.
+  bool needs_pin = false;
+};
+
+// A path, and what the rules say of it and of everything below it.
+struct Place {
+  std::string path;
+  State own;
+  State below;
+};
+
+class Lowering {
+ public:
+  Lowering(const policy::RuleSet& rules, const FileTree& tree, const UnheldFiles& unheld,
+           const LoweringLimits& limits)
+      : states_(rules), tree_(tree), unheld_(unheld), limits_(limits) {}
+
+  Result<FileView> Run() {
+    const State root = states_.After(PathStates::Start(), "/");
+    Result<void> lowered = Directory({.path = "/", .own = root, .below = root}, {});
+    if (lowered && makes_only_ && makes_and_removes_) {
+      lowered = Refuse("FILE-RENAME", "/", root, kRemove,
+                       "making names is permitted in some directories with removing them and in "
+                       "others without, and Landlock does not tell renaming between those apart",
+                       "permit file.remove where file.create is permitted, or nowhere");
+    }
+    if (!lowered) return std::unexpected(lowered.error());
+    return std::move(view_);
+  }
+
+ private:
+  const PathStates states_;
+  const FileTree& tree_;
+  const UnheldFiles& unheld_;
+  const LoweringLimits& limits_;
+  FileView view_;
+  std::set<std::string> made_;  // Placeholders, with the directories on the way to them.
+  size_t entries_ = 0;
+  bool makes_only_ = false;
+  bool makes_and_removes_ = false;
+
+  // ---- What the rules say, with what may go unheld as the mechanisms have it. ----
+
+  [[nodiscard]] FileActions Adjust(FileActions actions) const {
+    if (unheld_.attributes && Any(actions, kChanges)) actions |= kAttributes;
+    if (unheld_.names) {
+      actions = Without(actions, kRename | kLink);
+      if (All(actions, kCreate | kRemove)) actions |= kRename;
+      if (Any(actions, kCreate)) actions |= kLink;
+    }
+    return actions;
+  }
+
+  [[nodiscard]] FileActions Permitted(const Place& place) const {
+    return Adjust(states_.Permitted(place.own));
+  }
+  [[nodiscard]] FileActions EverBelow(const Place& place) const {
+    return Adjust(states_.EverBelow(place.below));
+  }
+
+  [[nodiscard]] Place In(const Place& directory, const std::string& name) const {
+    const State own = states_.After(directory.below, name);
+    return {.path = Child(directory.path, name), .own = own, .below = states_.After(own, "/")};
+  }
+
+  // ---- Refusals. ----
+
+  [[nodiscard]] std::unexpected<Error> Refuse(const std::string& code, const std::string& path,
+                                              const State& state, FileActions actions,
+                                              const std::string& what,
+                                              const std::string& hint) const {
+    std::string policies;
+    for (int i = 0; i < policy::kFileActionCount && policies.empty(); ++i) {
+      const auto action = static_cast<NameAction>(i);
+      if (!Any(actions, policy::ActionBit(action))) continue;
+      for (const std::string& reason : states_.ReasonsBelow(state, action, 3)) {
+        policies += (policies.empty() ? " (" : "; ") + reason;
+      }
+      if (!policies.empty())
+        policies = "; " + std::string(policy::ActionName(action)) + policies + ")";
+    }
+    return Fail(ErrorCode::kRefused, code + ": \"" + path + "\": " + what + policies + "; " + hint);
+  }
+
+  // What no combination of rights and mounts says.
+  [[nodiscard]] Result<void> CheckCombination(const Place& place, FileActions permitted,
+                                              bool is_special) const {
+    const auto refuse = [&](const std::string& code, FileActions actions, const std::string& what,
+                            const std::string& hint) -> Result<void> {
+      return Refuse(code, place.path, place.own, actions, what, hint);
+    };
+    const FileActions changes = is_special ? Without(kChanges, kWrite) : kChanges;
+    if (Any(permitted, changes) && !Any(permitted, kAttributes)) {
+      return refuse("FILE-ATTRIBUTES", kAttributes,
+                    "changes are permitted and file.attributes is not, which without BPF LSM only "
+                    "a read-only mount denies",
+                    "permit file.attributes there too, as the group file.modify does");
+    }
+    if (Any(permitted, kRename) != All(permitted, kCreate | kRemove)) {
+      return refuse("FILE-RENAME", kRename,
+                    "to Landlock renaming is removing a name and making another",
+                    "permit file.rename where file.create and file.remove are both permitted, and "
+                    "there alone");
+    }
+    if (Any(permitted, kLink) != Any(permitted, kCreate)) {
+      return refuse("FILE-LINK", kLink, "to Landlock linking is making a name",
+                    "permit file.link where file.create is permitted, and there alone");
+    }
+    if (Any(permitted, kExec) && !Any(permitted, kRead)) {
+      return refuse("FILE-EXEC", kRead, "to Landlock executing is reading too",
+                    "permit file.read there too");
+    }
+    return {};
+  }
+
+  // ---- What is found. ----
+
+  Result<void> Count(const Place& place) {
+    if (++entries_ <= limits_.entries) return {};
+    return Refuse("FILE-SIZE", place.path, place.below, kRead,
+                  "the rules tell more files apart than are looked at (" +
+                      std::to_string(limits_.entries) + ")",
+                  "name directories instead of patterns with * before a name");
+  }
+
+  Result<void> Grant(const Place& place, bool is_directory, FileRights rights,
+                     const Around& around) {
+    if (!is_directory) rights &= kOnFiles;
+    if ((rights & ~around.granted) == 0) return {};
+    view_.grants.push_back({.path = place.path, .is_directory = is_directory, .rights = rights});
+    if (view_.grants.size() <= limits_.grants) return {};
+    return Refuse("FILE-SIZE", place.path, place.below, kRead,
+                  "the rules need more grants than " + std::to_string(limits_.grants),
+                  "permit directories instead of single files");
+  }
+
+  Result<void> Mount(const Place& place, FileMount mount, const Around& around) {
+    if (place.path == "/") {
+      view_.root_read_only = mount.read_only;
+      view_.root_no_exec = mount.no_exec;
+      return {};
+    }
+    const bool differs =
+        mount.read_only != around.read_only || mount.no_exec != around.no_exec || mount.masked;
+    if (!differs && !around.needs_pin) return {};
+    mount.path = place.path;
+    view_.mounts.push_back(std::move(mount));
+    if (view_.mounts.size() <= limits_.mounts) return {};
+    return Refuse("FILE-SIZE", place.path, place.below, kChanges | kExec,
+                  "the rules need more mounts than " + std::to_string(limits_.mounts),
+                  "permit and forbid directories instead of single files");
+  }
+
+  // What is granted around and must not hold here. False: nothing takes that away alone.
+  [[nodiscard]] static bool CanTakeAway(FileRights extra, bool read_only, bool no_exec) {
+    extra &= ~kIoctlDeviceRight;  // Of a device that was opened, which takes another right.
+    if (read_only) extra &= ~kChangeRights;
+    if (no_exec) extra &= ~kExecuteRight;
+    return extra == 0;
+  }
+
+  Result<void> Mask(const Place& place, bool is_directory, FileActions some, const Around& around) {
+    if (some == 0) {
+      return Mount(place,
+                   {.path = {},
+                    .is_directory = is_directory,
+                    .read_only = true,
+                    .no_exec = true,
+                    .no_devices = true,
+                    .masked = true},
+                   around);
+    }
+    const FileActions denied = Without(kRead | kChanges | kExec, some);
+    return Refuse("FILE-NESTED", place.path, place.below, denied,
+                  "it is denied below a directory where it is permitted, and without BPF LSM only "
+                  "everything, every change, or executing can be taken away there",
+                  "forbid all of file.any and process.exec there, or all of file.modify, or permit "
+                  "less around it");
+  }
+
+  // Of something that has a name in a directory where others have none: a permit to make, remove,
+  // rename or link it.
+  Result<void> CheckOwnName(const Place& place, FileActions own, FileActions inside,
+                            const Around& around) const {
+    if (around.is_loose || place.path == "/") return {};
+    const FileActions names = own & kOnNames;
+    if (All(inside, names)) return {};
+    return Refuse("FILE-NAMES", place.path, place.own, names,
+                  "its name may be changed and those beside it may not, which Landlock does not "
+                  "tell apart",
+                  "permit file.create, file.remove, file.rename and file.link in the directory "
+                  "around it, or permit file.write and file.attributes alone");
+  }
+
+  Result<void> File(const Place& place, bool is_special, const Around& around) {
+    FileActions own = Permitted(place);
+    Result<void> ok = CheckOwnName(place, own, 0, around);
+    // Whether its name may be changed makes no difference to what it is.
+    if (ok) ok = CheckCombination(place, Without(own, kOnNames), is_special);
+    if (!ok) return ok;
+    const FileRights rights = RightsFor(own) & kOnFiles;
+    const bool read_only = !Any(own, kAttributes);
+    const bool is_readable = Any(own, kRead) || (around.granted & kReadFileRight) != 0;
+    const bool no_exec = is_readable ? !Any(own, kExec) : around.no_exec;
+    const FileRights extra = around.granted & kOnFiles & ~rights;
+    const bool writes_anyway = is_special && (extra & kWriteRight) != 0;
+    if (writes_anyway || !CanTakeAway(extra, read_only, no_exec)) {
+      return Mask(place, /*is_directory=*/false, Without(own, kOnNames), around);
+    }
+    ok = Mount(place,
+               {.path = {},
+                .is_directory = false,
+                .read_only = read_only,
+                .no_exec = no_exec,
+                .no_devices = false,
+                .masked = false},
+               around);
+    return ok ? Grant(place, /*is_directory=*/false, rights, around) : ok;
+  }
+
+  Result<void> Entry(const Place& place, FileKind kind, const Around& around) {
+    if (Result<void> counted = Count(place); !counted) return counted;
+    switch (kind) {
+      case FileKind::kDirectory:
+        return Directory(place, around);
+      case FileKind::kSymlink:
+        if (!around.needs_pin) return {};
+        return Refuse("FILE-SYMLINK", place.path, place.own, kChanges,
+                      "it is a symbolic link, which the run could replace by a directory",
+                      "put a directory there, or permit no changes in the directory around it");
+      case FileKind::kFile:
+      case FileKind::kSpecial:
+        return File(place, kind == FileKind::kSpecial, around);
+    }
+    return {};
+  }
+
+  // Nothing is there.
+  Result<void> Absence(const Place& place, FileActions usual, const Around& around) {
+    const FileActions some = Permitted(place) | EverBelow(place);
+    const bool can_come = Any(usual, kCreate);
+    if (Any(Without(some, usual), can_come ? kRead | kChanges | kExec : kCreate)) {
+      return Refuse("FILE-MISSING", place.path, place.own, Without(some, usual),
+                    "it is not there, and what it is permitted beyond the directory around it "
+                    "cannot be granted before",
+                    "make it first, or take that permit out");
+    }
+    if (!can_come) return {};
+    const bool is_directory =
+        !states_.IsUniform(place.below) || Adjust(states_.AlwaysBelow(place.below)) != usual;
+    made_.insert(place.path);
+    view_.placeholders.push_back({.path = place.path, .is_directory = is_directory});
+    return Entry(place, is_directory ? FileKind::kDirectory : FileKind::kFile, around);
+  }
+
+  Result<std::optional<FileKind>> KindOf(const std::string& path) const {
+    const size_t slash = path.rfind('/');
+    // Below a placeholder nothing is.
+    if (made_.contains(path.substr(0, slash))) return std::optional<FileKind>();
+    return tree_.KindOf(path);
+  }
+
+  // ---- Directories. ----
+
+  Result<void> Directory(const Place& place, const Around& around) {
+    std::optional<PathStates::Names> names;
+    if (states_.IsUniform(place.below)) {
+      names = PathStates::Names{.usual = states_.AlwaysBelow(place.below), .others = {}};
+    } else {
+      names = states_.NamesIn(place.below, limits_.names);
+    }
+    if (names) names->usual = Adjust(names->usual);
+    if (CanMake(place)) {
+      if (names) return Whole(place, *names, around, /*pins=*/true);
+      if (unheld_.patterns) return AsItIs(place, around);
+      return Refuse("FILE-PATTERN", place.path, place.below, PatternActions(place),
+                    "the run may make names in it, and the rules tell more of them apart than can "
+                    "be listed",
+                    "name files and directories by their whole path, or permit no changes there");
+    }
+    if (!names) return OneByOne(place, around);
+    // Nothing new comes into being: where the whole does not fit, each entry has what it needs.
+    const Sizes before = SizesNow();
+    Result<void> whole = Whole(place, *names, around, /*pins=*/true);
+    if (whole || whole.error().code != ErrorCode::kRefused) return whole;
+    BackTo(before);
+    return OneByOne(place, around) ? Result<void>() : whole;
+  }
+
+  // Whether names that are not there yet may be made right here. A single directory that may be
+  // made, as the top of what a policy permits, has to be there already.
+  [[nodiscard]] bool CanMake(const Place& place) const {
+    if (!Any(states_.EverChild(place.below), kCreate)) return false;
+    const auto makers = states_.NamesIn(place.below, limits_.names, kCreate);
+    return !makers || Any(makers->usual, kCreate);
+  }
+
+  struct Sizes {
+    size_t mounts;
+    size_t placeholders;
+    size_t grants;
+    bool makes_only;
+    bool makes_and_removes;
+  };
+
+  [[nodiscard]] Sizes SizesNow() const {
+    return {.mounts = view_.mounts.size(),
+            .placeholders = view_.placeholders.size(),
+            .grants = view_.grants.size(),
+            .makes_only = makes_only_,
+            .makes_and_removes = makes_and_removes_};
+  }
+
+  void BackTo(const Sizes& sizes) {
+    while (view_.placeholders.size() > sizes.placeholders) {
+      made_.erase(view_.placeholders.back().path);
+      view_.placeholders.pop_back();
+    }
+    view_.mounts.resize(sizes.mounts);
+    view_.grants.resize(sizes.grants);
+    makes_only_ = sizes.makes_only;
+    makes_and_removes_ = sizes.makes_and_removes;
+  }
+
+  [[nodiscard]] FileActions PatternActions(const Place& place) const {
+    return static_cast<FileActions>(states_.EverBelow(place.below) ^
+                                    states_.AlwaysBelow(place.below));
+  }
+
+  // A pattern that need not be held for what comes: what is there is told apart.
+  Result<void> AsItIs(const Place& place, const Around& around) {
+    PathStates::Names names = {.usual = Adjust(states_.UnnamedIn(place.below)), .others = {}};
+    Result<std::vector<FileEntry>> entries = tree_.List(place.path);
+    if (!entries) return std::unexpected(entries.error());
+    for (const FileEntry& entry : *entries) {
+      const Place other = In(place, entry.name);
+      const bool differs = entry.kind == FileKind::kDirectory ? !states_.IsUniform(other.below)
+                                                              : Permitted(other) != names.usual;
+      if (differs) names.others.push_back(entry.name);
+    }
+    std::ranges::sort(names.others);
+    return Whole(place, names, around, /*pins=*/false);
+  }
+
+  Result<void> Whole(const Place& place, const PathStates::Names& names, const Around& around,
+                     bool pins) {
+    const FileActions usual = names.usual;
+    const FileActions own = Permitted(place);
+    Result<void> ok = CheckOwnName(place, own, usual, around);
+    if (ok) ok = CheckCombination(place, usual, /*is_special=*/false);
+    if (ok) ok = CheckTop(place, own, usual, around);
+    if (!ok) return ok;
+    const FileRights rights = RightsFor(usual);
+    const bool read_only = !Any(usual, kAttributes);
+    // Where nothing can be read it makes no difference.
+    const bool is_readable =
+        Any(usual, kRead) || (around.granted & kReadFileRight) != 0 || place.path == "/";
+    const bool no_exec = is_readable ? !Any(usual, kExec) : around.no_exec;
+    if (!CanTakeAway(around.granted & ~rights, read_only, no_exec)) {
+      return Mask(place, /*is_directory=*/true, Without(own, kOnNames) | EverBelow(place), around);
+    }
+    makes_only_ = makes_only_ || (Any(usual, kCreate) && !Any(usual, kRemove));
+    makes_and_removes_ = makes_and_removes_ || All(usual, kCreate | kRemove);
+    ok = Mount(place,
+               {.path = {},
+                .is_directory = true,
+                .read_only = read_only,
+                .no_exec = no_exec,
+                // They can be written where a mount is read-only.
+                .no_devices = (around.granted & ~rights & kWriteRight) != 0,
+                .masked = false},
+               around);
+    if (ok) ok = Grant(place, /*is_directory=*/true, rights, around);
+    const Around inside = {.granted = around.granted | rights,
+                           .read_only = read_only,
+                           .no_exec = no_exec,
+                           .is_loose = Any(usual, kCreate | kRemove),
+                           .needs_pin = pins && Any(usual, kCreate | kRemove)};
+    for (const std::string& name : names.others) {
+      if (!ok) return ok;
+      const Place other = In(place, name);
+      Result<std::optional<FileKind>> kind = KindOf(other.path);
+      if (!kind) return std::unexpected(kind.error());
+      ok = *kind ? Entry(other, **kind, inside) : Absence(other, usual, inside);
+    }
+    return ok;
+  }
+
+  // The directory itself, where what is in it is judged alike.
+  Result<void> CheckTop(const Place& place, FileActions own, FileActions usual,
+                        const Around& around) const {
+    const std::string hint =
+        "write resource in Palyra::Directory::\"" + place.path + "\", which holds itself too";
+    if (Any(own, kRead) != Any(usual, kRead)) {
+      return Refuse("FILE-LIST", place.path, place.own, kRead,
+                    "listing it and reading what is in it are not judged alike, which Landlock "
+                    "does not tell apart where names are made",
+                    hint);
+    }
+    const bool is_freer = Any(own, kAttributes) && !Any(usual, kAttributes) && !around.is_loose;
+    const bool is_stricter = !Any(own, kAttributes) && Any(usual, kAttributes);
+    if (!is_freer && !is_stricter) return {};
+    return Refuse("FILE-LIST", place.path, place.own, kAttributes,
+                  "its own attributes and those of what is in it are not judged alike, which a "
+                  "mount does not tell apart",
+                  hint);
+  }
+
+  // The single names that may be made in a directory where others may not are there.
+  Result<void> CheckMissing(const Place& place) {
+    const auto makers = states_.NamesIn(place.below, limits_.names, kCreate);
+    if (!makers) return {};
+    for (const std::string& name : makers->others) {
+      const Place other = In(place, name);
+      Result<std::optional<FileKind>> kind = KindOf(other.path);
+      if (!kind) return std::unexpected(kind.error());
+      Result<void> ok = *kind ? Result<void>() : Absence(other, 0, {});
+      if (!ok) return ok;
+    }
+    return {};
+  }
+
+  // Nothing new comes into being here: each entry has what is said of it.
+  Result<void> OneByOne(const Place& place, const Around& around) {
+    const FileActions own = Permitted(place);
+    const FileRights rights = Any(own, kRead) ? kListRight : 0;
+    const FileRights extra = around.granted & ~rights;
+    const bool can_change = (extra & kChangeRights) != 0;
+    if ((extra & kListRight) != 0 || (can_change && Any(own, kAttributes) && !around.is_loose)) {
+      return Refuse("FILE-NESTED", place.path, place.own, Without(kRead | kAttributes, own),
+                    "it is denied below a directory where it is permitted, and without BPF LSM "
+                    "cannot be taken away there alone",
+                    "forbid all of file.any and process.exec there, or permit less around it");
+    }
+    Result<void> ok = CheckOwnName(place, own, EverBelow(place), around);
+    const bool read_only = can_change || !Any(own, kAttributes);
+    if (ok) {
+      ok = Mount(place,
+                 {.path = {},
+                  .is_directory = true,
+                  .read_only = read_only,
+                  .no_exec = true,
+                  .no_devices = false,
+                  .masked = false},
+                 around);
+    }
+    if (ok) ok = Grant(place, /*is_directory=*/true, rights, around);
+    if (!ok || made_.contains(place.path)) return ok;
+    Result<std::vector<FileEntry>> entries = tree_.List(place.path);
+    if (!entries) return std::unexpected(entries.error());
+    // What is wrong where the run makes names is said before what is too large elsewhere; what the
+    // kernel makes up is the largest.
+    std::ranges::sort(*entries, {}, [&](const FileEntry& entry) {
+      const bool can_make = Any(EverBelow(In(place, entry.name)), kCreate);
+      const bool is_made_up = entry.name == "proc" || entry.name == "sys";
+      return std::tuple(!can_make, is_made_up, entry.name);
+    });
+    const Around inside = {
+        .granted = around.granted | rights, .read_only = read_only, .no_exec = true};
+    for (const FileEntry& entry : *entries) {
+      if (ok) ok = Entry(In(place, entry.name), entry.kind, inside);
+    }
+    return ok ? CheckMissing(place) : ok;
+  }
+};
+
+}  // namespace
+
+Result<FileView> LowerFiles(const policy::RuleSet& rules, const FileTree& tree,
+                            const UnheldFiles& unheld, const LoweringLimits& limits) {
+  const policy::NameRules* programs = FindRules(rules, NameAction::kProcessExec);
+  if (programs != nullptr && policy::DependsOnDigest(*programs) && !unheld.digests) {
+    return Fail(ErrorCode::kRefused,
+                "FILE-DIGEST: the policies tell programs apart by sha256, which without BPF LSM "
+                "nobody looks at as they are started; name them by path");
+  }
+  return Lowering(rules, tree, unheld, limits).Run();
+}
+
+}  // namespace palyra::engine
