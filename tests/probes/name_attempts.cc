@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 
@@ -52,7 +53,6 @@ int Bind(Words words) {
 // A file that got another name, exchanged with one that may be read, again and again; 0 when a byte
 // of it was ever read.
 int RaceRead(Words words) {
-  constexpr int kRounds = 400;
   const std::string& secret = words[0];
   const std::string& own = words[1];
   const std::string& place = words[2];
@@ -71,7 +71,14 @@ int RaceRead(Words words) {
   }
   bool was_read = false;
   int opened = 0;
-  for (int i = 0; i < kRounds; ++i) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  const auto goes_on = [&] {
+    const Clock::duration passed = Clock::now() - start;
+    return !was_read &&
+           (passed < std::chrono::seconds(1) || (opened == 0 && passed < std::chrono::seconds(10)));
+  };
+  while (goes_on()) {
     const UniqueFd fd(open(place.c_str(), O_RDONLY | O_CLOEXEC));
     char first = 0;
     if (!fd.valid() || read(fd.get(), &first, 1) != 1) continue;
