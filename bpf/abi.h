@@ -653,6 +653,9 @@ struct palyra_path_event {
 	enum palyra_name_action action;
 	enum palyra_path_state path_state;
 	enum palyra_judged judged; /* why the tables say nothing, where not PALYRA_JUDGED */
+	enum palyra_verdict
+		verdict; /* deny; of PALYRA_UNIX_CONNECT allow too, where that is told */
+	__u8 padding[7];
 	char comm[PALYRA_COMM_LENGTH];
 	/* Path of what the calling process executes; its end where it is longer. */
 	char executable[PALYRA_EXECUTABLE_LENGTH];

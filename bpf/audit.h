@@ -15,22 +15,12 @@
 
 #include "bpf/events.h"
 
-/* Denials have the other half of the ring for themselves. */
-#define RING_BYTES_FOR_ALLOWS (PALYRA_RING_BYTES / 2)
-
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct palyra_audited);
 } audited SEC(".maps");
-
-static __always_inline int is_sampled(const struct palyra_run *run)
-{
-	__u32 one_in = READ_ONCE(run->audit_allows);
-
-	return one_in == 1 || (one_in && bpf_get_prandom_u32() % one_in == 0);
-}
 
 static __always_inline void write_allow(struct palyra_run *run, struct palyra_event *event)
 {

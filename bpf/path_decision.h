@@ -72,23 +72,12 @@ static __always_inline long send_event(void *ring, struct path_slot *slot)
 				  0);
 }
 
-/* Always -EACCES. An event that finds no room is counted. */
-__noinline int palyra_report_path(const struct path_denial *denial, __u32 slot)
+/* All but the executable. */
+static __always_inline void fill_event(struct path_slot *held, const struct path_denial *denial,
+				       enum palyra_verdict verdict)
 {
-	struct path_slot *held = slot_at(slot);
-	struct palyra_run *run = denial ? find_run(denial->run_id) : NULL;
-	struct palyra_path_event *event;
-	__u32 ring_index;
-	void *ring;
+	struct palyra_path_event *event = &held->event;
 
-	if (!run)
-		return -EACCES;
-	__sync_fetch_and_add(&run->denied, 1);
-	ring_index = run->ring;
-	ring = bpf_map_lookup_elem(&rings, &ring_index);
-	if (!ring || !held)
-		goto lost;
-	event = &held->event;
 	event->time_ns = bpf_ktime_get_boot_ns();
 	event->run = denial->run_id;
 	event->profile = denial->profile;
@@ -100,8 +89,27 @@ __noinline int palyra_report_path(const struct path_denial *denial, __u32 slot)
 	event->action = denial->action;
 	event->path_state = denial->path_state;
 	event->judged = denial->judged;
+	event->verdict = verdict;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
-	add_executable(event);
+}
+
+/* Always -EACCES. An event that finds no room is counted. */
+__noinline int palyra_report_path(const struct path_denial *denial, __u32 slot)
+{
+	struct path_slot *held = slot_at(slot);
+	struct palyra_run *run = denial ? find_run(denial->run_id) : NULL;
+	__u32 ring_index;
+	void *ring;
+
+	if (!run)
+		return -EACCES;
+	__sync_fetch_and_add(&run->denied, 1);
+	ring_index = run->ring;
+	ring = bpf_map_lookup_elem(&rings, &ring_index);
+	if (!ring || !held)
+		goto lost;
+	fill_event(held, denial, PALYRA_DENY);
+	add_executable(&held->event);
 	if (send_event(ring, held) == 0)
 		return -EACCES;
 lost:

@@ -52,4 +52,15 @@ static __always_inline int has_expired(const struct palyra_run *run)
 	return expires && bpf_ktime_get_boot_ns() >= expires;
 }
 
+/* Denials have the other half of the ring for themselves. */
+#define RING_BYTES_FOR_ALLOWS (PALYRA_RING_BYTES / 2)
+
+/* Whether an allow is to be an event. */
+static __always_inline int is_sampled(const struct palyra_run *run)
+{
+	__u32 one_in = READ_ONCE(run->audit_allows);
+
+	return one_in == 1 || (one_in && bpf_get_prandom_u32() % one_in == 0);
+}
+
 #endif /* PALYRA_BPF_RUN_TABLES_H_ */

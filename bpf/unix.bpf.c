@@ -75,6 +75,36 @@ static __always_inline void mark_abstract(struct path_slot *held)
 	held->text.bytes[first] = '@';
 }
 
+/* Each connect() of a stream and each datagram, where the run asks for that. */
+__noinline int palyra_report_allowed(const struct path_denial *allowed, __u32 slot)
+{
+	struct path_slot *held = slot_at(slot);
+	struct palyra_run *run = allowed ? find_run(allowed->run_id) : NULL;
+	__u32 ring_index;
+	void *ring;
+
+	if (!run || !held || !is_sampled(run))
+		return 0;
+	__sync_fetch_and_add(&run->audited, 1);
+	ring_index = run->ring;
+	ring = bpf_map_lookup_elem(&rings, &ring_index);
+	fill_event(held, allowed, PALYRA_ALLOW);
+	add_executable(&held->event);
+	if (!ring || bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= RING_BYTES_FOR_ALLOWS ||
+	    send_event(ring, held))
+		__sync_fetch_and_add(&run->lost_audited, 1);
+	return 0;
+}
+
+static __always_inline void report(const struct palyra_run *run, const struct path_denial *decided,
+				   int answer, __u32 slot)
+{
+	if (answer)
+		palyra_report_path(decided, slot);
+	else if (READ_ONCE(run->audit_allows))
+		palyra_report_allowed(decided, slot);
+}
+
 /*
  * What the rules say to the name in the slot: 0, or what is denied, which the caller reports. Its
  * profile is that by which it was judged.
@@ -172,7 +202,7 @@ static __always_inline int judge_sun_path(struct path_denial *denial, struct pal
 			answer = -EACCES;
 		}
 	}
-	if (answer && is_abstract)
+	if (is_abstract)
 		mark_abstract(held);
 	*place = known;
 	return answer;
@@ -213,8 +243,7 @@ static __always_inline int judge_call(struct bpf_sock_addr *ctx, enum palyra_hoo
 		answer = judge_sun_path(&denial, run, held, slot, name, length - PATH_OFFSET,
 					&place);
 	}
-	if (answer)
-		palyra_report_path(&denial, slot);
+	report(run, &denial, answer, slot);
 	palyra_release_path(slot);
 	if (answer)
 		return SOCK_PROGRAM_DENY;
@@ -276,10 +305,9 @@ static __always_inline int judge_peer(const struct sock *peer, enum palyra_hook 
 	held = slot_at(slot);
 	denial.path_state = held ? name_of(sock, held, slot, &is_abstract) : PALYRA_PATH_NO_SLOT;
 	answer = judge_name(run, &denial, is_abstract, slot);
-	if (answer && is_abstract && held)
+	if (is_abstract && held)
 		mark_abstract(held);
-	if (answer)
-		palyra_report_path(&denial, slot);
+	report(run, &denial, answer, slot);
 	palyra_release_path(slot);
 	return answer ? -EACCES : 0;
 }

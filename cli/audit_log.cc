@@ -91,11 +91,12 @@ nlohmann::ordered_json RecordOf(std::string_view kind, std::string_view verdict,
   return record;
 }
 
-nlohmann::ordered_json RecordOf(const palyra_path_event& event, const Denial& denial) {
-  nlohmann::ordered_json record = {{"event", "denial"},
+nlohmann::ordered_json RecordOf(std::string_view kind, std::string_view verdict,
+                                const palyra_path_event& event, const Denial& denial) {
+  nlohmann::ordered_json record = {{"event", kind},
                                    {"time", TimeOfEvent(event.time_ns)},
                                    {"cgroup", event.run},
-                                   {"verdict", "deny"},
+                                   {"verdict", verdict},
                                    {"action", denial.action},
                                    {"path", denial.path},
                                    {"executable", denial.executable},
@@ -166,12 +167,17 @@ void AuditLog::Write(const palyra_event& event, const Denial& denial) {
 
 void AuditLog::Write(const engine::PathEvent& event, const Denial& denial) {
   if (++denials_ > kMostDenials) return;
-  WriteLine(Dump(RecordOf(event.event, denial)));
+  WriteLine(Dump(RecordOf("denial", "deny", event.event, denial)));
 }
 
 void AuditLog::WriteAllow(const palyra_event& event, const Denial& allowed) {
   if (++allows_ > kMostAllows) return;
   WriteLine(Dump(RecordOf("allow", "allow", event, allowed)));
+}
+
+void AuditLog::WriteAllow(const engine::PathEvent& event, const Denial& allowed) {
+  if (++allows_ > kMostAllows) return;
+  WriteLine(Dump(RecordOf("allow", "allow", event.event, allowed)));
 }
 
 void AuditLog::WriteOfBroker(const Denial& denial) {

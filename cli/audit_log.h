@@ -35,6 +35,7 @@ class AuditLog {
   // {"event":"denial","time","cgroup","verdict","action","path","executable","hook","pid","comm",
   //  "policies","layer","note"?}, likewise: of what has a path or a name.
   void Write(const engine::PathEvent& event, const Denial& denial);
+  void WriteAllow(const engine::PathEvent& event, const Denial& allowed);
   // The first with the event and the verdict "allow" for what was allowed, up to kMostAllows.
   void WriteAllow(const palyra_event& event, const Denial& allowed);
   // The first without what only the kernel knows, and with the reason as "note": of the resolver,

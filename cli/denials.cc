@@ -217,6 +217,21 @@ std::optional<std::string> HowToAllow(const Denial& denial) {
   return "allow it with --allow-net " + Shorthand(denial);
 }
 
+// Who did what to which path.
+Denial WithoutReason(const engine::PathEvent& event) {
+  return {.action = NameActionText(event.event.action),
+          .protocol = {},
+          .address = {},
+          .port = 0,
+          .layer = std::nullopt,
+          .policies = {},
+          .note = {},
+          .names = {},
+          .path = event.path,
+          .executable = event.executable,
+          .hook = HookName(event.event.hook)};
+}
+
 }  // namespace
 
 Denial DenialNames::Name(const palyra_event& event) const {
@@ -249,17 +264,7 @@ Denial DenialNames::Name(const palyra_event& event) const {
 
 Denial DenialNames::Name(const engine::PathEvent& event) const {
   const palyra_path_event& told = event.event;
-  Denial denial = {.action = NameActionText(told.action),
-                   .protocol = {},
-                   .address = {},
-                   .port = 0,
-                   .layer = std::nullopt,
-                   .policies = {},
-                   .note = {},
-                   .names = {},
-                   .path = event.path,
-                   .executable = event.executable,
-                   .hook = HookName(told.hook)};
+  Denial denial = WithoutReason(event);
   if (told.action == PALYRA_KERNEL_CONTROL) denial.path = denial.hook;
   if (told.target_pid != 0) denial.path = fmt::format("pid {}", told.target_pid);
   if (told.reason == PALYRA_REASON_EXPIRED) {
@@ -287,11 +292,21 @@ Denial DenialNames::NameAllowed(const palyra_event& event) const {
                     .layer = std::nullopt,
                     .policies = {},
                     .note = {}};
-  if (event.reason >= rules_.reasons.size()) return allowed;
-  for (const policy::Reason::LayerPolicies& layer : rules_.reasons[event.reason].layers) {
+  AddPermits(event.reason, allowed);
+  return allowed;
+}
+
+Denial DenialNames::NameAllowed(const engine::PathEvent& event) const {
+  Denial allowed = WithoutReason(event);
+  AddPermits(event.event.reason, allowed);
+  return allowed;
+}
+
+void DenialNames::AddPermits(uint32_t index, Denial& allowed) const {
+  if (index >= rules_.reasons.size()) return;
+  for (const policy::Reason::LayerPolicies& layer : rules_.reasons[index].layers) {
     std::ranges::move(LabelsOf(layer), std::back_inserter(allowed.policies));
   }
-  return allowed;
 }
 
 std::vector<std::string> DenialNames::LabelsOf(const policy::Reason::LayerPolicies& named) const {

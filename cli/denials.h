@@ -54,10 +54,12 @@ class DenialNames {
   // Of what was allowed: `policies` are the permits of every layer, outermost first, and there is
   // no layer that denies.
   [[nodiscard]] Denial NameAllowed(const palyra_event& event) const;
+  [[nodiscard]] Denial NameAllowed(const engine::PathEvent& event) const;
 
  private:
   [[nodiscard]] std::vector<std::string> LabelsOf(const policy::Reason::LayerPolicies& named) const;
   void AddReason(uint32_t index, Denial& denial) const;
+  void AddPermits(uint32_t index, Denial& allowed) const;
 
   const policy::RuleSet& rules_;
   const std::vector<LayerPolicies>& layers_;

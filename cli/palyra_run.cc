@@ -316,6 +316,8 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
                             size_t source) { record.OnDenial(event, rules, source); },
       .on_allow = [&](const auto& event, const auto* rules,
                       size_t source) { record.OnAllow(event, rules, source); },
+      .on_path_allow = [&](const auto& event, const auto* rules,
+                           size_t source) { record.OnAllow(event, rules, source); },
       .audit_allows = options.audit_allows,
       .is_offline = options.egress == policy::EgressEnforcementMode::kNone,
       .renew = renew,

@@ -39,6 +39,14 @@ void RunRecord::OnAllow(const palyra_event& event, const policy::RuleSet* rules,
   audit_->WriteAllow(event, allowed);
 }
 
+void RunRecord::OnAllow(const engine::PathEvent& event, const policy::RuleSet* rules,
+                        size_t source) {
+  if (audit_ == nullptr) return;
+  Denial allowed = NamesBy(rules, source).NameAllowed(event);
+  if (rules == nullptr) allowed.policies.clear();
+  audit_->WriteAllow(event, allowed);
+}
+
 void RunRecord::OnRefusedName(const ResolverProcess::RefusedName& refused) {
   AddOfBroker(RefusedName(refused.name, refused.is_unpinned));
 }

@@ -32,6 +32,7 @@ class RunRecord {
   // As engine::RunRequest has it: `rules` are null where another process has put them in force.
   void OnDenial(const palyra_event& event, const policy::RuleSet* rules, size_t source);
   void OnDenial(const engine::PathEvent& event, const policy::RuleSet* rules, size_t source);
+  void OnAllow(const engine::PathEvent& event, const policy::RuleSet* rules, size_t source);
   void OnAllow(const palyra_event& event, const policy::RuleSet* rules, size_t source);
   void OnRefusedName(const ResolverProcess::RefusedName& refused);
   void OnRelayed(const broker::RelayEvent& event);

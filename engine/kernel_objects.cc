@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -37,9 +39,29 @@ bool IsAttachedTo(const std::string& link_path, uint64_t cgroup_id) {
   return bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 && info.cgroup.cgroup_id == cgroup_id;
 }
 
+// As many links as are pinned in the directory, of whatever kind.
+std::string CountOfLinks(const std::string& directory) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), closedir);
+  size_t count = 0;
+  while (const dirent* entry = entries == nullptr ? nullptr : readdir(entries.get())) {
+    if (std::string_view(entry->d_name).starts_with("link_")) ++count;
+  }
+  return std::to_string(count);
+}
+
+// Which programs there are depends on the kernel, so an installation notes how many links it has
+// pinned: as the target of a symbolic link, because this file system has no other files for text.
+std::string NoteOfLinks(const std::string& directory) { return directory + "/links"; }
+
+bool HasAllLinks(const std::string& directory) {
+  std::error_code failure;
+  const std::string noted = std::filesystem::read_symlink(NoteOfLinks(directory), failure);
+  return !failure && noted == CountOfLinks(directory);
+}
+
 bool AllAttached(const std::string& pin_path, const std::string& cgroup_path) {
   struct stat status;
-  if (stat(cgroup_path.c_str(), &status) != 0) return false;
+  if (stat(cgroup_path.c_str(), &status) != 0 || !HasAllLinks(pin_path)) return false;
   return std::ranges::all_of(kProgramNames, [&](const char* program) {
     return IsAttachedTo(pin_path + "/link_" + program, status.st_ino);
   });
@@ -130,6 +152,11 @@ Result<void> Install(const Host& host, Features& features, const std::string& cg
   if (!loaded) {
     (void)RemovePins(staging);
     return loaded;
+  }
+  if (symlink(CountOfLinks(staging).c_str(), NoteOfLinks(staging).c_str()) != 0) {
+    const int failure = errno;
+    (void)RemovePins(staging);
+    return FailErrno(failure, "cannot note the number of links in \"" + staging + '"');
   }
   if (Result<void> removed = RemovePins(pin_path); !removed) return removed;
   if (rename(staging.c_str(), pin_path.c_str()) != 0) {

@@ -328,7 +328,9 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   };
   const EventRing::PathHandler on_path_event = [&](const PathEvent& event) {
     const RulesByProfile::Entry judged = rules.Find(event.event.profile);
-    if (request.on_path_denial) request.on_path_denial(event, judged.rules, judged.source);
+    const auto& tell =
+        event.event.verdict == PALYRA_ALLOW ? request.on_path_allow : request.on_path_denial;
+    if (tell) tell(event, judged.rules, judged.source);
   };
   if (spawned->failure) {
     // The command itself may be what is denied.

@@ -55,6 +55,8 @@ struct RunRequest {
   // The same for one in `audit_allows` of what was allowed, calls and beginnings of flows
   // (bpf/audit.h); 0: for none.
   std::function<void(const palyra_event&, const policy::RuleSet* rules, size_t source)> on_allow;
+  // Likewise of unix sockets: each connect() of a stream and each datagram.
+  std::function<void(const PathEvent&, const policy::RuleSet* rules, size_t source)> on_path_allow;
   uint32_t audit_allows = 0;
   // `rules` deny every action of the network, and nobody else may put others in force.
   bool is_offline = false;

@@ -294,6 +294,27 @@ TEST_F(UnixSockets, ADenialIsToldWithTheWayOut) {
   EXPECT_NE(denied.raw.find("--allow-unix " + server.name()), std::string::npos) << denied;
 }
 
+TEST_F(UnixSockets, WhatIsAllowedIsRecordedWhereAskedFor) {
+  const std::string abstract = "@palyra-test-" + std::to_string(getpid());
+  for (const std::string& name : {Outside("a.sock"), abstract}) {
+    const UnixServer server(name, SOCK_STREAM);
+    const auto recorded = [&name](const std::string& which) {
+      PalyraRun run;
+      run.User(std::to_string(kToolUid)).Option("--allow-unix", name);
+      run.Option("--audit-allows", which);
+      const ProbeResult probe = run.Probe({"unix-connect", "stream", name});
+      EXPECT_EQ(probe.verdict, "allowed") << probe;
+      return ReadText(run.AuditPath());
+    };
+    const std::string all = recorded("all");
+    EXPECT_NE(all.find(R"("verdict":"allow","action":"unix.connect","path":")" + name),
+              std::string::npos)
+        << all;
+    EXPECT_NE(all.find("--allow-unix " + name), std::string::npos) << all;
+    EXPECT_EQ(recorded("none").find(R"("verdict":"allow")"), std::string::npos);
+  }
+}
+
 // Where well-known servers listen, or by which kind of name.
 TEST_F(UnixSockets, WellKnownServers) {
   std::vector<std::string> names;

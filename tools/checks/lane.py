@@ -20,7 +20,7 @@ from checks.googletest import cases_of
 from checks.report import Case, Outcome, Report
 
 LABEL = "kernel-lane"
-BOOT_SECONDS = 900
+BOOT_SECONDS = 1500
 TIME_IS_UP = 143  # What busybox's timeout gives, and a test that ends itself by SIGTERM.
 GUEST_SCRIPT = "/lane/tests"
 # Directories of data that tests open by their place in the tree; below the top unless absolute.

@@ -259,6 +259,7 @@ const std::vector<Struct>& StructsOfUnix() {
         MEMBER(palyra_path_event, path_length), MEMBER(palyra_path_event, executable_length),
         MEMBER(palyra_path_event, hook), MEMBER(palyra_path_event, action),
         MEMBER(palyra_path_event, path_state), MEMBER(palyra_path_event, judged),
+        MEMBER(palyra_path_event, verdict), MEMBER(palyra_path_event, padding),
         MEMBER(palyra_path_event, comm), MEMBER(palyra_path_event, executable)}},
   };
   return kStructs;
