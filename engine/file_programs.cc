@@ -12,11 +12,11 @@
 #include <optional>
 #include <string_view>
 
-#include "bpf/abi.h"
 #include "bpf/files.skel.h"
 #include "engine/libbpf_log.h"
 #include "engine/pinned_programs.h"
 #include "engine/programs.h"
+#include "engine/table_image.h"
 
 namespace palyra::engine {
 namespace {
@@ -129,18 +129,6 @@ Result<void> AttachFilePrograms(const FileAttachRequest& request) {
 
 bool HasPinnedFilePrograms(const std::string& pin_directory) {
   return access(LinkPath(pin_directory, kLastPinned).c_str(), F_OK) == 0;
-}
-
-uint32_t JudgedFlags(const policy::RuleSet& rules) {
-  using policy::NameAction;
-  uint32_t flags = 0;
-  for (const policy::NameRules& names : rules.names) {
-    if (names.action <= NameAction::kProcessExec) flags |= PALYRA_JUDGES_FILES;
-    const bool is_of_processes =
-        names.action == NameAction::kProcessSignal || names.action == NameAction::kProcessTrace;
-    if (is_of_processes) flags |= PALYRA_JUDGES_PROCESSES;
-  }
-  return flags;
 }
 
 bool CanJudgeFiles(const Host& host, Features& features) {

@@ -216,6 +216,18 @@ bool HasManyHosts(const policy::RuleSet& rules) {
   return hosts >= kMany && hosts <= PALYRA_MAX_HOSTS;
 }
 
+uint32_t JudgedFlags(const policy::RuleSet& rules) {
+  using policy::NameAction;
+  uint32_t flags = 0;
+  for (const policy::NameRules& names : rules.names) {
+    if (names.action <= NameAction::kProcessExec) flags |= PALYRA_JUDGES_FILES;
+    const bool is_of_processes =
+        names.action == NameAction::kProcessSignal || names.action == NameAction::kProcessTrace;
+    if (is_of_processes) flags |= PALYRA_JUDGES_PROCESSES;
+  }
+  return flags;
+}
+
 Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profile) {
   TableImage image;
   std::vector<palyra_address_class> classes;
