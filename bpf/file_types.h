@@ -203,6 +203,7 @@ struct css_set {
 struct task_struct {
 	unsigned int flags;
 	int tgid;
+	struct task_struct *real_parent;
 	struct css_set *cgroups;
 	struct mm_struct *mm;
 	struct nsproxy *nsproxy;

@@ -6,7 +6,7 @@
 
 #include <bpf/bpf_core_read.h>
 
-#include "bpf/file_types.h"
+#include "bpf/cgroup_ancestry.h"
 #include "bpf/run_tables.h"
 
 /* Level of a run's cgroup, counted from the root of the whole hierarchy. Set before loading. */
@@ -27,26 +27,29 @@ static __always_inline __u64 own_run_id(void)
 
 /*
  * Palyra's own child, which prepares what it will then execute: it alone is in a run and holds a
- * capability. Nothing that it executes can get one, and user namespaces are closed.
+ * capability, and its parent is outside. Nothing that it executes can get one, and user namespaces
+ * are closed.
  */
-static __always_inline int is_being_set_up(void)
+__noinline int palyra_is_being_set_up(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	const struct cred *cred;
+	const struct cred *cred = task->cred;
 	__u32 capabilities = 0;
 
-	if (!(task->flags & PF_FORKNOEXEC))
-		return 0;
-	cred = task->cred;
 	if (bpf_probe_read_kernel(&capabilities, sizeof(capabilities),
 				  (void *)cred + bpf_core_field_offset(struct cred, cap_effective)))
 		return 0;
-	return (capabilities >> CAP_SYS_ADMIN & 1) && BPF_CORE_READ(cred, user_ns, level) == 0;
+	if (!(capabilities >> CAP_SYS_ADMIN & 1) || BPF_CORE_READ(cred, user_ns, level) != 0)
+		return 0;
+	return !is_cgroup_in(BPF_CORE_READ(task, real_parent, cgroups, dfl_cgrp), own_run_id(),
+			     run_level);
 }
 
 static __always_inline int is_held(void)
 {
-	return is_in_run() && !is_being_set_up();
+	if (!is_in_run())
+		return 0;
+	return !(bpf_get_current_task_btf()->flags & PF_FORKNOEXEC) || !palyra_is_being_set_up();
 }
 
 /* A profile that is being taken away judges all, and permits nothing. */

@@ -12,11 +12,11 @@
 #include <optional>
 #include <string_view>
 
-#include "bpf/abi.h"
 #include "bpf/files.skel.h"
 #include "engine/libbpf_log.h"
 #include "engine/pinned_programs.h"
 #include "engine/programs.h"
+#include "engine/table_image.h"
 
 namespace palyra::engine {
 namespace {
@@ -129,12 +129,6 @@ Result<void> AttachFilePrograms(const FileAttachRequest& request) {
 
 bool HasPinnedFilePrograms(const std::string& pin_directory) {
   return access(LinkPath(pin_directory, kLastPinned).c_str(), F_OK) == 0;
-}
-
-uint32_t JudgedFlags(const policy::RuleSet& rules) {
-  const bool judges = FindRules(rules, policy::NameAction::kFileRead) != nullptr ||
-                      FindRules(rules, policy::NameAction::kProcessExec) != nullptr;
-  return judges ? PALYRA_JUDGES_FILES : 0;
 }
 
 bool CanJudgeFiles(const Host& host, Features& features) {

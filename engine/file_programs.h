@@ -28,9 +28,6 @@ Result<void> AttachFilePrograms(const FileAttachRequest& request);
 // By what is pinned in that directory.
 bool HasPinnedFilePrograms(const std::string& pin_directory);
 
-// PALYRA_JUDGES_FILES where the rules have tables for that, else 0.
-uint32_t JudgedFlags(const policy::RuleSet& rules);
-
 // Whether policies that speak of files, programs or processes can be held on this machine, once its
 // programs are installed.
 bool CanJudgeFiles(const Host& host, Features& features);

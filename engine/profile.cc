@@ -13,7 +13,6 @@
 
 #include "engine/automata.h"
 #include "engine/clock.h"
-#include "engine/file_programs.h"
 #include "engine/profile_keys.h"
 #include "engine/table_image.h"
 

@@ -216,6 +216,12 @@ bool HasManyHosts(const policy::RuleSet& rules) {
   return hosts >= kMany && hosts <= PALYRA_MAX_HOSTS;
 }
 
+uint32_t JudgedFlags(const policy::RuleSet& rules) {
+  const bool judges = FindRules(rules, policy::NameAction::kFileRead) != nullptr ||
+                      FindRules(rules, policy::NameAction::kProcessExec) != nullptr;
+  return judges ? PALYRA_JUDGES_FILES : 0;
+}
+
 Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profile) {
   TableImage image;
   std::vector<palyra_address_class> classes;

@@ -51,6 +51,9 @@ struct TableImage {
 // tables of bpf/abi.h can hold: their profile should have PALYRA_HAS_HOSTS.
 bool HasManyHosts(const policy::RuleSet& rules);
 
+// PALYRA_JUDGES_FILES where the rules have tables for that, else 0.
+uint32_t JudgedFlags(const policy::RuleSet& rules);
+
 // Every entry carries `profile` in its key. A class with more than a few spans has them in rows,
 // cut into equal port ranges, as few as possible; a range without spans has no row, which means
 // deny. kExhausted if a table of bpf/abi.h cannot hold the entries even when empty.

@@ -11,7 +11,6 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstring>
 
@@ -53,6 +52,8 @@ int Bind(Words words) {
 // A file that got another name, exchanged with one that may be read, again and again; 0 when a byte
 // of it was ever read.
 int RaceRead(Words words) {
+  constexpr int kLeast = 400;
+  constexpr int kMost = 20'000;
   const std::string& secret = words[0];
   const std::string& own = words[1];
   const std::string& place = words[2];
@@ -70,25 +71,20 @@ int RaceRead(Words words) {
     _exit(0);
   }
   bool was_read = false;
-  int opened = 0;
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point start = Clock::now();
-  const auto goes_on = [&] {
-    const Clock::duration passed = Clock::now() - start;
-    return !was_read &&
-           (passed < std::chrono::seconds(1) || (opened == 0 && passed < std::chrono::seconds(10)));
-  };
-  while (goes_on()) {
+  bool was_denied = false;
+  for (int i = 0; i < kLeast || (i < kMost && !was_read && !was_denied); ++i) {
     const UniqueFd fd(open(place.c_str(), O_RDONLY | O_CLOEXEC));
     char first = 0;
-    if (!fd.valid() || read(fd.get(), &first, 1) != 1) continue;
-    ++opened;
-    was_read = was_read || first == 's';
+    if (!fd.valid()) {
+      was_denied = was_denied || errno == EACCES;
+    } else if (read(fd.get(), &first, 1) == 1) {
+      was_read = was_read || first == 's';
+    }
   }
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  if (opened == 0) return ENOTRECOVERABLE;
-  return was_read ? 0 : EACCES;
+  if (was_read) return 0;
+  return was_denied ? EACCES : ENOTRECOVERABLE;
 }
 
 constexpr std::array kAttempts = {
