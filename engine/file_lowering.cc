@@ -6,6 +6,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "policy/compile/named_resource.h"
 #include "policy/path_states.h"
@@ -31,9 +32,9 @@ constexpr FileActions kChanges = kWrite | kOnNames | kAttributes;
 constexpr FileRights kChangeRights =
     kWriteRight | kTruncateRight | kRemoveRights | kMakeRights | kReferRight;
 
-// Whether all of `actions` are among `permitted`, and whether any is.
-bool All(FileActions permitted, FileActions actions) { return (permitted & actions) == actions; }
-bool Any(FileActions permitted, FileActions actions) { return (permitted & actions) != 0; }
+// Whether all that is wanted is in the set, and whether any is.
+bool All(FileActions set, FileActions wanted) { return (set & wanted) == wanted; }
+bool Any(FileActions set, FileActions wanted) { return (set & wanted) != 0; }
 
 FileActions Without(FileActions actions, FileActions others) {
   return static_cast<FileActions>(actions & ~others);
@@ -132,17 +133,20 @@ class Lowering {
                                               const State& state, FileActions actions,
                                               const std::string& what,
                                               const std::string& hint) const {
-    std::string policies;
-    for (int i = 0; i < policy::kFileActionCount && policies.empty(); ++i) {
+    std::string message = code + ": \"" + path + "\": " + what;
+    for (int i = 0; i < policy::kFileActionCount; ++i) {
       const auto action = static_cast<NameAction>(i);
       if (!Any(actions, policy::ActionBit(action))) continue;
-      for (const std::string& reason : states_.ReasonsBelow(state, action, 3)) {
-        policies += (policies.empty() ? " (" : "; ") + reason;
+      const std::vector<std::string> reasons = states_.ReasonsBelow(state, action, 3);
+      if (reasons.empty()) continue;
+      message.append("; ").append(policy::ActionName(action));
+      for (size_t j = 0; j < reasons.size(); ++j) {
+        message.append(j == 0 ? " (" : "; ").append(reasons[j]);
       }
-      if (!policies.empty())
-        policies = "; " + std::string(policy::ActionName(action)) + policies + ")";
+      message += ')';
+      break;
     }
-    return Fail(ErrorCode::kRefused, code + ": \"" + path + "\": " + what + policies + "; " + hint);
+    return Fail(ErrorCode::kRefused, message.append("; ").append(hint));
   }
 
   // What no combination of rights and mounts says.
@@ -256,7 +260,7 @@ class Lowering {
   }
 
   Result<void> File(const Place& place, bool is_special, const Around& around) {
-    FileActions own = Permitted(place);
+    const FileActions own = Permitted(place);
     Result<void> ok = CheckOwnName(place, own, 0, around);
     // Whether its name may be changed makes no difference to what it is.
     if (ok) ok = CheckCombination(place, Without(own, kOnNames), is_special);

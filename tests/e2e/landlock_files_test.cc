@@ -139,7 +139,13 @@ TEST_F(LandlockFiles, UidZeroIsHeldToo) {
   EXPECT_THAT(denied.error_output, HasSubstr("Read-only file system"));
   EXPECT_EQ(ReadText(file), "whole\n");
   EXPECT_NE(Shell(kSystem, "chmod 777 " + file, "0").status, 0);
-  EXPECT_NE(Shell(kSystem + ForbidAll(elsewhere_.path()), "cat " + file, "0").status, 0);
+  const std::string masked = kSystem + ForbidAll(elsewhere_.path());
+  for (const std::string& way : {std::string(), std::string("/proc/1/root"),
+                                 std::string("/proc/$PPID/root"), std::string("/proc/$$/root")}) {
+    const Ended hidden = Shell(masked, "cat " + way + file, "0");
+    EXPECT_NE(hidden.status, 0) << way;
+    EXPECT_EQ(hidden.output, "") << way;
+  }
 }
 
 TEST_F(LandlockFiles, WhatNoPolicyReadsCannotBeRead) {
