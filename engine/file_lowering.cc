@@ -423,8 +423,12 @@ class Lowering {
     const bool is_readable =
         Any(usual, kRead) || (around.granted & kReadFileRight) != 0 || place.path == "/";
     const bool no_exec = is_readable ? !Any(usual, kExec) : around.no_exec;
-    if (!CanTakeAway(around.granted & ~rights, read_only, no_exec)) {
-      return Mask(place, /*is_directory=*/true, Without(own, kOnNames) | EverBelow(place), around);
+    const FileRights extra = around.granted & ~rights;
+    const FileActions some = Without(own, kOnNames) | EverBelow(place);
+    // Pipes can be written where a mount is read-only.
+    const bool masks_all = some == 0 && (extra & kWriteRight) != 0;
+    if (masks_all || !CanTakeAway(extra, read_only, no_exec)) {
+      return Mask(place, /*is_directory=*/true, some, around);
     }
     makes_only_ = makes_only_ || (Any(usual, kCreate) && !Any(usual, kRemove));
     makes_and_removes_ = makes_and_removes_ || All(usual, kCreate | kRemove);
@@ -434,7 +438,7 @@ class Lowering {
                 .read_only = read_only,
                 .no_exec = no_exec,
                 // They can be written where a mount is read-only.
-                .no_devices = (around.granted & ~rights & kWriteRight) != 0,
+                .no_devices = (extra & kWriteRight) != 0,
                 .masked = false},
                around);
     if (ok) ok = Grant(place, /*is_directory=*/true, rights, around);
