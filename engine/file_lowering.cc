@@ -349,9 +349,14 @@ class Lowering {
     // Nothing new comes into being: where the whole does not fit, each entry has what it needs.
     const Sizes before = SizesNow();
     Result<void> whole = Whole(place, *names, around, /*pins=*/true);
-    if (whole || whole.error().code != ErrorCode::kRefused) return whole;
+    if (whole || !IsOfParts(whole.error())) return whole;
     BackTo(before);
     return OneByOne(place, around) ? Result<void>() : whole;
+  }
+
+  // Whether it is the whole that does not fit, and each part might.
+  static bool IsOfParts(const Error& error) {
+    return error.message.starts_with("FILE-NESTED") || error.message.starts_with("FILE-LIST");
   }
 
   // Whether names that are not there yet may be made right here. A single directory that may be

@@ -113,13 +113,11 @@ TEST_F(LandlockFiles, TheWorkspaceIsChangedAndNothingElse) {
   EXPECT_EQ(inside.output, "one\n");
   EXPECT_EQ(ReadText(workspace_.Path("b")), "one\n");
 
-  for (const std::string& command : std::vector<std::string>{
-           "echo y > " + out + "/new", "echo y >> " + out + "/control", "rm -f " + out + "/control",
-           "mv " + out + "/control " + out + "/moved", "ln " + out + "/control " + out + "/linked",
-           "chmod 644 " + out + "/control", "touch -d yesterday " + out + "/control",
-           "truncate -s 0 " + out + "/control", "mkdir " + out + "/made",
-           "ln -s /etc " + out + "/link", "mv b " + out + "/b"}) {
-    EXPECT_NE(Shell(kSystem, command).status, 0) << command;
+  for (const char* const command :
+       {"echo y > $o/new", "echo y >> $o/control", "rm -f $o/control", "mv $o/control $o/moved",
+        "ln $o/control $o/linked", "chmod 644 $o/control", "touch -d yesterday $o/control",
+        "truncate -s 0 $o/control", "mkdir $o/made", "ln -s /etc $o/link", "mv b $o/b"}) {
+    EXPECT_NE(Shell(kSystem, "o=" + out + "; " + command).status, 0) << command;
   }
   EXPECT_EQ(ReadText(out + "/control"), "x\n");
   struct stat status;
@@ -142,7 +140,7 @@ TEST_F(LandlockFiles, UidZeroIsHeldToo) {
   const std::string masked = kSystem + ForbidAll(elsewhere_.path());
   for (const std::string& way : {std::string(), std::string("/proc/1/root"),
                                  std::string("/proc/$PPID/root"), std::string("/proc/$$/root")}) {
-    const Ended hidden = Shell(masked, "cat " + way + file, "0");
+    const Ended hidden = Shell(masked, std::string("cat ").append(way).append(file), "0");
     EXPECT_NE(hidden.status, 0) << way;
     EXPECT_EQ(hidden.output, "") << way;
   }
@@ -286,6 +284,23 @@ TEST_F(LandlockFiles, AProgramInAMemoryFileIsNone) {
   const Ended denied = PalyraRun().Policy(kSystem).Run(command, InWorkspace());
   EXPECT_EQ(denied.status, 1);
   EXPECT_THAT(denied.error_output, HasSubstr("PermissionError"));
+}
+
+TEST_F(LandlockFiles, SignalsReachTheRunAndNobodyElse) {
+  Subprocess other(
+      {"/usr/bin/sleep", "1000"},
+      {.input = "", .environment = std::nullopt, .directory = "", .inherited = {}, .in_child = [] {
+         return setuid(kUid) == 0 ? 0 : 99;
+       }});
+  const std::string script = "sleep 1000 & kill $! && ! kill " + std::to_string(other.pid());
+  const std::string signal =
+      "permit (principal, action == Palyra::Action::\"process.signal\", "
+      "resource)";
+  EXPECT_EQ(Shell(signal + " when { resource.same_run };", script).status, 0);
+  EXPECT_EQ(kill(other.pid(), 0), 0);
+  const Ended refused = Shell(signal + ";", script);
+  EXPECT_EQ(refused.status, 126);
+  EXPECT_THAT(refused.error_output, HasSubstr("PROCESS-SCOPE"));
 }
 
 TEST_F(LandlockFiles, WhatCannotBeHeldIsRefusedUnlessItIsNamed) {
