@@ -287,7 +287,7 @@ TEST_F(LandlockFiles, AProgramInAMemoryFileIsNone) {
 }
 
 TEST_F(LandlockFiles, SignalsReachTheRunAndNobodyElse) {
-  Subprocess other(
+  const Subprocess other(
       {"/usr/bin/sleep", "1000"},
       {.input = "", .environment = std::nullopt, .directory = "", .inherited = {}, .in_child = [] {
          return setuid(kUid) == 0 ? 0 : 99;

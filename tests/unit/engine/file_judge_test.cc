@@ -7,6 +7,7 @@
 
 #include "engine/landlock.h"
 #include "policy/compile/spoken_names.h"
+#include "tests/support/require_feature.h"
 #include "tests/unit/engine/view_model.h"
 #include "tests/unit/policy/compile_fixture.h"
 
@@ -57,7 +58,12 @@ std::string RefusalOf(const std::string& policies, bool has_landlock = true) {
 class FileJudgeTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (LandlockAbi() < kLandlockFileAbi) GTEST_SKIP() << "needs Landlock of Linux 6.2";
+    PALYRA_REQUIRE_FEATURE(tests::Feature(
+        {.name = "Landlock ABI 3",
+         .since = {.major = 6, .minor = 2},
+         .state = LandlockAbi() >= kLandlockFileAbi
+                      ? Result<void>()
+                      : Fail(ErrorCode::kUnsupported, "the kernel has an older one, or none")}));
   }
 };
 

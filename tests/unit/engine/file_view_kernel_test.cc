@@ -93,8 +93,8 @@ class KernelView {
   }
 
   // In a process that sees files as the view says: what `attempt` gives.
-  [[nodiscard]] int Try(const FileView& view, const std::string& runtime,
-                        const std::function<int()>& attempt) const {
+  [[nodiscard]] static int Try(const FileView& view, const std::string& runtime,
+                               const std::function<int()>& attempt) {
     const Result<FileMounts> mounts = PrepareFileMounts(view, runtime);
     const Result<UniqueFd> ruleset = MakeFileRuleset(LandlockAbi(), false, view.grants);
     if (!mounts || !ruleset) {
@@ -163,11 +163,19 @@ std::function<int()> AttemptOf(NameAction action, const std::string& path,
   }
 }
 
+tests::Feature LandlockThatTruncates() {
+  return {.name = "Landlock ABI 3",
+          .since = {.major = 6, .minor = 2},
+          .state = LandlockAbi() >= kLandlockFileAbi
+                       ? Result<void>()
+                       : Fail(ErrorCode::kUnsupported, "the kernel has an older one, or none")};
+}
+
 class FileViewKernelTest : public testing::Test {
  protected:
   void SetUp() override {
     PALYRA_REQUIRE_FEATURE(tests::Root());
-    if (LandlockAbi() < kLandlockFileAbi) GTEST_SKIP() << "needs Landlock of Linux 6.2";
+    PALYRA_REQUIRE_FEATURE(LandlockThatTruncates());
     ASSERT_EQ(chown(root_.path().c_str(), kUid, kUid), 0);
   }
 
@@ -200,7 +208,7 @@ std::string Compare(const Question& question, NameAction action, const std::stri
   const bool makes_other = action == NameAction::kFileRename || action == NameAction::kFileLink;
   const bool decided = decides(path) && (!makes_other || decides(path + "~"));
   const int failure =
-      question.kernel.Try(question.view, question.runtime, AttemptOf(action, path, kind));
+      KernelView::Try(question.view, question.runtime, AttemptOf(action, path, kind));
   if (failure == kBroken) return "broken";
   const bool denied = IsDenial(failure);
   const bool is_on_name =
@@ -236,7 +244,7 @@ void CheckMoves(const Question& question, const FakeTree& tree, const std::strin
                                   ? rename(path.c_str(), target.c_str())
                                   : link(path.c_str(), target.c_str())) == 0);
         };
-        if (question.kernel.Try(question.view, question.runtime, attempt) != 0) continue;
+        if (KernelView::Try(question.view, question.runtime, attempt) != 0) continue;
         const auto decides = [&](const std::string& name) {
           return policy::Decide(question.rules, policy::NameEvent{.action = action, .name = name})
                      .verdict == policy::Verdict::kAllow;
@@ -261,7 +269,7 @@ TEST_F(FileViewKernelTest, WhatTheRulesSayIsWhatAProcessCanDo) {
     RandomFiles random(seed + static_cast<uint64_t>(i), root.path());
     const std::string policies = random.Policies();
     FakeTree tree = random.Tree();
-    KernelView kernel(tree, root.path());
+    const KernelView kernel(tree, root.path());
     kernel.Restore({});
     const policy::CompileFixture fixture(policies, policy::Coverage::kFiles);
     const auto compiled = fixture.Compile();
@@ -304,8 +312,9 @@ TEST_F(FileViewKernelTest, WhatTheRulesSayIsWhatAProcessCanDo) {
             << seed_text << policies;
         kernel.Restore(*view);
       }
-      const bool is_mapped = kind == FileKind::kFile &&
-                             kernel.Try(*view, runtime_.path(), [&] { return TryMap(path); }) == 0;
+      const bool is_mapped =
+          kind == FileKind::kFile &&
+          KernelView::Try(*view, runtime_.path(), [&] { return TryMap(path); }) == 0;
       ASSERT_TRUE(!is_mapped || Decides(compiled->rules, NameAction::kProcessExec, path))
           << seed_text << policies << path << " was mapped executable";
     }
