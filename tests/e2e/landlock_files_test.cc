@@ -313,6 +313,23 @@ TEST_F(LandlockFiles, WhatCannotBeHeldIsRefusedUnlessItIsNamed) {
   EXPECT_EQ(refused.status, 126);
   EXPECT_THAT(refused.error_output, HasSubstr("FILE-PATTERN"));
   EXPECT_THAT(refused.error_output, HasSubstr("--unheld file-patterns"));
+
+  const std::string narrow =
+      "permit (principal, action in [Palyra::Action::\"file.read\", "
+      "Palyra::Action::\"process.exec\"], resource in Palyra::Directory::\"/usr\");\n"
+      "permit (principal, action in Palyra::Action::\"file.any\", resource in "
+      "Palyra::Directory::\"${workspace}\");\n"
+      "forbid (principal, action in Palyra::Action::\"file.any\", resource) when { resource.path "
+      "like \"" +
+      workspace_.path() + "/*.env\" };";
+  EXPECT_EQ(Shell(narrow, "true").status, 126);
+  PalyraRun weakened;
+  weakened.Policy(narrow).Option("--unheld", "file-patterns");
+  const Ended ended = weakened.Run(
+      {"/usr/bin/sh", "-c", "cat .env || echo denied; echo x > new.env && cat new.env"},
+      InWorkspace());
+  EXPECT_EQ(ended.output, "denied\nx\n") << Describe(ended);
+  EXPECT_EQ(ReadText(workspace_.Path(".env")), "hidden\n");
 }
 
 TEST_F(LandlockFiles, TheReportSaysByWhatFilesAreHeld) {
