@@ -457,9 +457,19 @@ class Lowering {
       const Place other = In(place, name);
       Result<std::optional<FileKind>> kind = KindOf(other.path);
       if (!kind) return std::unexpected(kind.error());
-      ok = *kind ? Entry(other, **kind, inside) : Absence(other, usual, inside);
+      ok = *kind ? CheckLink(other, **kind, usual) : Result<void>();
+      if (ok) ok = *kind ? Entry(other, **kind, inside) : Absence(other, usual, inside);
     }
     return ok;
+  }
+
+  // Who forbids a link means what it leads to, and that has another path.
+  [[nodiscard]] Result<void> CheckLink(const Place& place, FileKind kind, FileActions usual) const {
+    const FileActions all = Permitted(place) & Adjust(states_.AlwaysBelow(place.below));
+    if (kind != FileKind::kSymlink || All(all, usual)) return {};
+    return Refuse("FILE-SYMLINK", place.path, place.own, Without(usual, all),
+                  "it is a symbolic link, and files are known by their real paths",
+                  "forbid what it leads to");
   }
 
   // The directory itself, where what is in it is judged alike.
