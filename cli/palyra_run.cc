@@ -107,7 +107,14 @@ struct Compiled {
 
 Result<Compiled> Compile(const RunOptions& options, const std::string& workspace,
                          const engine::ToolUser& user, std::vector<LayerPolicies>& layers) {
-  const policy::Places places = {.workspace = workspace, .home = user.home, .tmp = "/tmp"};
+  // Files are known by their real paths.
+  const auto real = [](const std::string& path) {
+    std::error_code failure;
+    const std::string found = std::filesystem::canonical(path, failure).string();
+    return failure ? path : found;
+  };
+  const policy::Places places = {
+      .workspace = workspace, .home = real(user.home), .tmp = real("/tmp")};
   Result<void> expanded = ExpandPlacesOf(layers, places);
   if (!expanded) return std::unexpected(expanded.error());
   const RunFacts facts = {.agent = options.agent, .tool = options.tool, .workspace = workspace};

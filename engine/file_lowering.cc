@@ -6,6 +6,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "policy/compile/named_resource.h"
 #include "policy/path_states.h"
@@ -31,9 +32,9 @@ constexpr FileActions kChanges = kWrite | kOnNames | kAttributes;
 constexpr FileRights kChangeRights =
     kWriteRight | kTruncateRight | kRemoveRights | kMakeRights | kReferRight;
 
-// Whether all of `actions` are among `permitted`, and whether any is.
-bool All(FileActions permitted, FileActions actions) { return (permitted & actions) == actions; }
-bool Any(FileActions permitted, FileActions actions) { return (permitted & actions) != 0; }
+// Whether all that is wanted is in the set, and whether any is.
+bool All(FileActions set, FileActions wanted) { return (set & wanted) == wanted; }
+bool Any(FileActions set, FileActions wanted) { return (set & wanted) != 0; }
 
 FileActions Without(FileActions actions, FileActions others) {
   return static_cast<FileActions>(actions & ~others);
@@ -132,17 +133,20 @@ class Lowering {
                                               const State& state, FileActions actions,
                                               const std::string& what,
                                               const std::string& hint) const {
-    std::string policies;
-    for (int i = 0; i < policy::kFileActionCount && policies.empty(); ++i) {
+    std::string message = code + ": \"" + path + "\": " + what;
+    for (int i = 0; i < policy::kFileActionCount; ++i) {
       const auto action = static_cast<NameAction>(i);
       if (!Any(actions, policy::ActionBit(action))) continue;
-      for (const std::string& reason : states_.ReasonsBelow(state, action, 3)) {
-        policies += (policies.empty() ? " (" : "; ") + reason;
+      const std::vector<std::string> reasons = states_.ReasonsBelow(state, action, 3);
+      if (reasons.empty()) continue;
+      message.append("; ").append(policy::ActionName(action));
+      for (size_t j = 0; j < reasons.size(); ++j) {
+        message.append(j == 0 ? " (" : "; ").append(reasons[j]);
       }
-      if (!policies.empty())
-        policies = "; " + std::string(policy::ActionName(action)) + policies + ")";
+      message += ')';
+      break;
     }
-    return Fail(ErrorCode::kRefused, code + ": \"" + path + "\": " + what + policies + "; " + hint);
+    return Fail(ErrorCode::kRefused, message.append("; ").append(hint));
   }
 
   // What no combination of rights and mounts says.
@@ -256,7 +260,7 @@ class Lowering {
   }
 
   Result<void> File(const Place& place, bool is_special, const Around& around) {
-    FileActions own = Permitted(place);
+    const FileActions own = Permitted(place);
     Result<void> ok = CheckOwnName(place, own, 0, around);
     // Whether its name may be changed makes no difference to what it is.
     if (ok) ok = CheckCombination(place, Without(own, kOnNames), is_special);
@@ -345,9 +349,14 @@ class Lowering {
     // Nothing new comes into being: where the whole does not fit, each entry has what it needs.
     const Sizes before = SizesNow();
     Result<void> whole = Whole(place, *names, around, /*pins=*/true);
-    if (whole || whole.error().code != ErrorCode::kRefused) return whole;
+    if (whole || !IsOfParts(whole.error())) return whole;
     BackTo(before);
     return OneByOne(place, around) ? Result<void>() : whole;
+  }
+
+  // Whether it is the whole that does not fit, and each part might.
+  static bool IsOfParts(const Error& error) {
+    return error.message.starts_with("FILE-NESTED") || error.message.starts_with("FILE-LIST");
   }
 
   // Whether names that are not there yet may be made right here. A single directory that may be
@@ -419,8 +428,12 @@ class Lowering {
     const bool is_readable =
         Any(usual, kRead) || (around.granted & kReadFileRight) != 0 || place.path == "/";
     const bool no_exec = is_readable ? !Any(usual, kExec) : around.no_exec;
-    if (!CanTakeAway(around.granted & ~rights, read_only, no_exec)) {
-      return Mask(place, /*is_directory=*/true, Without(own, kOnNames) | EverBelow(place), around);
+    const FileRights extra = around.granted & ~rights;
+    const FileActions some = Without(own, kOnNames) | EverBelow(place);
+    // Pipes can be written where a mount is read-only.
+    const bool masks_all = some == 0 && (extra & kWriteRight) != 0;
+    if (masks_all || !CanTakeAway(extra, read_only, no_exec)) {
+      return Mask(place, /*is_directory=*/true, some, around);
     }
     makes_only_ = makes_only_ || (Any(usual, kCreate) && !Any(usual, kRemove));
     makes_and_removes_ = makes_and_removes_ || All(usual, kCreate | kRemove);
@@ -430,7 +443,7 @@ class Lowering {
                 .read_only = read_only,
                 .no_exec = no_exec,
                 // They can be written where a mount is read-only.
-                .no_devices = (around.granted & ~rights & kWriteRight) != 0,
+                .no_devices = (extra & kWriteRight) != 0,
                 .masked = false},
                around);
     if (ok) ok = Grant(place, /*is_directory=*/true, rights, around);
@@ -444,9 +457,19 @@ class Lowering {
       const Place other = In(place, name);
       Result<std::optional<FileKind>> kind = KindOf(other.path);
       if (!kind) return std::unexpected(kind.error());
-      ok = *kind ? Entry(other, **kind, inside) : Absence(other, usual, inside);
+      ok = *kind ? CheckLink(other, **kind, usual) : Result<void>();
+      if (ok) ok = *kind ? Entry(other, **kind, inside) : Absence(other, usual, inside);
     }
     return ok;
+  }
+
+  // Who forbids a link means what it leads to, and that has another path.
+  [[nodiscard]] Result<void> CheckLink(const Place& place, FileKind kind, FileActions usual) const {
+    const FileActions all = Permitted(place) & Adjust(states_.AlwaysBelow(place.below));
+    if (kind != FileKind::kSymlink || All(all, usual)) return {};
+    return Refuse("FILE-SYMLINK", place.path, place.own, Without(usual, all),
+                  "it is a symbolic link, and files are known by their real paths",
+                  "forbid what it leads to");
   }
 
   // The directory itself, where what is in it is judged alike.

@@ -54,7 +54,7 @@ struct LoweringLimits {
 //   FILE-PATTERN     names that may come into being anywhere in a directory that can be written
 //   FILE-RENAME      renaming without making and removing names, or the other way round
 //   FILE-SIZE        more to look at, to grant or to mount than the limits
-//   FILE-SYMLINK     a symbolic link where a protected name would be
+//   FILE-SYMLINK     a symbolic link where a protected name would be, or that is forbidden itself
 Result<FileView> LowerFiles(const policy::RuleSet& rules, const FileTree& tree,
                             const UnheldFiles& unheld = {}, const LoweringLimits& limits = {});
 

@@ -30,11 +30,15 @@ Result<void> MakeMasks(const std::string& directory) {
   return {};
 }
 
-Result<MountStep> Look(const std::string& path) {
+Result<MountStep> Look(const std::string& path, bool is_directory) {
   const UniqueFd fd(OpenPathWithoutLinks(path.c_str()));
   struct stat status;
   if (!fd.valid() || fstat(fd.get(), &status) != 0) {
     return FailErrno(errno, "cannot mount \"" + path + "\" for the run");
+  }
+  if (S_ISDIR(status.st_mode) != is_directory) {
+    return Fail(ErrorCode::kUnavailable,
+                "\"" + path + "\" was replaced as the run began; start it again");
   }
   return MountStep{.path = path,
                    .source = path,
@@ -120,7 +124,7 @@ Result<FileMounts> PrepareFileMounts(const FileView& view, const std::string& di
   if (view.root_read_only) mounts.root_attributes |= MOUNT_ATTR_RDONLY;
   if (view.root_no_exec) mounts.root_attributes |= MOUNT_ATTR_NOEXEC;
   for (const FileMount& mount : view.mounts) {
-    Result<MountStep> step = Look(mount.path);
+    Result<MountStep> step = Look(mount.path, mount.is_directory);
     if (!step) return std::unexpected(step.error());
     step->attributes = AttributesOf(mount);
     if (mount.masked) step->source = masks + (mount.is_directory ? "/directory" : "/file");
@@ -129,7 +133,7 @@ Result<FileMounts> PrepareFileMounts(const FileView& view, const std::string& di
   std::error_code failure;
   const std::string here = std::filesystem::current_path(failure).string();
   if (failure) return FailErrno(failure.value(), "cannot tell the working directory");
-  Result<MountStep> step = Look(here);
+  Result<MountStep> step = Look(here, /*is_directory=*/true);
   if (!step) return std::unexpected(step.error());
   mounts.working_directory = *std::move(step);
   return mounts;

@@ -56,6 +56,7 @@ Result<std::vector<FileEntry>> RealFileTree::List(const std::string& path) const
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd.get()), closedir);
   if (directory == nullptr) return FailErrno(errno, "cannot list \"" + path + '"');
   (void)fd.Release();
+  const int at = dirfd(directory.get());
   while (true) {
     errno = 0;
     const dirent* entry = readdir(directory.get());
@@ -65,7 +66,7 @@ Result<std::vector<FileEntry>> RealFileTree::List(const std::string& path) const
     mode_t mode = DTTOIF(entry->d_type);
     struct stat status;
     if (entry->d_type == DT_UNKNOWN) {
-      if (fstatat(dirfd(directory.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (at < 0 || fstatat(at, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         if (IsAbsence(errno)) continue;
         return FailErrno(errno, "cannot look at \"" + path + '/' + std::string(name) + '"');
       }

@@ -33,6 +33,10 @@ std::string DirectoryOf(const std::string& runtime_directory) {
   return runtime_directory + "/placeholders";
 }
 
+std::string RecordOf(const std::string& directory, const std::string& run_id) {
+  return std::string(directory).append("/").append(run_id);
+}
+
 // "d 2049 1234 /path", and NUL, which no path has.
 std::string TextOf(const std::vector<Made>& all) {
   std::string text;
@@ -87,8 +91,8 @@ std::vector<std::string> RunsIn(const std::string& directory) {
 std::vector<Made> OfOthers(const std::string& directory, const std::string& run_id) {
   std::vector<Made> all;
   for (const std::string& run : RunsIn(directory)) {
-    if (run != run_id)
-      std::ranges::move(ReadRecord(directory + '/' + run), std::back_inserter(all));
+    if (run == run_id) continue;
+    std::ranges::move(ReadRecord(RecordOf(directory, run)), std::back_inserter(all));
   }
   return all;
 }
@@ -152,7 +156,7 @@ void RemoveAll(const std::vector<Made>& all, const std::vector<Made>& kept) {
 }
 
 void RemoveOf(const std::string& directory, const std::string& run_id) {
-  const std::string record = directory + '/' + run_id;
+  const std::string record = RecordOf(directory, run_id);
   if (access(record.c_str(), F_OK) != 0) return;
   const Result<UniqueFd> lock = Lock(directory);
   if (!lock) return;
@@ -186,7 +190,7 @@ Result<Placeholders> Placeholders::Make(const std::string& runtime_directory,
   }
   Placeholders placeholders(directory, run_id);
   if (all.empty()) return placeholders;
-  const std::string record = directory + '/' + run_id;
+  const std::string record = RecordOf(directory, run_id);
   const Result<UniqueFd> file = base::OpenFile(record, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   Result<void> noted = file ? base::WriteAll(file->get(), TextOf(all), record)
                             : Result<void>(std::unexpected(file.error()));

@@ -210,24 +210,30 @@ std::vector<std::string> PathStates::ReasonsBelow(const State& state, NameAction
                                                   size_t most) const {
   const auto index = static_cast<size_t>(action);
   const NameRules* rules = actions_.at(index).rules;
-  std::vector<std::string> reasons;
-  if (rules == nullptr) return reasons;
+  if (rules == nullptr) return {};
   const std::array<bool, 256> in_use = SymbolsInUse(rules->automaton, /*with_slash=*/true);
+  std::vector<std::string> denying;
+  std::vector<std::string> permitting;
   std::vector<bool> seen(rules->automaton.state_count());
   std::vector<uint32_t> queue = {state.at(index)};
   seen[queue[0]] = true;
-  for (size_t i = 0; i < queue.size() && reasons.size() < most; ++i) {
-    const size_t leaf = size_t{rules->automaton.ClassAt(queue[i])} * rules->flag_count;
+  // Grows as it is read.
+  size_t next = 0;
+  while (next < queue.size() && denying.size() < most) {
+    const uint32_t at = queue[next++];
+    const size_t leaf = size_t{rules->automaton.ClassAt(at)} * rules->flag_count;
     if (leaf < rules->leaves.size()) {
+      std::vector<std::string>& reasons = actions_.at(index).permits[at] ? permitting : denying;
       std::string text = ReasonText(rules_->reasons[rules->leaves[leaf].reason]);
-      if (std::ranges::find(reasons, text) == reasons.end()) reasons.push_back(std::move(text));
+      const bool is_known = std::ranges::find(reasons, text) != reasons.end();
+      if (!is_known && reasons.size() < most) reasons.push_back(std::move(text));
     }
-    ForEachNext(rules->automaton, queue[i], in_use, [&](uint32_t next) {
-      if (!seen[next]) queue.push_back(next);
-      seen[next] = true;
+    ForEachNext(rules->automaton, at, in_use, [&](uint32_t to) {
+      if (!seen[to]) queue.push_back(to);
+      seen[to] = true;
     });
   }
-  return reasons;
+  return denying.empty() ? permitting : denying;
 }
 
 }  // namespace palyra::policy

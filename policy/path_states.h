@@ -64,8 +64,8 @@ class PathStates {
   // What a name is permitted that no rule names.
   [[nodiscard]] FileActions UnnamedIn(const State& state) const;
 
-  // Whose policies deny the action on some path below, and those that permit it on others: texts as
-  // of ReasonText, at most `most`.
+  // Whose policies deny the action here or on some path below; where nothing does, whose permit it.
+  // Texts as of ReasonText, at most `most`.
   [[nodiscard]] std::vector<std::string> ReasonsBelow(const State& state, NameAction action,
                                                       size_t most) const;
 

@@ -113,13 +113,11 @@ TEST_F(LandlockFiles, TheWorkspaceIsChangedAndNothingElse) {
   EXPECT_EQ(inside.output, "one\n");
   EXPECT_EQ(ReadText(workspace_.Path("b")), "one\n");
 
-  for (const std::string& command : std::vector<std::string>{
-           "echo y > " + out + "/new", "echo y >> " + out + "/control", "rm -f " + out + "/control",
-           "mv " + out + "/control " + out + "/moved", "ln " + out + "/control " + out + "/linked",
-           "chmod 644 " + out + "/control", "touch -d yesterday " + out + "/control",
-           "truncate -s 0 " + out + "/control", "mkdir " + out + "/made",
-           "ln -s /etc " + out + "/link", "mv b " + out + "/b"}) {
-    EXPECT_NE(Shell(kSystem, command).status, 0) << command;
+  for (const char* const command :
+       {"echo y > $o/new", "echo y >> $o/control", "rm -f $o/control", "mv $o/control $o/moved",
+        "ln $o/control $o/linked", "chmod 644 $o/control", "touch -d yesterday $o/control",
+        "truncate -s 0 $o/control", "mkdir $o/made", "ln -s /etc $o/link", "mv b $o/b"}) {
+    EXPECT_NE(Shell(kSystem, "o=" + out + "; " + command).status, 0) << command;
   }
   EXPECT_EQ(ReadText(out + "/control"), "x\n");
   struct stat status;
@@ -139,7 +137,13 @@ TEST_F(LandlockFiles, UidZeroIsHeldToo) {
   EXPECT_THAT(denied.error_output, HasSubstr("Read-only file system"));
   EXPECT_EQ(ReadText(file), "whole\n");
   EXPECT_NE(Shell(kSystem, "chmod 777 " + file, "0").status, 0);
-  EXPECT_NE(Shell(kSystem + ForbidAll(elsewhere_.path()), "cat " + file, "0").status, 0);
+  const std::string masked = kSystem + ForbidAll(elsewhere_.path());
+  for (const std::string& way : {std::string(), std::string("/proc/1/root"),
+                                 std::string("/proc/$PPID/root"), std::string("/proc/$$/root")}) {
+    const Ended hidden = Shell(masked, std::string("cat ").append(way).append(file), "0");
+    EXPECT_NE(hidden.status, 0) << way;
+    EXPECT_EQ(hidden.output, "") << way;
+  }
 }
 
 TEST_F(LandlockFiles, WhatNoPolicyReadsCannotBeRead) {
@@ -282,6 +286,23 @@ TEST_F(LandlockFiles, AProgramInAMemoryFileIsNone) {
   EXPECT_THAT(denied.error_output, HasSubstr("PermissionError"));
 }
 
+TEST_F(LandlockFiles, SignalsReachTheRunAndNobodyElse) {
+  const Subprocess other(
+      {"/usr/bin/sleep", "1000"},
+      {.input = "", .environment = std::nullopt, .directory = "", .inherited = {}, .in_child = [] {
+         return setuid(kUid) == 0 ? 0 : 99;
+       }});
+  const std::string script = "sleep 1000 & kill $! && ! kill " + std::to_string(other.pid());
+  const std::string signal =
+      "permit (principal, action == Palyra::Action::\"process.signal\", "
+      "resource)";
+  EXPECT_EQ(Shell(signal + " when { resource.same_run };", script).status, 0);
+  EXPECT_EQ(kill(other.pid(), 0), 0);
+  const Ended refused = Shell(signal + ";", script);
+  EXPECT_EQ(refused.status, 126);
+  EXPECT_THAT(refused.error_output, HasSubstr("PROCESS-SCOPE"));
+}
+
 TEST_F(LandlockFiles, WhatCannotBeHeldIsRefusedUnlessItIsNamed) {
   const std::string pattern =
       std::string(kSystem) +
@@ -292,6 +313,23 @@ TEST_F(LandlockFiles, WhatCannotBeHeldIsRefusedUnlessItIsNamed) {
   EXPECT_EQ(refused.status, 126);
   EXPECT_THAT(refused.error_output, HasSubstr("FILE-PATTERN"));
   EXPECT_THAT(refused.error_output, HasSubstr("--unheld file-patterns"));
+
+  const std::string narrow =
+      "permit (principal, action in [Palyra::Action::\"file.read\", "
+      "Palyra::Action::\"process.exec\"], resource in Palyra::Directory::\"/usr\");\n"
+      "permit (principal, action in Palyra::Action::\"file.any\", resource in "
+      "Palyra::Directory::\"${workspace}\");\n"
+      "forbid (principal, action in Palyra::Action::\"file.any\", resource) when { resource.path "
+      "like \"" +
+      workspace_.path() + "/*.env\" };";
+  EXPECT_EQ(Shell(narrow, "true").status, 126);
+  PalyraRun weakened;
+  weakened.Policy(narrow).Option("--unheld", "file-patterns");
+  const Ended ended = weakened.Run(
+      {"/usr/bin/sh", "-c", "cat .env || echo denied; echo x > new.env && cat new.env"},
+      InWorkspace());
+  EXPECT_EQ(ended.output, "denied\nx\n") << Describe(ended);
+  EXPECT_EQ(ReadText(workspace_.Path(".env")), "hidden\n");
 }
 
 TEST_F(LandlockFiles, TheReportSaysByWhatFilesAreHeld) {

@@ -12,6 +12,7 @@
 #include "engine/file_lowering.h"
 #include "policy/compile/named_resource.h"
 #include "policy/path_states.h"
+#include "tests/unit/engine/random_files.h"
 #include "tests/unit/engine/view_model.h"
 #include "tests/unit/policy/compile_fixture.h"
 
@@ -21,75 +22,6 @@ namespace {
 using policy::NameAction;
 
 constexpr int kSets = 2000;
-
-class RandomFiles {
- public:
-  explicit RandomFiles(uint64_t seed) : random_(seed) {}
-
-  size_t Below(size_t bound) {
-    return std::uniform_int_distribution<size_t>(0, bound - 1)(random_);
-  }
-
-  std::string Path(size_t deepest) {
-    std::string path;
-    for (size_t i = 0, count = 1 + Below(deepest); i < count; ++i) {
-      path += '/' + Pick({"a", "b", "ab", "c"});
-    }
-    return path;
-  }
-
-  FakeTree Tree() {
-    FakeTree tree;
-    for (size_t i = 0, count = 2 + Below(10); i < count; ++i) {
-      const std::string path = Path(4);
-      const bool is_free = std::ranges::none_of(tree.nodes(), [&](const auto& node) {
-        return node.second != FileKind::kDirectory && path.starts_with(node.first);
-      });
-      if (!is_free || tree.nodes().contains(path)) continue;
-      tree.Add(path, Below(2) == 0   ? FileKind::kDirectory
-                     : Below(6) == 0 ? FileKind::kSpecial
-                                     : FileKind::kFile);
-    }
-    return tree;
-  }
-
-  std::string Policies() {
-    std::string text;
-    for (size_t i = 0, count = 1 + Below(4); i < count; ++i) text += Policy("permit");
-    for (size_t i = 0, count = Below(3); i < count; ++i) text += Policy("forbid");
-    return text;
-  }
-
- private:
-  std::mt19937_64 random_;
-
-  std::string Pick(const std::vector<std::string>& choices) {
-    return choices[Below(choices.size())];
-  }
-
-  std::string Policy(const std::string& effect) {
-    std::string text = effect + " (principal, action ";
-    text += Pick({"in Palyra::Action::\"file.any\"", "in Palyra::Action::\"file.modify\"",
-                  "== Palyra::Action::\"file.read\"", "== Palyra::Action::\"process.exec\"",
-                  "in [Palyra::Action::\"file.any\", Palyra::Action::\"process.exec\"]",
-                  "in [Palyra::Action::\"file.write\", Palyra::Action::\"file.attributes\"]",
-                  "in [Palyra::Action::\"file.remove\", Palyra::Action::\"file.attributes\"]",
-                  "in [Palyra::Action::\"file.read\", Palyra::Action::\"process.exec\"]",
-                  "== Palyra::Action::\"file.rename\""});
-    const std::string directory = Below(4) == 0 ? "/" : Path(3);
-    switch (Below(8)) {
-      case 0:
-        return text + ", resource) when { resource.path like \"" + Path(2) + Pick({"*", "/*"}) +
-               "\" };\n";
-      case 1:
-        return text + ", resource) when { resource.path like \"*" + Path(1) + "\" };\n";
-      case 2:
-        return text + ", resource) when { resource.path == \"" + directory + "\" };\n";
-      default:
-        return text + ", resource in Palyra::Directory::\"" + directory + "\");\n";
-    }
-  }
-};
 
 class Comparison {
  public:

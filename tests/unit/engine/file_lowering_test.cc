@@ -186,6 +186,10 @@ TEST(FileLoweringTest, RefusesDigestsAndLinksAndWhatIsTooLarge) {
   tree.Add("/w/link", FileKind::kSymlink);
   EXPECT_THAT(RefusalOf(base + Forbid("file.modify", "/w/link"), tree),
               HasSubstr("FILE-SYMLINK: \"/w/link\""));
+  tree.Add("/home/u/link", FileKind::kSymlink);
+  EXPECT_THAT(RefusalOf(base + Forbid("file.any", "/home/u/link"), tree),
+              HasSubstr("FILE-SYMLINK: \"/home/u/link\""));
+  EXPECT_EQ(RefusalOf(base + Permit("process.exec", "/home/u/link"), tree), "held");
   EXPECT_THAT(RefusalOf(base + ForbidLike("file.read", "/usr/*x*"), tree, {.entries = 3}),
               HasSubstr("FILE-SIZE"));
 }
