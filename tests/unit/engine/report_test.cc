@@ -101,7 +101,7 @@ TEST_F(ReportTest, NamesWhatIsNotHeldOfFiles) {
   const bool is_held = OwnKernel::Get().objects().judges_files();
   EXPECT_THAT(NotHeld(Report({})),
               IsSupersetOf({is_held ? "a hard link made before the run is the file itself"
-                                    : "files, programs, signals, tracing by policy"}));
+                                    : "files, programs"}));
 }
 
 TEST_F(ReportTest, IsOneLineForEachPromiseInColumns) {
