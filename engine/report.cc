@@ -108,7 +108,7 @@ void AddJudgedFiles(std::vector<Promise>& promises) {
                           "BPF lsm/file_open, file_receive, path_*, inode_*"));
   promises.push_back(Held("process.exec: every file that is executed or mapped so, likewise",
                           "BPF lsm/file_open, mmap_file, file_mprotect"));
-  promises.push_back(Held("process.signal, process.trace, likewise",
+  promises.push_back(Held("process.signal, process.trace: the run alone, else by policy",
                           "BPF lsm/task_kill, task_set*, ptrace_access_check, ptrace_traceme"));
   promises.push_back(Held("no mounts, no perf events", "seccomp, BPF lsm/sb_*, perf_event_open"));
   promises.push_back(Held("Palyra's policies, locks and pins unchanged, as uid 0 too",
@@ -144,9 +144,14 @@ void AddProcesses(const KernelObjects& objects, Features& features, const ToolUs
   promises.push_back(features.Has(Feature::kLandlock)
                          ? Held("no tracing of processes outside", "Landlock domain")
                          : NotHeld("no tracing of processes outside", "no Landlock"));
-  promises.push_back(features.Has(Feature::kLandlockScopes)
-                         ? Held("no signals to processes outside", "Landlock scopes")
-                         : NotHeld("no signals to processes outside", "Landlock before ABI 6"));
+  const char* const no_signals = "no signals to processes outside";
+  if (features.Has(Feature::kLandlockScopes)) {
+    promises.push_back(
+        Held(no_signals, has_files ? "Landlock scopes, BPF lsm/task_kill" : "Landlock scopes"));
+  } else {
+    promises.push_back(has_files ? Held(no_signals, "BPF lsm/task_kill")
+                                 : NotHeld(no_signals, "Landlock before ABI 6"));
+  }
   promises.push_back(
       Held("ends whole", features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill"));
   promises.push_back(Held("ends with its supervisor", "guardian process, parent-death signal"));
