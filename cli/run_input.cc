@@ -1,6 +1,24 @@
 #include "cli/run_input.h"
 
+#include <cstdlib>
+#include <memory>
+
 namespace palyra::cli {
+namespace {
+
+// As it is where nothing is there.
+std::string Real(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
+  return real == nullptr ? path : real.get();
+}
+
+}  // namespace
+
+policy::Coverage EnforcedCoverage() { return policy::Coverage::kNetworkAndUnix; }
+
+policy::Places PlacesOf(const std::string& workspace, const std::string& home) {
+  return {.workspace = workspace, .home = Real(home.empty() ? "/" : home), .tmp = Real("/tmp")};
+}
 
 policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolicies> layers) {
   using policy::Value;
@@ -12,7 +30,7 @@ policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolici
                          {"workspace", Value::String(facts.workspace)},
                          {"now", Value::Of(facts.now)}}),
       .layers = {},
-      .coverage = policy::Coverage::kNetworkAndUnix};
+      .coverage = EnforcedCoverage()};
   for (const LayerPolicies& layer : layers) {
     input.layers.push_back({layer.layer, &layer.policies, &layer.entities});
   }

@@ -9,6 +9,7 @@
 #include "cli/policy_sources.h"
 #include "engine/clock.h"
 #include "policy/compile/compiler.h"
+#include "policy/compile/places.h"
 #include "policy/datetime.h"
 
 namespace palyra::cli {
@@ -21,7 +22,14 @@ struct RunFacts {
   policy::Datetime now = policy::Datetime(engine::NowWallMs());
 };
 
-// Points into the layers.
+// Which events this machine holds runs to.
+policy::Coverage EnforcedCoverage();
+
+// Where the places of policies are: the real paths of the workspace, of the home of whom the tool
+// runs as, and of /tmp.
+policy::Places PlacesOf(const std::string& workspace, const std::string& home);
+
+// Of EnforcedCoverage(). Points into the layers.
 policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolicies> layers);
 
 }  // namespace palyra::cli
