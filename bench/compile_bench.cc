@@ -2,6 +2,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -9,9 +10,12 @@
 
 #include "bench/path_rules.h"
 #include "policy/compile/compiler.h"
+#include "policy/compile/places.h"
 #include "policy/compile/verify.h"
+#include "policy/defaults.h"
 #include "policy/mandatory.h"
 #include "policy/printer.h"
+#include "policy/rule_set_binary.h"
 
 namespace {
 
@@ -86,6 +90,41 @@ void CompileMandatory(benchmark::State& state) {
   while (state.KeepRunning()) benchmark::DoNotOptimize(CompileRules(input));
 }
 BENCHMARK(CompileMandatory)->Unit(benchmark::kMicrosecond);
+
+// What the first start in a workspace pays where files are held to policies, too.
+void CompileDefaults(benchmark::State& state) {
+  const Places places = {.workspace = "/home/a/src/app", .home = "/home/a", .tmp = "/tmp"};
+  const EntityStore entities;
+  const PolicySet mandatory =
+      ExpandPlaces(PolicySet::Parse(MandatorySources({.with_files = true})).value(), places)
+          .value();
+  const PolicySet defaults =
+      ExpandPlaces(WithDefaults({}, entities, {}, DefaultSource()).value(), places).value();
+  const CompileInput input = {
+      .principal = EntityUid("Palyra::Agent", "bench"),
+      .context = Value::Record({{"workspace", Value::String(places.workspace)}}),
+      .layers = {{Layer::kMandatory, &mandatory, &entities},
+                 {Layer::kCaller, &defaults, &entities}},
+      .coverage = Coverage::kFiles};
+  size_t states = 0;
+  while (state.KeepRunning()) {
+    const CompileOutput output = CompileRules(input).value();
+    for (const NameRules& names : output.rules.names) {
+      states = std::max(states, names.automaton.state_count());
+    }
+  }
+  state.counters["states"] = static_cast<double>(states);
+}
+BENCHMARK(CompileDefaults)->Unit(benchmark::kMillisecond);
+
+// What the next start pays instead, of the same rules on paths.
+void ReadKeptPaths(benchmark::State& state) {
+  const Setting setting(PathPolicies(state.range(0)), Coverage::kAll);
+  const std::string bytes = WriteRules(setting.Compile().rules);
+  while (state.KeepRunning()) benchmark::DoNotOptimize(ReadRules(bytes));
+  state.counters["bytes"] = static_cast<double>(bytes.size());
+}
+BENCHMARK(ReadKeptPaths)->Arg(10)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
 
 void CompilePaths(benchmark::State& state) {
   const Setting setting(PathPolicies(state.range(0)), Coverage::kAll);

@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "policy/compile/named_resource.h"
+#include "policy/shorthand.h"
 
 namespace palyra::cli {
 namespace {
@@ -143,13 +144,6 @@ std::string WithoutPolicy(const palyra_path_event& event) {
 }
 
 // For a policy: a permit of exactly this.
-std::string PermitFor(const Denial& denial) {
-  const bool is_program = denial.action == "process.exec";
-  return fmt::format(
-      R"(permit (principal, action == Palyra::Action::"{}", resource == Palyra::{}::"{}");)",
-      denial.action, is_program ? "Executable" : "Path", denial.path);
-}
-
 std::string AddressText(const palyra_event& event) {
   std::array<char, INET6_ADDRSTRLEN> text = {};
   inet_ntop(event.is_ipv6 != 0 ? AF_INET6 : AF_INET, event.address, text.data(), text.size());
@@ -195,6 +189,16 @@ bool IsPlainPath(std::string_view path) {
          !path.contains("/../") && !path.contains("/./");
 }
 
+// Nothing where a shell would not take the path as it is.
+std::optional<std::string> HowToAllowPath(const Denial& denial) {
+  if (!IsPlainPath(denial.path)) return std::nullopt;
+  const policy::PathShorthand option =
+      denial.action == "file.read"      ? policy::PathShorthand::kAllowRead
+      : denial.action == "process.exec" ? policy::PathShorthand::kAllowExec
+                                        : policy::PathShorthand::kAllowWrite;
+  return fmt::format("allow it with {} {}", OptionName(option), denial.path);
+}
+
 std::optional<std::string> HowToAllow(const Denial& denial) {
   if (denial.action == kResolve) return "allow it with --allow-net " + denial.protocol;
   if (!denial.layer || *denial.layer == policy::Layer::kMandatory) return std::nullopt;
@@ -207,7 +211,7 @@ std::optional<std::string> HowToAllow(const Denial& denial) {
     if (!IsPlainPath(denial.path)) return std::nullopt;
     return "allow it with --allow-unix " + denial.path;
   }
-  if (!denial.path.empty()) return "allow it with the policy " + PermitFor(denial);
+  if (!denial.path.empty()) return HowToAllowPath(denial);
   const bool is_local = denial.action == "net.bind" || denial.action == "net.listen";
   if (is_local && denial.port != 0) return "allow it with --allow-listen " + Shorthand(denial);
   // Which peers, or which port of the kernel's choice, no shorthand says.

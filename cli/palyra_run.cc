@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,27 +21,31 @@
 #include "cli/audit_log.h"
 #include "cli/console.h"
 #include "cli/denials.h"
+#include "cli/dry_run.h"
 #include "cli/name_answers.h"
 #include "cli/policy_sources.h"
+#include "cli/real_path.h"
 #include "cli/run_brokers.h"
 #include "cli/run_files.h"
 #include "cli/run_input.h"
 #include "cli/run_options.h"
 #include "cli/run_record.h"
+#include "cli/run_rules.h"
+#include "engine/clock.h"
 #include "engine/environment.h"
 #include "engine/policy_watch.h"
 #include "engine/report.h"
 #include "engine/run.h"
 #include "engine/sweep.h"
-#include "policy/compile/compiler.h"
-#include "policy/compile/pinned_names.h"
-#include "policy/compile/spoken_names.h"
+#include "engine/unix_places.h"
+#include "policy/compile/places.h"
 #include "policy/datetime.h"
 
 namespace palyra::cli {
 namespace {
 
 constexpr const char* kProgram = "palyra-run";
+constexpr const char* kRuleCache = "/run/palyra/rules";
 
 constexpr int kStatusTimedOut = 124;
 constexpr int kStatusFailed = 125;
@@ -92,52 +95,6 @@ Result<void> PrintPolicy(const RunOptions& options) {
     if (!text.ends_with('\n')) text += '\n';
   }
   return base::WriteAll(STDOUT_FILENO, text, "stdout");
-}
-
-std::unexpected<Error> Refuse(const std::vector<policy::Diagnostic>& diagnostics) {
-  Error error = policy::ToError(diagnostics);
-  error.code = ErrorCode::kRefused;
-  return std::unexpected(error);
-}
-
-struct Compiled {
-  policy::CompileOutput output;
-  policy::RuleSet files;  // What is said of files and is not for the kernel's tables.
-};
-
-Result<Compiled> Compile(const RunOptions& options, const std::string& workspace,
-                         const engine::ToolUser& user, std::vector<LayerPolicies>& layers) {
-  // Files are known by their real paths.
-  const auto real = [](const std::string& path) {
-    std::error_code failure;
-    const std::string found = std::filesystem::canonical(path, failure).string();
-    return failure ? path : found;
-  };
-  const policy::Places places = {
-      .workspace = workspace, .home = real(user.home), .tmp = real("/tmp")};
-  Result<void> expanded = ExpandPlacesOf(layers, places);
-  if (!expanded) return std::unexpected(expanded.error());
-  const RunFacts facts = {.agent = options.agent, .tool = options.tool, .workspace = workspace};
-  policy::CompileInput input = InputFor(facts, layers);
-  auto compiled = policy::CompileRules(input);
-  // Policies must be right in every mode. Offline the first layer forbids whatever they permit of
-  // the network, and its own rules say that in fewer words, without names of hosts.
-  if (compiled && options.egress == policy::EgressEnforcementMode::kNone) {
-    input.is_offline = true;
-    compiled = policy::CompileRules(input);
-    if (compiled) compiled->warnings.clear();
-  }
-  if (!compiled) return Refuse(compiled.error());
-  policy::KeepNames(compiled->rules, policy::JudgedNames(input.layers));
-  policy::RuleSet files = engine::TakeRulesForViews(compiled->rules);
-  return Compiled{.output = *std::move(compiled), .files = std::move(files)};
-}
-
-void Warn(const std::vector<LayerPolicies>& layers, const policy::CompileOutput& compiled) {
-  for (const LayerPolicies& layer : layers) {
-    if (!layer.warnings.empty()) SayBlock(policy::Render(layer.warnings));
-  }
-  if (!compiled.warnings.empty()) SayBlock(policy::Render(compiled.warnings));
 }
 
 Result<void> RequireRoot() {
@@ -205,23 +162,62 @@ void TellEnd(const RunOptions& options, const engine::RunOutcome& outcome,
 }
 
 struct Prepared {
-  std::string workspace;
+  std::string start;  // Where the command starts.
+  RunFacts facts;
+  policy::Places places;
   engine::ToolUser user;
   std::optional<engine::PolicyWatch> watch;
   // The last are in force; those before them named what was denied until then.
-  std::deque<std::vector<LayerPolicies>> layers;
+  std::deque<NamedLayers> layers;
   policy::RuleSet rules;
   std::optional<RunFiles> files;
   std::optional<PinnedNames> pins;  // To be resolved before the run; no others ever.
   std::optional<AuditLog> audit;
 };
 
+// Where the run is, and as whom.
+Result<void> PreparePlace(const RunOptions& options, Prepared& prepared) {
+  Result<std::string> start = RealDirectory(options.chdir.value_or("."));
+  if (!start) {
+    return Fail(
+        start.error().code,
+        fmt::format("{}: {}", options.chdir ? "--chdir" : "cannot tell the working directory",
+                    start.error().message));
+  }
+  prepared.start = *std::move(start);
+  prepared.facts = {.agent = options.agent, .tool = options.tool, .workspace = prepared.start};
+  if (options.workspace) {
+    Result<std::string> workspace = RealDirectory(*options.workspace);
+    if (!workspace) {
+      return Fail(workspace.error().code,
+                  fmt::format("--workspace: {}", workspace.error().message));
+    }
+    prepared.facts.workspace = *std::move(workspace);
+  }
+  Result<engine::ToolUser> user = ToolUserFor(options, prepared.start);
+  if (!user) return std::unexpected(user.error());
+  prepared.user = *std::move(user);
+  prepared.places = PlacesOf(prepared.facts.workspace, prepared.user.home);
+  return {};
+}
+
+// Where only root can have put something.
+std::optional<RuleCache> CacheOfRoot() {
+  return geteuid() == 0 ? std::optional<RuleCache>(kRuleCache) : std::nullopt;
+}
+
+// At this moment.
+Result<RunRules> MakeRulesNow(const RunOptions& options, const Prepared& prepared,
+                              std::vector<LayerSources> sources) {
+  RunFacts facts = prepared.facts;
+  facts.now = policy::Datetime(engine::NowWallMs());
+  const std::optional<RuleCache> cache = CacheOfRoot();
+  return MakeRules(options, facts, prepared.places, std::move(sources), cache ? &*cache : nullptr);
+}
+
 // Everything that can be wrong with the caller's input, before anything is set up in the kernel.
 Result<Prepared> PrepareInput(const RunOptions& options) {
   Prepared prepared;
-  std::error_code failure;
-  prepared.workspace = std::filesystem::current_path(failure).string();
-  if (failure) return FailErrno(failure.value(), "cannot tell the working directory");
   if (geteuid() == 0) {
     // First, so that no change is missed.
     Result<engine::PolicyWatch> watch = engine::PolicyWatch::Start(engine::PolicyStore());
@@ -230,23 +226,18 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
     if (!watch && !cannot_change) return std::unexpected(watch.error());
     if (watch) prepared.watch.emplace(*std::move(watch));
   }
-  Result<std::vector<LayerPolicies>> layers = LoadLayers(options);
-  if (!layers) return std::unexpected(layers.error());
-  prepared.layers.push_back(*std::move(layers));
-  Result<engine::ToolUser> user = ToolUserFor(options, prepared.workspace);
-  if (!user) return std::unexpected(user.error());
-  prepared.user = *std::move(user);
-  Result<Compiled> compiled =
-      Compile(options, prepared.workspace, prepared.user, prepared.layers.back());
-  if (!compiled) return std::unexpected(compiled.error());
-  Warn(prepared.layers.back(), compiled->output);
-  if (options.egress == policy::EgressEnforcementMode::kPreflight) {
-    auto names = policy::NamesToPin(compiled->output);
-    if (!names) return Refuse(names.error());
-    prepared.pins.emplace(names->begin(), names->end());
+  if (Result<void> placed = PreparePlace(options, prepared); !placed) {
+    return std::unexpected(placed.error());
   }
-  prepared.rules = std::move(compiled->output.rules);
-  prepared.files.emplace(std::move(compiled->files), options.marks_stale);
+  Result<std::vector<LayerSources>> sources = ReadLayers(options);
+  if (!sources) return std::unexpected(sources.error());
+  Result<RunRules> made = MakeRulesNow(options, prepared, *std::move(sources));
+  if (!made) return std::unexpected(made.error());
+  if (!made->warnings.empty()) SayBlock(made->warnings);
+  prepared.layers.push_back(std::move(made->layers));
+  prepared.rules = std::move(made->rules);
+  prepared.files.emplace(std::move(made->files), options.marks_stale);
+  prepared.pins = std::move(made->pins);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
   if (options.audit) {
     Result<AuditLog> audit = AuditLog::Open(*options.audit);
@@ -257,12 +248,12 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
 }
 
 // The layers with the operator's as they are now; the caller's files may be the tool's by now.
-Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicies>& before) {
-  Result<std::optional<LayerPolicies>> now = LoadOperatorLayer();
+Result<std::vector<LayerSources>> FollowOperator(const std::vector<LayerSources>& before) {
+  Result<std::optional<LayerSources>> now = ReadOperatorLayer();
   if (!now) return std::unexpected(now.error());
-  std::vector<LayerPolicies> layers;
+  std::vector<LayerSources> layers;
   bool had_one = false;
-  for (const LayerPolicies& layer : before) {
+  for (const LayerSources& layer : before) {
     if (layer.layer == policy::Layer::kCaller && *now) layers.push_back(**now);
     had_one = had_one || layer.layer == policy::Layer::kOperator;
     if (layer.layer != policy::Layer::kOperator) layers.push_back(layer);
@@ -271,8 +262,19 @@ Result<std::vector<LayerPolicies>> FollowOperator(const std::vector<LayerPolicie
   return Fail(ErrorCode::kNotFound, "the operator's policies are gone; load them again");
 }
 
+// Before the command: what the caller named relative to where it is has been read.
+Result<void> GoToStart(const RunOptions& options, const Prepared& prepared) {
+  if (!options.chdir) return {};
+  if (Result<void> gone = ChangeDirectory(prepared.start); !gone) {
+    return Fail(gone.error().code, fmt::format("--chdir: {}", gone.error().message));
+  }
+  setenv("PWD", prepared.start.c_str(), 1);
+  return {};
+}
+
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine,
                        std::optional<engine::FileView> view) {
+  if (Result<void> gone = GoToStart(options, prepared); !gone) return std::unexpected(gone.error());
   Result<std::vector<std::string>> environment =
       engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
   if (!environment) return std::unexpected(environment.error());
@@ -282,20 +284,19 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
-    Result<std::vector<LayerPolicies>> layers = FollowOperator(prepared.layers.back());
-    Result<Compiled> compiled = layers
-                                    ? Compile(options, prepared.workspace, prepared.user, *layers)
-                                    : Result<Compiled>(std::unexpected(layers.error()));
-    if (!compiled) {
+    Result<std::vector<LayerSources>> sources = FollowOperator(prepared.layers.back().sources());
+    Result<RunRules> made = sources ? MakeRulesNow(options, prepared, *std::move(sources))
+                                    : Result<RunRules>(std::unexpected(sources.error()));
+    if (!made) {
       prepared.files->OnNoRules();
-      return std::unexpected(compiled.error());
+      return std::unexpected(made.error());
     }
-    prepared.files->OnRules(compiled->files);
+    prepared.files->OnRules(made->files);
     // What was compiled and then not put in force decides nothing.
     prepared.layers.erase(prepared.layers.begin() + static_cast<ptrdiff_t>(in_force) + 1,
                           prepared.layers.end());
-    prepared.layers.push_back(*std::move(layers));
-    return engine::SourcedRules{.rules = std::move(compiled->output.rules),
+    prepared.layers.push_back(std::move(made->layers));
+    return engine::SourcedRules{.rules = std::move(made->rules),
                                 .source = prepared.layers.size() - 1};
   };
   std::optional<RunBrokers> brokers;
@@ -344,6 +345,32 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   return status;
 }
 
+std::string ReportOf(const RunOptions& options, const Prepared& prepared, Engine& engine,
+                     const engine::FileFacts& files) {
+  return engine::ReportText(
+      engine::BuildReport(*engine.objects, engine.features, prepared.user, options.egress, files));
+}
+
+// What a run would be refused for, it is refused for here.
+Result<int> ShowDryRun(const RunOptions& options, const Prepared& prepared, Engine& engine,
+                       const engine::FileFacts& files) {
+  const std::string text = DryRunText({.facts = prepared.facts,
+                                       .places = prepared.places,
+                                       .start = prepared.start,
+                                       .user = prepared.user,
+                                       .rules = prepared.rules,
+                                       .view = files.view,
+                                       .layers = prepared.layers.back()}) +
+                           ReportOf(options, prepared, engine, files);
+  if (Result<void> printed = base::WriteAll(STDOUT_FILENO, text, "stdout"); !printed) {
+    return std::unexpected(printed.error());
+  }
+  const Result<engine::UnixSetup> sockets = engine::PrepareUnix(
+      engine.objects->unix_judge(), prepared.rules, engine.host.runtime_directory);
+  if (!sockets) return std::unexpected(sockets.error());
+  return 0;
+}
+
 Result<int> Run(const RunOptions& options) {
   if (options.print_policy) {
     if (Result<void> printed = PrintPolicy(options); !printed) {
@@ -358,10 +385,11 @@ Result<int> Run(const RunOptions& options) {
   Result<std::optional<engine::FileView>> view =
       prepared->files->Lower(engine.features, options.unheld);
   if (!view) return std::unexpected(view.error());
+  const engine::FileFacts files = {.view = *view ? &**view : nullptr,
+                                   .unheld = options.unheld.names};
+  if (options.dry_run) return ShowDryRun(options, *prepared, engine, files);
   if (options.report) {
-    SayBlock(engine::ReportText(
-        engine::BuildReport(*engine.objects, engine.features, prepared->user, options.egress,
-                            {.view = *view ? &**view : nullptr, .unheld = options.unheld.names})));
+    SayBlock(ReportOf(options, *prepared, engine, files));
     if (options.command.empty()) return 0;
   }
   return RunCommand(options, *prepared, engine, *std::move(view));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -12,7 +13,9 @@
 #include "base/accounts.h"
 #include "base/file.h"
 #include "base/trusted_file.h"
+#include "cli/real_path.h"
 #include "engine/policy_store.h"
+#include "policy/defaults.h"
 #include "policy/mandatory.h"
 #include "policy/schema/data.h"
 #include "policy/schema/json_reader.h"
@@ -85,30 +88,26 @@ std::unexpected<Error> Refuse(Diagnostics found, Diagnostics* diagnostics) {
   return std::unexpected(std::move(error));
 }
 
-// Where a layer's parts come from.
-struct LayerFiles {
-  Layer layer;
-  std::vector<SourcePtr> policies;
-  SourcePtr entities;  // Null: none.
-  SourcePtr schema;
-};
-
-Result<LayerPolicies> ReadLayer(const LayerFiles& files, Diagnostics* diagnostics) {
-  LayerPolicies layer = {.layer = files.layer, .policies = {}, .entities = {}, .warnings = {}};
-  // Nothing to hold to a schema, and a run without policies starts faster.
-  if (files.policies.empty() && !files.entities && !files.schema) return layer;
-  auto policies = PolicySet::Parse(files.policies);
+// The policies of the layer as its files have them, with its entities.
+Result<LayerPolicies> ReadLayer(const LayerSources& sources, Diagnostics* diagnostics) {
+  LayerPolicies layer = {.layer = sources.layer, .policies = {}, .entities = {}, .warnings = {}};
+  std::vector<SourcePtr> texts = sources.policies;
+  texts.insert(texts.end(), sources.shorthands.begin(), sources.shorthands.end());
+  auto policies = PolicySet::Parse(texts);
   if (!policies) return Refuse(std::move(policies.error()), diagnostics);
   layer.policies = *std::move(policies);
+  // Where there is nothing to hold to a schema, a run starts faster.
+  const bool is_ours = sources.layer == Layer::kMandatory;
+  if (is_ours || (texts.empty() && !sources.entities && !sources.schema)) return layer;
 
-  Result<Schema> schema = ReadSchema(files.schema);
+  Result<Schema> schema = ReadSchema(sources.schema);
   if (!schema) return std::unexpected(schema.error());
   auto warnings = policy::ValidateForEngine(layer.policies, *schema);
   if (!warnings) return Refuse(std::move(warnings.error()), diagnostics);
   layer.warnings = *std::move(warnings);
   layer.entities = schema->action_entities();
-  if (files.entities) {
-    Result<EntityStore> entities = policy::EntitiesFromJson(*files.entities, *schema);
+  if (sources.entities) {
+    Result<EntityStore> entities = policy::EntitiesFromJson(*sources.entities, *schema);
     if (!entities) return std::unexpected(entities.error());
     layer.entities = *std::move(entities);
   }
@@ -119,18 +118,71 @@ Result<SourcePtr> ReadIfNamed(const std::optional<std::string>& path) {
   return path ? ReadSource(*path) : Result<SourcePtr>(nullptr);
 }
 
-Result<LayerPolicies> CallerLayer(const RunOptions& options, Diagnostics* diagnostics) {
-  Result<std::vector<SourcePtr>> policies = CallerSources(options);
+SourcePtr FromCommandLine(std::string text) {
+  return std::make_shared<const SourceFile>("command line", std::move(text));
+}
+
+Result<std::vector<SourcePtr>> ShorthandSources(const RunOptions& options) {
+  std::vector<SourcePtr> all;
+  for (const NetRule& rule : options.net_rules) {
+    Result<std::string> text = policy::NetShorthandToCedar(rule.kind, rule.argument);
+    if (!text) return std::unexpected(text.error());
+    all.push_back(FromCommandLine(*std::move(text)));
+  }
+  for (const std::string& rule : options.unix_rules) {
+    Result<std::string> text = policy::UnixShorthandToCedar(rule);
+    if (!text) return std::unexpected(text.error());
+    all.push_back(FromCommandLine(*std::move(text)));
+  }
+  for (const PathRule& rule : options.path_rules) {
+    const Result<std::string> path = RealPath(rule.argument);
+    if (!path) {
+      return Fail(path.error().code,
+                  fmt::format("{}: {}", OptionName(rule.kind), path.error().message));
+    }
+    Result<std::string> text = policy::PathShorthandToCedar(rule.kind, rule.argument, *path);
+    if (!text) return std::unexpected(text.error());
+    all.push_back(FromCommandLine(*std::move(text)));
+  }
+  return all;
+}
+
+std::string CallersOwnPolicies() {
+  const std::optional<base::Account> account = base::UserDatabase().Find(getuid());
+  return account ? account->home + "/.config/palyra/policy.d" : "";
+}
+
+// Without shorthands, of which there are some or none.
+Result<std::vector<SourcePtr>> CallerFiles(const RunOptions& options, bool has_shorthands) {
+  if (options.policies.empty() && !has_shorthands) {
+    const std::string own = CallersOwnPolicies();
+    if (!own.empty() && Exists(own)) return ReadTrustedSources(own);
+    return std::vector<SourcePtr>();
+  }
+  std::vector<SourcePtr> all;
+  for (const std::string& path : options.policies) {
+    Result<std::vector<SourcePtr>> sources = ReadPolicySources(path);
+    if (!sources) return sources;
+    all.insert(all.end(), sources->begin(), sources->end());
+  }
+  return all;
+}
+
+Result<LayerSources> ReadCallerLayer(const RunOptions& options) {
+  LayerSources layer = {.layer = Layer::kCaller, .policies = {}};
+  Result<std::vector<SourcePtr>> shorthands = ShorthandSources(options);
+  if (!shorthands) return std::unexpected(shorthands.error());
+  Result<std::vector<SourcePtr>> policies = CallerFiles(options, !shorthands->empty());
   if (!policies) return std::unexpected(policies.error());
   Result<SourcePtr> entities = ReadIfNamed(options.entities);
   if (!entities) return std::unexpected(entities.error());
   Result<SourcePtr> schema = ReadIfNamed(options.schema);
   if (!schema) return std::unexpected(schema.error());
-  return ReadLayer({.layer = Layer::kCaller,
-                    .policies = *std::move(policies),
-                    .entities = *std::move(entities),
-                    .schema = *std::move(schema)},
-                   diagnostics);
+  layer.policies = *std::move(policies);
+  layer.shorthands = *std::move(shorthands);
+  layer.entities = *std::move(entities);
+  layer.schema = *std::move(schema);
+  return layer;
 }
 
 Result<std::optional<engine::PolicyFile>> TrustedFileIfThere(const char* path) {
@@ -142,11 +194,6 @@ Result<std::optional<engine::PolicyFile>> TrustedFileIfThere(const char* path) {
 
 SourcePtr SourceOf(const engine::PolicyFile& file) {
   return std::make_shared<const SourceFile>(file.name, file.text);
-}
-
-std::string CallersOwnPolicies() {
-  const std::optional<base::Account> account = base::UserDatabase().Find(getuid());
-  return account ? account->home + "/.config/palyra/policy.d" : "";
 }
 
 }  // namespace
@@ -168,28 +215,10 @@ Result<std::vector<SourcePtr>> ReadPolicySources(const std::string& path) {
 }
 
 Result<std::vector<SourcePtr>> CallerSources(const RunOptions& options) {
-  if (options.policies.empty() && options.net_rules.empty() && options.unix_rules.empty()) {
-    const std::string own = CallersOwnPolicies();
-    if (!own.empty() && Exists(own)) return ReadTrustedSources(own);
-    return std::vector<SourcePtr>();
-  }
-  std::vector<SourcePtr> all;
-  for (const std::string& path : options.policies) {
-    Result<std::vector<SourcePtr>> sources = ReadPolicySources(path);
-    if (!sources) return sources;
-    all.insert(all.end(), sources->begin(), sources->end());
-  }
-  for (const NetRule& rule : options.net_rules) {
-    Result<std::string> text = policy::NetShorthandToCedar(rule.kind, rule.argument);
-    if (!text) return std::unexpected(text.error());
-    all.push_back(std::make_shared<const SourceFile>("command line", *std::move(text)));
-  }
-  for (const std::string& rule : options.unix_rules) {
-    Result<std::string> text = policy::UnixShorthandToCedar(rule);
-    if (!text) return std::unexpected(text.error());
-    all.push_back(std::make_shared<const SourceFile>("command line", *std::move(text)));
-  }
-  return all;
+  Result<LayerSources> layer = ReadCallerLayer(options);
+  if (!layer) return std::unexpected(layer.error());
+  std::ranges::move(layer->shorthands, std::back_inserter(layer->policies));
+  return std::move(layer->policies);
 }
 
 Result<engine::PolicyBundle> ReadOperatorBundle(const std::vector<std::string>& paths) {
@@ -211,47 +240,67 @@ Result<engine::PolicyBundle> ReadOperatorBundle(const std::vector<std::string>& 
   return bundle;
 }
 
-Result<LayerPolicies> LayerOfBundle(const engine::PolicyBundle& bundle, Diagnostics* diagnostics) {
-  LayerFiles files = {.layer = Layer::kOperator, .policies = {}, .entities = {}, .schema = {}};
+LayerSources SourcesOfBundle(const engine::PolicyBundle& bundle) {
+  LayerSources sources = {.layer = Layer::kOperator, .policies = {}};
   for (const engine::PolicyFile& policy : bundle.policies) {
-    files.policies.push_back(SourceOf(policy));
+    sources.policies.push_back(SourceOf(policy));
   }
-  if (bundle.entities) files.entities = SourceOf(*bundle.entities);
-  if (bundle.schema) files.schema = SourceOf(*bundle.schema);
-  return ReadLayer(files, diagnostics);
+  if (bundle.entities) sources.entities = SourceOf(*bundle.entities);
+  if (bundle.schema) sources.schema = SourceOf(*bundle.schema);
+  return sources;
 }
 
-Result<std::optional<LayerPolicies>> LoadOperatorLayer(Diagnostics* diagnostics) {
+Result<std::optional<LayerSources>> ReadOperatorLayer() {
   Result<std::optional<engine::PolicyStore::Stored>> stored = engine::PolicyStore().InForce();
   if (!stored) return std::unexpected(stored.error());
-  engine::PolicyBundle bundle;
-  if (*stored) {
-    bundle = std::move((*stored)->bundle);
-  } else {
-    if (!Exists(kOperatorPolicies)) return std::nullopt;
-    Result<engine::PolicyBundle> read = ReadOperatorBundle({});
-    if (!read) return std::unexpected(read.error());
-    bundle = *std::move(read);
-  }
-  Result<LayerPolicies> layer = LayerOfBundle(bundle, diagnostics);
-  if (!layer) return std::unexpected(layer.error());
-  return *std::move(layer);
+  if (*stored) return SourcesOfBundle((*stored)->bundle);
+  if (!Exists(kOperatorPolicies)) return std::nullopt;
+  const Result<engine::PolicyBundle> read = ReadOperatorBundle({});
+  if (!read) return std::unexpected(read.error());
+  return SourcesOfBundle(*read);
 }
 
-Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options,
-                                              std::vector<policy::Diagnostic>* diagnostics) {
-  std::vector<LayerPolicies> layers;
-  const bool is_offline = options.egress == policy::EgressEnforcementMode::kNone;
-  layers.push_back({Layer::kMandatory,
-                    is_offline ? policy::OfflinePolicies() : policy::MandatoryPolicies(),
-                    EntityStore(),
-                    {}});
-  Result<std::optional<LayerPolicies>> operators = LoadOperatorLayer(diagnostics);
+Result<std::vector<LayerSources>> ReadLayers(const RunOptions& options) {
+  std::vector<LayerSources> layers;
+  layers.push_back({.layer = Layer::kMandatory,
+                    .policies = policy::MandatorySources(
+                        {.is_offline = options.egress == policy::EgressEnforcementMode::kNone,
+                         .with_files = options.defaults})});
+  Result<std::optional<LayerSources>> operators = ReadOperatorLayer();
   if (!operators) return std::unexpected(operators.error());
   if (*operators) layers.push_back(**std::move(operators));
-  Result<LayerPolicies> layer = CallerLayer(options, diagnostics);
-  if (!layer) return std::unexpected(layer.error());
-  layers.push_back(*std::move(layer));
+  Result<LayerSources> caller = ReadCallerLayer(options);
+  if (!caller) return std::unexpected(caller.error());
+  if (options.defaults) caller->defaults = policy::DefaultSource();
+  layers.push_back(*std::move(caller));
+  return layers;
+}
+
+Result<LayerPolicies> ParseLayer(const LayerSources& sources, const policy::Places& places,
+                                 Diagnostics* diagnostics) {
+  Result<LayerPolicies> layer = ReadLayer(sources, diagnostics);
+  if (!layer) return layer;
+  if (sources.defaults != nullptr) {
+    Result<PolicySet> filled = policy::WithDefaults(std::move(layer->policies), layer->entities,
+                                                    sources.shorthands, sources.defaults);
+    if (!filled) return std::unexpected(filled.error());
+    layer->policies = *std::move(filled);
+  }
+  auto placed = policy::ExpandPlaces(layer->policies, places);
+  if (!placed) return Refuse(std::move(placed.error()), diagnostics);
+  layer->policies = *std::move(placed);
+  return layer;
+}
+
+Result<std::vector<LayerPolicies>> ParseLayers(std::span<const LayerSources> sources,
+                                               const policy::Places& places,
+                                               Diagnostics* diagnostics) {
+  std::vector<LayerPolicies> layers;
+  for (const LayerSources& each : sources) {
+    Result<LayerPolicies> layer = ParseLayer(each, places, diagnostics);
+    if (!layer) return std::unexpected(layer.error());
+    layers.push_back(*std::move(layer));
+  }
   return layers;
 }
 

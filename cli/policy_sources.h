@@ -4,6 +4,7 @@
 #define PALYRA_CLI_POLICY_SOURCES_H_
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "cli/run_options.h"
 #include "engine/policy_bundle.h"
 #include "policy/compile/compiler.h"
+#include "policy/compile/places.h"
 #include "policy/entities.h"
 #include "policy/policy_set.h"
 #include "policy/source.h"
@@ -20,6 +22,18 @@ namespace palyra::cli {
 inline constexpr const char* kOperatorPolicies = "/etc/palyra/policy.d";
 inline constexpr const char* kOperatorEntities = "/etc/palyra/entities.json";
 inline constexpr const char* kOperatorSchema = "/etc/palyra/schema.cedarschema";
+
+// What a layer is made of, as text.
+struct LayerSources {
+  policy::Layer layer;
+  std::vector<policy::SourcePtr> policies;
+  // Of the caller's: rules from the command line, which follow the policies; and what fills in
+  // where those speak of no file (policy/defaults.h), or null.
+  std::vector<policy::SourcePtr> shorthands = {};
+  policy::SourcePtr defaults = nullptr;
+  policy::SourcePtr entities = nullptr;  // Null: none.
+  policy::SourcePtr schema = nullptr;
+};
 
 // The policies of one layer with the entities that they speak of.
 struct LayerPolicies {
@@ -32,9 +46,9 @@ struct LayerPolicies {
 // A file, or every *.cedar of a directory in the order of their names. Named as given.
 Result<std::vector<policy::SourcePtr>> ReadPolicySources(const std::string& path);
 
-// The caller's layer: --policy, then the shorthands in their order; where neither is given,
-// ~/.config/palyra/policy.d of the calling user if it is there; else none, which denies everything.
-// Never a file that is merely found in the workspace.
+// The caller's layer but for defaults: --policy, then the shorthands in their order; where neither
+// is given, ~/.config/palyra/policy.d of the calling user if it is there; else none, which denies
+// everything. Never a file that is merely found in the workspace.
 Result<std::vector<policy::SourcePtr>> CallerSources(const RunOptions& options);
 
 // The operator's files: those of `paths`, or of /etc/palyra/policy.d where there are none, with
@@ -43,22 +57,29 @@ Result<std::vector<policy::SourcePtr>> CallerSources(const RunOptions& options);
 Result<engine::PolicyBundle> ReadOperatorBundle(const std::vector<std::string>& paths);
 
 // The layer that those files are.
-Result<LayerPolicies> LayerOfBundle(const engine::PolicyBundle& bundle,
-                                    std::vector<policy::Diagnostic>* diagnostics);
+LayerSources SourcesOfBundle(const engine::PolicyBundle& bundle);
 
 // The version of the operator's policies that was loaded and is in force; where none was ever
 // loaded, /etc/palyra/policy.d; nothing where that does not exist either.
-Result<std::optional<LayerPolicies>> LoadOperatorLayer(
-    std::vector<policy::Diagnostic>* diagnostics = nullptr);
+Result<std::optional<LayerSources>> ReadOperatorLayer();
 
-// All layers of a run, outermost first: mandatory, operator (see LoadOperatorLayer), caller.
-// Directories that are used without being named must belong to root and be writable by nobody else.
-// Policies and entities are held to the Palyra schema, to which each layer's own one
-// (--schema, /etc/palyra/schema.cedarschema) adds. What does not parse, or is not valid, fails with
-// its rendered diagnostics as the message, and leaves them in `diagnostics` where that is not null.
-// The entities of a layer with policies hold the actions of the schema.
-Result<std::vector<LayerPolicies>> LoadLayers(
-    const RunOptions& options, std::vector<policy::Diagnostic>* diagnostics = nullptr);
+// All layers of a run, outermost first: mandatory, operator (see ReadOperatorLayer), caller. With
+// --defaults the mandatory one has its part about files, and the caller's has defaults. Directories
+// that are used without being named must belong to root and be writable by nobody else.
+Result<std::vector<LayerSources>> ReadLayers(const RunOptions& options);
+
+// The layer with every place in its stead. Policies and entities are held to the Palyra schema, to
+// which the layer's own one (--schema, /etc/palyra/schema.cedarschema) adds; the built-in ones are
+// not held to it again. What does not parse, or is not valid, fails with its rendered diagnostics
+// as the message, and leaves them in `diagnostics` where that is not null. The entities of a layer
+// with policies of its own hold the actions of the schema.
+Result<LayerPolicies> ParseLayer(const LayerSources& sources, const policy::Places& places,
+                                 std::vector<policy::Diagnostic>* diagnostics = nullptr);
+
+// The same of all of them.
+Result<std::vector<LayerPolicies>> ParseLayers(
+    std::span<const LayerSources> sources, const policy::Places& places,
+    std::vector<policy::Diagnostic>* diagnostics = nullptr);
 
 }  // namespace palyra::cli
 

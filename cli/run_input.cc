@@ -1,22 +1,23 @@
 #include "cli/run_input.h"
 
-#include <utility>
+#include <cstdlib>
+#include <memory>
 
 #include "policy/compile/spoken_names.h"
 
 namespace palyra::cli {
+namespace {
 
-Result<void> ExpandPlacesOf(std::vector<LayerPolicies>& layers, const policy::Places& places) {
-  for (LayerPolicies& layer : layers) {
-    auto expanded = policy::ExpandPlaces(layer.policies, places);
-    if (!expanded) {
-      Error error = policy::ToError(expanded.error());
-      error.code = ErrorCode::kRefused;
-      return std::unexpected(std::move(error));
-    }
-    layer.policies = *std::move(expanded);
-  }
-  return {};
+// As it is where nothing is there.
+std::string Real(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);
+  return real == nullptr ? path : real.get();
+}
+
+}  // namespace
+
+policy::Places PlacesOf(const std::string& workspace, const std::string& home) {
+  return {.workspace = workspace, .home = Real(home.empty() ? "/" : home), .tmp = Real("/tmp")};
 }
 
 policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolicies> layers) {

@@ -23,9 +23,9 @@ struct RunFacts {
   policy::Datetime now = policy::Datetime(engine::NowWallMs());
 };
 
-// Puts ${workspace}, ${home} and ${tmp} of that user's run in place; kRefused with diagnostics
-// where a policy names another place.
-Result<void> ExpandPlacesOf(std::vector<LayerPolicies>& layers, const policy::Places& places);
+// Where the places of policies are: the real paths of the workspace, of the home of whom the tool
+// runs as, and of /tmp.
+policy::Places PlacesOf(const std::string& workspace, const std::string& home);
 
 // Points into the layers. Files, programs and processes are covered where policies speak of them.
 policy::CompileInput InputFor(const RunFacts& facts, std::span<const LayerPolicies> layers);

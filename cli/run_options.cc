@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "cli/version.h"
@@ -29,14 +30,63 @@ struct RawOptions {
   std::vector<std::string> unheld;
 };
 
-void AddOptions(CLI::App& app, RawOptions& raw) {
+// The order among the options of a kind is kept: the policy text shows them as they were given.
+void AddRule(CLI::App& app, const char* name, const char* type, const char* purpose,
+             const std::function<void(const std::string&)>& add) {
+  app.add_option_function<std::string>(name, add, purpose)
+      ->type_name(type)
+      ->expected(1)
+      ->trigger_on_parse();
+}
+
+void AddNetRules(CLI::App& app, RawOptions& raw) {
   RunOptions& options = raw.options;
-  // The order among these options is kept: the policy text shows them as they were given.
-  const auto add_rule = [&options](policy::NetShorthand kind) {
+  using enum policy::NetShorthand;
+  const auto to = [&options](policy::NetShorthand kind) {
     return [&options, kind](const std::string& argument) {
       options.net_rules.push_back({.kind = kind, .argument = argument});
     };
   };
+  AddRule(app, "--allow-net", "HOST[:PORT]",
+          "permit ADDRESS, CIDR, NAME, *.NAME, localhost or *, and a port", to(kAllow));
+  AddRule(app, "--deny-net", "HOST[:PORT]", "forbid it, whatever else permits it", to(kDeny));
+  AddRule(app, "--allow-listen", "[ADDRESS:]PORT",
+          "permit to listen at PORT, or at that of one address", to(kAllowListen));
+  app.add_option("--allow-unix", options.unix_rules,
+                 "permit to connect to the unix socket at PATH, or with the abstract name")
+      ->type_name("PATH|@NAME")
+      ->allow_extra_args(false);
+  app.add_option("--egress", raw.egress,
+                 "none: offline; preflight: names are resolved once, before the run; strict: names "
+                 "as the run asks, the default")
+      ->type_name("MODE");
+}
+
+void AddPathRules(CLI::App& app, RunOptions& options) {
+  using enum policy::PathShorthand;
+  const auto add = [&](policy::PathShorthand kind, const char* purpose) {
+    AddRule(app, OptionName(kind).data(), "PATH", purpose,
+            [&options, kind](const std::string& argument) {
+              options.path_rules.push_back({.kind = kind, .argument = argument});
+            });
+  };
+  add(kAllowRead, "permit to read PATH and what is below it");
+  add(kAllowWrite, "permit to read and change it: write, create, remove, rename, link");
+  add(kAllowExec, "permit to execute and read it");
+  add(kDenyRead, "forbid to read it, whatever else permits it");
+  add(kDenyWrite, "forbid to change it, whatever else permits it");
+  app.add_option("--workspace", options.workspace,
+                 "what the tool works on: ${workspace}, context.workspace; else where it starts")
+      ->type_name("DIR");
+  app.add_option("--chdir", options.chdir, "where the command starts; else the working directory")
+      ->type_name("DIR");
+  app.add_flag("--defaults", options.defaults,
+               "hold files and programs to what is built in: permit what tools of developers need, "
+               "forbid secrets, and to change what others would execute; takes BPF LSM");
+}
+
+void AddOptions(CLI::App& app, RawOptions& raw) {
+  RunOptions& options = raw.options;
   app.add_option("--policy", options.policies, "Cedar policies: a file, or a directory of *.cedar")
       ->type_name("FILE|DIR")
       ->allow_extra_args(false);
@@ -47,31 +97,8 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->type_name("FILE");
   app.add_option("--agent", options.agent, "who asks: Palyra::Agent::\"ID\"")->type_name("ID");
   app.add_option("--tool", options.tool, "what runs: Palyra::Tool::\"NAME\"")->type_name("NAME");
-  app.add_option_function<std::string>(
-         "--allow-net", add_rule(policy::NetShorthand::kAllow),
-         "permit ADDRESS, CIDR, NAME, *.NAME, localhost or *, and a port")
-      ->type_name("HOST[:PORT]")
-      ->expected(1)
-      ->trigger_on_parse();
-  app.add_option_function<std::string>("--deny-net", add_rule(policy::NetShorthand::kDeny),
-                                       "forbid it, whatever else permits it")
-      ->type_name("HOST[:PORT]")
-      ->expected(1)
-      ->trigger_on_parse();
-  app.add_option_function<std::string>("--allow-listen",
-                                       add_rule(policy::NetShorthand::kAllowListen),
-                                       "permit to listen at PORT, or at that of one address")
-      ->type_name("[ADDRESS:]PORT")
-      ->expected(1)
-      ->trigger_on_parse();
-  app.add_option("--allow-unix", options.unix_rules,
-                 "permit to connect to the unix socket at PATH, or with the abstract name")
-      ->type_name("PATH|@NAME")
-      ->allow_extra_args(false);
-  app.add_option("--egress", raw.egress,
-                 "none: offline; preflight: names are resolved once, before the run; strict: names "
-                 "as the run asks, the default")
-      ->type_name("MODE");
+  AddNetRules(app, raw);
+  AddPathRules(app, options);
   app.add_option("--env", options.environment, "pass a variable, or set one")
       ->type_name("NAME[=VALUE]")
       ->allow_extra_args(false);
@@ -95,6 +122,8 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->type_name("none|all|1/N");
   app.add_flag("--print-policy", options.print_policy, "print the Cedar of this run, run nothing");
   app.add_flag("--report", options.report, "say what is enforced by which mechanism here");
+  app.add_flag("--dry-run", options.dry_run,
+               "say what the run would be held to and by which mechanism, run nothing");
 }
 
 Result<void> Check(RawOptions& raw) {
@@ -133,7 +162,8 @@ Result<void> Check(RawOptions& raw) {
     return Fail(ErrorCode::kInvalidArgument,
                 "--audit-allows: there is no file for them; write --audit FILE too");
   }
-  if (options.command.empty() && !options.print_policy && !options.report) {
+  const bool only_prints = options.print_policy || options.report || options.dry_run;
+  if (options.command.empty() && !only_prints) {
     return Fail(ErrorCode::kInvalidArgument, fmt::format("no command; write {}", kUsage));
   }
   return {};

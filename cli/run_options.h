@@ -23,6 +23,11 @@ struct NetRule {
   std::string argument;
 };
 
+struct PathRule {
+  policy::PathShorthand kind;
+  std::string argument;
+};
+
 struct RunOptions {
   std::vector<std::string> policies;  // Files or directories.
   std::optional<std::string> entities;
@@ -37,11 +42,16 @@ struct RunOptions {
   uint32_t audit_allows = 0;  // One in so many allows is in the audit file; 0: none.
   std::optional<std::string> user;
   policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict;
-  std::vector<NetRule> net_rules;       // In the order of the command line.
-  std::vector<std::string> unix_rules;  // --allow-unix.
+  std::vector<NetRule> net_rules;        // In the order of the command line.
+  std::vector<std::string> unix_rules;   // --allow-unix.
+  std::vector<PathRule> path_rules;      // Likewise in their order.
+  bool defaults = false;                 // Of files and programs.
+  std::optional<std::string> workspace;  // Else the directory where the command starts.
+  std::optional<std::string> chdir;      // Where it starts; else the working directory.
   bool print_policy = false;
   bool report = false;
-  std::vector<std::string> command;  // Empty only with print_policy or report.
+  bool dry_run = false;
+  std::vector<std::string> command;  // Empty only with print_policy, report or dry_run.
 };
 
 // Text to print and leave with status 0: --help or --version.

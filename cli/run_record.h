@@ -6,13 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <vector>
 
 #include "cli/audit_log.h"
 #include "cli/denials.h"
-#include "cli/policy_sources.h"
 #include "cli/relay_answers.h"
 #include "cli/resolver_process.h"
+#include "cli/run_rules.h"
 #include "engine/run_names.h"
 #include "policy/rule_set.h"
 
@@ -21,7 +20,7 @@ namespace palyra::cli {
 class RunRecord {
  public:
   // Of all rules that have been in force, by the number that events have as their source.
-  using Sources = std::deque<std::vector<LayerPolicies>>;
+  using Sources = std::deque<NamedLayers>;
 
   // `rules` are those that the run begins with. `audit` may be null. One in `audit_allows` of what
   // the relay has verified is written; 0: none. Borrows all.
@@ -52,7 +51,7 @@ class RunRecord {
   uint64_t verified_ = 0;
 
   [[nodiscard]] DenialNames NamesBy(const policy::RuleSet* rules, size_t source) const {
-    return {rules == nullptr ? rules_ : *rules, sources_[source]};
+    return {rules == nullptr ? rules_ : *rules, sources_[source].Get()};
   }
   void AddNames(const palyra_event& event, Denial& denial) const;
   void AddOfBroker(const Denial& denial);

@@ -1,7 +1,9 @@
 #include "policy/automaton.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "policy/minimise.h"
 #include "policy/sequence_pool.h"
@@ -111,7 +113,57 @@ class CanonicalForm {
   std::vector<uint32_t> number_;
 };
 
+// How many byte classes there are, where they are numbered by their lowest bytes.
+std::optional<size_t> CountByteClasses(const std::array<uint8_t, 256>& classes) {
+  size_t count = 0;
+  for (const uint8_t byte_class : classes) {
+    if (byte_class > count) return std::nullopt;
+    if (byte_class == count) ++count;
+  }
+  return count;
+}
+
+// Whether every number leads somewhere, and the states are in the order of a breadth-first search.
+bool IsNumbered(const SparseDfa& form, size_t byte_classes) {
+  std::vector<bool> used(byte_classes);
+  used[0] = true;
+  size_t reached = 1;
+  const auto reach = [&](uint32_t state) {
+    if (state == reached) ++reached;
+    return state < reached && state < form.states.size();
+  };
+  for (uint32_t state = 0; state < form.states.size(); ++state) {
+    const uint32_t fallback = form.states[state].fallback;
+    if (state >= reached || !reach(fallback)) return false;
+    uint8_t before = 0;
+    for (const SparseDfa::Edge& edge : form.EdgesOf(state)) {
+      if (edge.symbol <= before || edge.symbol >= byte_classes) return false;
+      if (edge.next == fallback || !reach(edge.next)) return false;
+      before = edge.symbol;
+      used[edge.symbol] = true;
+    }
+  }
+  return std::ranges::all_of(used, std::identity());
+}
+
 }  // namespace
+
+std::optional<Automaton> Automaton::FromCanonicalForm(SparseDfa form) {
+  const std::optional<size_t> byte_classes = CountByteClasses(form.symbols);
+  size_t edge = 0;
+  for (const SparseDfa::State& state : form.states) {
+    if (state.first_edge < edge || state.first_edge > form.edges.size()) return std::nullopt;
+    edge = state.first_edge;
+  }
+  if (!byte_classes || form.states.empty() || form.states[0].first_edge != 0 ||
+      !IsNumbered(form, *byte_classes)) {
+    return std::nullopt;
+  }
+  Automaton automaton;
+  automaton.form_ = std::move(form);
+  automaton.byte_class_count_ = *byte_classes;
+  return automaton;
+}
 
 Automaton::Automaton(const SparseDfa& dfa) {
   CanonicalForm form(dfa);

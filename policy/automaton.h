@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,10 @@ class Automaton {
 
   // The smallest automaton that says the same as `dfa`, with its classes.
   explicit Automaton(const SparseDfa& dfa);
+
+  // The automaton that `form` was read off: states and byte classes numbered as above, all of them
+  // needed. Nothing where it is no such form. That no two states are equivalent is not looked at.
+  static std::optional<Automaton> FromCanonicalForm(SparseDfa form);
 
   [[nodiscard]] uint32_t ClassOf(std::string_view text) const {
     return ClassAt(StateAfter(kStart, text));

@@ -3,9 +3,20 @@
 #ifndef PALYRA_POLICY_MANDATORY_H_
 #define PALYRA_POLICY_MANDATORY_H_
 
+#include <vector>
+
 #include "policy/policy_set.h"
+#include "policy/source.h"
 
 namespace palyra::policy {
+
+struct MandatoryParts {
+  bool is_offline = false;  // EgressEnforcementMode::kNone.
+  bool with_files = false;  // Files and programs are held to policies.
+};
+
+// The texts of the layer. Those of files name the places of policy/compile/places.h.
+std::vector<SourcePtr> MandatorySources(MandatoryParts parts);
 
 // policy/mandatory.cedar as it was at build time, parsed. One permit of everything, and the
 // forbids.

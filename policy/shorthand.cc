@@ -11,6 +11,7 @@
 #include "policy/compile/named_resource.h"
 #include "policy/ip.h"
 #include "policy/printer.h"
+#include "policy/text.h"
 
 namespace palyra::policy {
 namespace {
@@ -39,6 +40,24 @@ std::string_view OptionName(NetShorthand kind) {
       break;
   }
   return "--allow-listen";
+}
+
+// The head of a policy up to its resource.
+std::string_view HeadOf(PathShorthand kind) {
+  switch (kind) {
+    case PathShorthand::kAllowRead:
+      return R"(permit (principal, action == Palyra::Action::"file.read")";
+    case PathShorthand::kAllowWrite:
+      return R"(permit (principal, action in Palyra::Action::"file.any")";
+    case PathShorthand::kAllowExec:
+      return R"(permit (principal, action in [Palyra::Action::"process.exec", )"
+             R"(Palyra::Action::"file.read"])";
+    case PathShorthand::kDenyRead:
+      return R"(forbid (principal, action == Palyra::Action::"file.read")";
+    case PathShorthand::kDenyWrite:
+      break;
+  }
+  return R"(forbid (principal, action in Palyra::Action::"file.modify")";
 }
 
 std::unexpected<Error> Refuse(std::string_view why) {
@@ -230,6 +249,39 @@ Result<std::string> UnixShorthandToCedar(std::string_view argument) {
          ")\npermit (principal, action == Palyra::Action::\"unix.connect\", resource) when { " +
          (is_abstract ? "" : "!") + "resource.abstract && resource.path == " +
          QuoteString(argument.substr(is_abstract ? 1 : 0)) + " };\n";
+}
+
+std::string_view OptionName(PathShorthand kind) {
+  switch (kind) {
+    case PathShorthand::kAllowRead:
+      return "--allow-read";
+    case PathShorthand::kAllowWrite:
+      return "--allow-write";
+    case PathShorthand::kAllowExec:
+      return "--allow-exec";
+    case PathShorthand::kDenyRead:
+      return "--deny-read";
+    case PathShorthand::kDenyWrite:
+      break;
+  }
+  return "--deny-write";
+}
+
+Result<std::string> PathShorthandToCedar(PathShorthand kind, std::string_view argument,
+                                         std::string_view path) {
+  const std::string option = std::string(OptionName(kind)) + ' ' + std::string(argument);
+  if (FindInvalidUtf8(argument) || FindInvalidUtf8(path)) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        std::string(OptionName(kind)) +
+            ": the path is not UTF-8, and no policy can name it; name a directory above it");
+  }
+  if (!IsCanonicalPath(path)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                option + ": " + QuoteString(path) + " is no real path");
+  }
+  return "@id(" + QuoteString(option) + ")\n" + std::string(HeadOf(kind)) +
+         ", resource in Palyra::Directory::" + QuoteString(path) + ");\n";
 }
 
 Result<std::string> NetShorthandToCedar(NetShorthand kind, std::string_view argument) {

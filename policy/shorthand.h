@@ -1,4 +1,4 @@
-// Network rules from the command line, as Cedar text: nothing is enforced that no policy says.
+// Rules from the command line, as Cedar text: nothing is enforced that no policy says.
 
 #ifndef PALYRA_POLICY_SHORTHAND_H_
 #define PALYRA_POLICY_SHORTHAND_H_
@@ -28,6 +28,23 @@ Result<std::string> NetShorthandToCedar(NetShorthand kind, std::string_view argu
 // --allow-unix: the absolute path of a socket, without ".", ".." and doubled slashes, as the kernel
 // resolves it; or "@" and an abstract name. One policy, as above. No character stands for others.
 Result<std::string> UnixShorthandToCedar(std::string_view argument);
+
+enum class PathShorthand : unsigned char {
+  kAllowRead,   // --allow-read
+  kAllowWrite,  // --allow-write: and create, remove, rename, link, change attributes; and read.
+  kAllowExec,   // --allow-exec: and read, which interpreters and loaders do.
+  kDenyRead,    // --deny-read
+  kDenyWrite,   // --deny-write: all but reading.
+};
+
+// "--allow-read"
+std::string_view OptionName(PathShorthand kind);
+
+// The file or program at `path`, and everything below it. One policy, as above; its @id has
+// `argument`, by which the caller named it. `path` is absolute and as the kernel resolves it; no
+// character stands for others. kInvalidArgument for another path, and for what is not UTF-8.
+Result<std::string> PathShorthandToCedar(PathShorthand kind, std::string_view argument,
+                                         std::string_view path);
 
 }  // namespace palyra::policy
 

@@ -11,7 +11,6 @@
 #include "base/accounts.h"
 #include "cli/run_input.h"
 #include "engine/file_judge.h"
-#include "policy/compile/places.h"
 #include "policy/compile/spoken_names.h"
 #include "policy/datetime.h"
 
@@ -41,6 +40,9 @@ void AddPolicyRunOptions(CLI::App& verb, PolicyRunOptions& options) {
   verb.add_option("--tier", options.tier, "context.tier");
   verb.add_option("--workspace", options.workspace,
                   "context.workspace and ${workspace}; the working directory unless given");
+  verb.add_flag("--defaults", options.defaults,
+                "with what is built in about files and programs, as a run has it");
+  verb.add_option("--home", options.home, "${home}; that of the calling user unless given");
   verb.add_option("--now", options.now, "context.now, as 2026-01-31T12:00:00Z; else the clock");
 }
 
@@ -65,23 +67,23 @@ std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
   run.policies = options.paths;
   run.entities = options.entities;
   run.schema = options.schema;
+  run.defaults = options.defaults;
+  const Result<std::vector<LayerSources>> sources = ReadLayers(run);
+  if (!sources) {
+    return std::unexpected(PolicyRefusal{.message = sources.error().message, .diagnostics = {}});
+  }
+  const std::string workspace = Absolute(options.workspace.value_or("."));
   PolicyRefusal refusal;
-  Result<std::vector<LayerPolicies>> layers = LoadLayers(run, &refusal.diagnostics);
+  Result<std::vector<LayerPolicies>> layers =
+      ParseLayers(*sources, PlacesOf(workspace, options.home ? *options.home : HomeDirectory()),
+                  &refusal.diagnostics);
   if (!layers) {
     if (refusal.diagnostics.empty()) refusal.message = layers.error().message;
     return std::unexpected(std::move(refusal));
   }
   compiled->layers_ = *std::move(layers);
-  const std::string workspace = Absolute(options.workspace.value_or("."));
-  const policy::Places places = {.workspace = workspace, .home = HomeDirectory(), .tmp = "/tmp"};
-  for (LayerPolicies& layer : compiled->layers_) {
-    auto expanded = policy::ExpandPlaces(layer.policies, places);
-    if (!expanded) {
-      return std::unexpected(
-          PolicyRefusal{.message = "", .diagnostics = std::move(expanded.error())});
-    }
-    layer.policies = *std::move(expanded);
-    std::ranges::move(layer.warnings, std::back_inserter(compiled->warnings_));
+  for (const LayerPolicies& layer : compiled->layers_) {
+    std::ranges::copy(layer.warnings, std::back_inserter(compiled->warnings_));
   }
   compiled->input_ = InputFor({.agent = options.agent,
                                .tool = options.tool,

@@ -25,7 +25,9 @@ struct PolicyRunOptions {
   std::string tool = "unknown";
   std::string tier = "guard";
   std::optional<std::string> workspace;  // Else the working directory.
+  std::optional<std::string> home;       // Else that of the calling user.
   std::optional<std::string> now;        // Cedar datetime; else the clock.
+  bool defaults = false;                 // With what is built in about files and programs.
   // As palyra-run compiles them: nothing is accepted that it does not enforce, and without what is
   // held outside of the kernel's tables. Else everything that Palyra decides.
   bool as_in_kernel = false;

@@ -33,7 +33,10 @@ std::vector<std::string> IdsOf(const LayerPolicies& layer, std::string_view type
 // What runs of the agents and tools that the operator knows, and of others, would come to.
 std::expected<void, PolicyRefusal> Check(const engine::PolicyBundle& bundle) {
   PolicyRefusal refusal;
-  const Result<LayerPolicies> layer = LayerOfBundle(bundle, &refusal.diagnostics);
+  // Whose home it will be, and where, is not known yet.
+  const policy::Places places = {.workspace = "/workspace", .home = "/home/user", .tmp = "/tmp"};
+  const Result<LayerPolicies> layer =
+      ParseLayer(SourcesOfBundle(bundle), places, &refusal.diagnostics);
   if (!layer) {
     if (refusal.diagnostics.empty()) refusal.message = layer.error().message;
     return std::unexpected(std::move(refusal));

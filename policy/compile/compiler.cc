@@ -367,7 +367,32 @@ class Compilation {
     }
   }
 
+  // Of an action that is asked the same as one before, its tables are known. What they say of
+  // reasons is the arbiter's, whatever the action is.
+  bool CopyNameTables(NameAction action) {
+    const std::vector<NameClaim>& claims = claims_.at(static_cast<size_t>(action));
+    const auto is_same = [](const NameClaim& a, const NameClaim& b) {
+      return a.policy == b.policy && SameExpr(*a.residual, *b.residual);
+    };
+    for (size_t i = 0; i < output_.rules.names.size(); ++i) {
+      const NameAction other = output_.rules.names[i].action;
+      if (ResourceTypeOf(other) != ResourceTypeOf(action) ||
+          !std::ranges::equal(claims, claims_.at(static_cast<size_t>(other)), is_same)) {
+        continue;
+      }
+      NameRules rules = output_.rules.names[i];
+      rules.action = action;
+      output_.rules.names.push_back(std::move(rules));
+      output_.partitions.names.emplace_back(output_.partitions.names[i]);
+      return true;
+    }
+    return false;
+  }
+
   void AddNameTables(NameAction action, Arbiter& arbiter) {
+    if (CopyNameTables(action)) {
+      return;
+    }
     const std::vector<NameClaim>& claims = claims_.at(static_cast<size_t>(action));
     std::expected<NameTables, NamesTooLarge> tables =
         BuildNameTables(action, claims, AnyRequestFor(input_, action, ResourceTypeOf(action)),

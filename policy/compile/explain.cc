@@ -88,6 +88,19 @@ std::string RulingText(const RuleSet& rules, const Ruling& ruling) {
          ": " + ReasonText(rules.reasons.at(ruling.reason));
 }
 
+// Lists of hundreds of places are cut where a line can still be read.
+std::string Shortened(const std::string& condition) {
+  constexpr size_t kMost = 200;
+  if (condition.size() <= kMost) {
+    return condition;
+  }
+  size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(condition[end]) & 0xC0U) == 0x80U) {
+    --end;
+  }
+  return condition.substr(0, end) + "…";
+}
+
 std::string LayerText(const LayerAnswer& layer) {
   std::string text =
       "  " + std::string(LayerName(layer.layer)) + ": " + std::string(VerdictName(layer.verdict));
@@ -103,7 +116,7 @@ std::string LayerText(const LayerAnswer& layer) {
     if (policy.verifies) {
       text += "      what the client says once it is connected must name an allowed host\n";
     }
-    text += "      holds where " + policy.residual + '\n';
+    text += "      holds where " + Shortened(policy.residual) + '\n';
   }
   return text;
 }

@@ -110,14 +110,14 @@ class AtomCollector {
     }
   }
 
-  // `resource in ancestors`.
-  void NoteAncestors(const Value& ancestors, Span span) {
+  // `resource in ancestors`, which holds where it lies in one of them.
+  void NoteAncestors(const Value& ancestors, Span span, NameCondition& names) {
     if (const SetValue* set = ancestors.AsSet()) {
       for (const Value& element : set->elements()) {
-        NoteAncestors(element, span);
+        NoteAncestors(element, span, names);
       }
     } else if (const EntityUid* uid = ancestors.AsEntity()) {
-      conditions_.push_back(NamesIn(*uid, type_, entities_));
+      std::ranges::move(NamesIn(*uid, type_, entities_), std::back_inserter(names));
       if (uid->type() == kDirectoryType && entities_.Find(*uid) == nullptr) {
         WarnOfPath(uid->id(), span);
       }
@@ -191,7 +191,9 @@ class AtomCollector {
       return EnterData(expr, *node.left);
     }
     AskWhole(*node.left);
-    NoteAncestors(*right, expr.span);
+    NameCondition names;
+    NoteAncestors(*right, expr.span, names);
+    conditions_.push_back(std::move(names));
     return false;
   }
 
@@ -262,6 +264,80 @@ class AtomCollector {
   }
 };
 
+bool IsPathOfResource(const Expr& expr, std::string_view type) {
+  const auto* get = std::get_if<GetAttr>(&expr.node);
+  return get != nullptr && IsResource(*get->object) && get->attr == kPathAttr &&
+         type != kProcessType;
+}
+
+// The names for which a condition holds that asks for the name alone and never fails: a union of
+// `like`, `==` and `in` with constants. That the alternatives are not told apart keeps automata
+// small: what has matched one for good has matched.
+class UnionReader {
+ public:
+  UnionReader(std::string_view type, const EntityStore& entities)
+      : type_(type), entities_(entities) {}
+
+  // False where it is no such condition.
+  bool Read(const Expr& expr) {
+    return std::visit([this](const auto& node) { return Add(node); }, expr.node);
+  }
+
+  NameCondition Take() { return std::move(names_); }
+
+ private:
+  std::string_view type_;
+  const EntityStore& entities_;
+  NameCondition names_;
+
+  template <typename Node>
+  static bool Add(const Node& /*node*/) {
+    return false;
+  }
+
+  bool Add(const Or& node) {
+    return std::ranges::all_of(node.operands,
+                               [this](const ExprPtr& operand) { return Read(*operand); });
+  }
+
+  bool Add(const Like& node) {
+    if (!IsPathOfResource(*node.text, type_)) {
+      return false;
+    }
+    names_.push_back(node.pattern);
+    return true;
+  }
+
+  bool Add(const Binary& node) {
+    const Value* right = ConstantOf(*node.right);
+    if (right == nullptr) {
+      return false;
+    }
+    if (node.op == BinaryOp::kIn) {
+      return IsResource(*node.left) && LiesInDirectories(type_) && AddAncestors(*right);
+    }
+    const std::string* text = right->AsString();
+    if (node.op != BinaryOp::kEqual || text == nullptr || !IsPathOfResource(*node.left, type_)) {
+      return false;
+    }
+    names_.push_back(Pattern{.pieces = {*text}});
+    return true;
+  }
+
+  bool AddAncestors(const Value& ancestors) {
+    if (const SetValue* set = ancestors.AsSet()) {
+      return std::ranges::all_of(set->elements(), [this](const Value& element) {
+        return element.AsEntity() != nullptr && AddAncestors(element);
+      });
+    }
+    const EntityUid* uid = ancestors.AsEntity();
+    if (uid != nullptr) {
+      std::ranges::move(NamesIn(*uid, type_, entities_), std::back_inserter(names_));
+    }
+    return uid != nullptr;
+  }
+};
+
 bool IsConnective(const Expr& expr) {
   const auto* unary = std::get_if<Unary>(&expr.node);
   return std::holds_alternative<And>(expr.node) || std::holds_alternative<Or>(expr.node) ||
@@ -270,6 +346,16 @@ bool IsConnective(const Expr& expr) {
 
 void CollectAtoms(const Expr& expr, NameAction action, const EntityStore& entities,
                   NameFootprint& footprint) {
+  UnionReader reader(ResourceTypeOf(action), entities);
+  if (std::holds_alternative<Or>(expr.node) && reader.Read(expr)) {
+    NameFootprint apart;
+    for (const ExprPtr& child : ChildrenOf(expr)) {
+      CollectAtoms(*child, action, entities, apart);
+    }
+    std::ranges::move(apart.oddities, std::back_inserter(footprint.oddities));
+    footprint.conditions.push_back(reader.Take());
+    return;
+  }
   if (!IsConnective(expr)) {
     AtomCollector(action, entities, footprint).Collect(expr);
     return;

@@ -157,8 +157,9 @@ class Builder {
     for (const std::vector<uint32_t>& touched : touched_) {
       occupied += touched.size() + always_[0].size();
     }
-    if (occupied * flags_.size() <= limits_.occupied &&
-        classes.size() * flags_.size() <= limits_.leaves) {
+    const bool is_within = occupied * flags_.size() <= limits_.occupied &&
+                           classes.size() * flags_.size() <= limits_.leaves;
+    if (is_within || claims_.empty()) {
       return std::nullopt;
     }
     const auto widest = std::ranges::max_element(

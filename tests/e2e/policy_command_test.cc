@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -36,9 +37,21 @@ TEST(PolicyCommand, DoesWhatTheGuideSays) {
 }
 
 TEST(PolicyCommand, VerifiesEveryExamplePolicy) {
-  const std::string printed =
-      Printed("palyra policy verify " PALYRA_SOURCE_DIR "/examples/quickstart/policy.cedar", "/");
-  EXPECT_TRUE(printed.contains("the tables say what the policies say")) << printed;
+  int verified = 0;
+  for (const auto& file :
+       std::filesystem::recursive_directory_iterator(PALYRA_SOURCE_DIR "/examples")) {
+    if (file.path().extension() != ".cedar") continue;
+    ++verified;
+    for (const std::string built_in : {"", "--defaults "}) {
+      const std::string checked =
+          Printed("palyra policy check " + built_in + file.path().string(), "/srv");
+      EXPECT_TRUE(checked.starts_with("good: ")) << checked;
+      const std::string printed =
+          Printed("palyra policy verify " + built_in + file.path().string(), "/srv");
+      EXPECT_TRUE(printed.contains("the tables say what the policies say")) << printed;
+    }
+  }
+  EXPECT_GE(verified, 8);
 }
 
 class PolicyStatus : public testing::Test {

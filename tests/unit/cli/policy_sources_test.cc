@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/support/temp_dir.h"
+#include "tests/unit/cli/load_layers.h"
 
 namespace palyra::cli {
 namespace {

@@ -13,6 +13,7 @@
 
 #include "cli/policy_sources.h"
 #include "tests/support/require_feature.h"
+#include "tests/unit/cli/load_layers.h"
 #include "tests/unit/cli/own_mounts.h"
 
 namespace palyra::cli {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -46,6 +47,11 @@ TEST(RunOptions, AreDefaultsWhereNothingIsSaid) {
   EXPECT_FALSE(options.user);
   EXPECT_FALSE(options.print_policy);
   EXPECT_FALSE(options.report);
+  EXPECT_FALSE(options.dry_run);
+  EXPECT_FALSE(options.defaults);
+  EXPECT_FALSE(options.workspace);
+  EXPECT_FALSE(options.chdir);
+  EXPECT_THAT(options.path_rules, IsEmpty());
 }
 
 TEST(RunOptions, HoldWhatEachOptionSays) {
@@ -82,6 +88,32 @@ TEST(RunOptions, KeepTheOrderOfNetworkRules) {
   EXPECT_EQ(options.net_rules[2].argument, "[::1]:80");
 }
 
+TEST(RunOptions, KeepTheOrderOfRulesOnPaths) {
+  const RunOptions options = Parse({"--allow-read", "a", "--deny-write=b/*", "--allow-exec", "/c",
+                                    "--allow-write", "a", "--deny-read", "d", "--", "true"});
+  using enum policy::PathShorthand;
+  const std::vector<std::pair<policy::PathShorthand, std::string>> expected = {{kAllowRead, "a"},
+                                                                               {kDenyWrite, "b/*"},
+                                                                               {kAllowExec, "/c"},
+                                                                               {kAllowWrite, "a"},
+                                                                               {kDenyRead, "d"}};
+  ASSERT_EQ(options.path_rules.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(options.path_rules[i].kind, expected[i].first);
+    EXPECT_EQ(options.path_rules[i].argument, expected[i].second);
+  }
+}
+
+TEST(RunOptions, HoldWhereTheToolWorks) {
+  const RunOptions options =
+      Parse({"--workspace", "w", "--chdir=w/sub", "--defaults", "--dry-run", "--", "true"});
+  EXPECT_EQ(options.workspace, "w");
+  EXPECT_EQ(options.chdir, "w/sub");
+  EXPECT_TRUE(options.defaults);
+  EXPECT_TRUE(options.dry_run);
+  EXPECT_TRUE(Parse({"--dry-run"}).command.empty());
+}
+
 TEST(RunOptions, LeaveEverythingAfterTheDashesToTheCommand) {
   EXPECT_THAT(Parse({"--", "sh", "-c", "x", "--", "--policy", "--help", ""}).command,
               ElementsAre("sh", "-c", "x", "--", "--policy", "--help", ""));
@@ -110,6 +142,11 @@ TEST(RunOptions, NameTheOptionThatIsWrong) {
       {{"--entities", "--", "true"}, "--entities"},
       {{"--allow-net", "--", "true"}, "--allow-net"},
       {{"--deny-net", "--", "true"}, "--deny-net"},
+      {{"--allow-read", "--", "true"}, "--allow-read"},
+      {{"--deny-write", "--", "true"}, "--deny-write"},
+      {{"--workspace", "--", "true"}, "--workspace"},
+      {{"--chdir", "--", "true"}, "--chdir"},
+      {{"--dry-run=maybe", "--", "true"}, "--dry-run"},
       {{"--env", "--", "true"}, "--env"},
       {{"--user", "--", "true"}, "--user"},
       {{"--egress", "--", "true"}, "--egress"},

@@ -193,6 +193,50 @@ TEST(NetShorthand, AnArgumentCannotWritePolicy) {
             "error: ");
 }
 
+TEST(PathShorthand, ReadsAsAPersonWouldWrite) {
+  const struct {
+    PathShorthand kind;
+    const char* text;
+  } cases[] = {
+      {PathShorthand::kAllowRead,
+       "@id(\"--allow-read src\")\npermit (principal, action == Palyra::Action::\"file.read\", "
+       "resource in Palyra::Directory::\"/w/src\");\n"},
+      {PathShorthand::kAllowWrite,
+       "@id(\"--allow-write src\")\npermit (principal, action in Palyra::Action::\"file.any\", "
+       "resource in Palyra::Directory::\"/w/src\");\n"},
+      {PathShorthand::kAllowExec,
+       "@id(\"--allow-exec src\")\npermit (principal, action in "
+       "[Palyra::Action::\"process.exec\", Palyra::Action::\"file.read\"], "
+       "resource in Palyra::Directory::\"/w/src\");\n"},
+      {PathShorthand::kDenyRead,
+       "@id(\"--deny-read src\")\nforbid (principal, action == Palyra::Action::\"file.read\", "
+       "resource in Palyra::Directory::\"/w/src\");\n"},
+      {PathShorthand::kDenyWrite,
+       "@id(\"--deny-write src\")\nforbid (principal, action in Palyra::Action::\"file.modify\", "
+       "resource in Palyra::Directory::\"/w/src\");\n"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(PathShorthandToCedar(c.kind, "src", "/w/src"), c.text);
+}
+
+TEST(PathShorthand, NoCharacterStandsForOthers) {
+  const std::string path = "/w/*?[a]\"\\\n${home}\xC3\xBC) permit";
+  const auto text = PathShorthandToCedar(PathShorthand::kAllowRead, path, path);
+  ASSERT_TRUE(text) << text.error().message;
+  const PolicySet set = MustParsePolicies(*text);
+  ASSERT_EQ(set.size(), 1U);
+  EXPECT_EQ(set[0].policy.resource.entities[0], EntityUid("Palyra::Directory", path));
+  EXPECT_EQ(*set[0].policy.FindAnnotation("id"), "--allow-read " + path);
+}
+
+TEST(PathShorthand, RefusesWhatNoPolicyCanName) {
+  for (const char* path : {"", "w", "./w", "/w/", "/w//a", "/w/../a", "/w/.", "/w/\xFF"}) {
+    const auto text = PathShorthandToCedar(PathShorthand::kDenyWrite, "x", path);
+    ASSERT_FALSE(text) << path;
+    EXPECT_TRUE(text.error().message.starts_with("--deny-write")) << text.error().message;
+  }
+  EXPECT_FALSE(PathShorthandToCedar(PathShorthand::kAllowRead, "\xFF", "/w"));
+}
+
 Verdict JudgeMandatory(const std::string& address, const std::string& action) {
   const EntityUid endpoint("Palyra::Endpoint", address);
   const auto entity = std::make_shared<const Entity>(
