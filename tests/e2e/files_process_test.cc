@@ -85,7 +85,7 @@ TEST_F(FilesProcesses, NobodyOutsideIsReached) {
   }
   EXPECT_TRUE(outsider.is_alive());
   // The control: bare each of them reaches it, and the first kills it, last.
-  std::vector<FileAttempt> bare(attempts.rbegin(), attempts.rend());
+  const std::vector<FileAttempt> bare(attempts.rbegin(), attempts.rend());
   SpawnOptions as_tool;
   as_tool.in_child = [] {
     return setresgid(1000, 1000, 1000) == 0 && setresuid(1000, 1000, 1000) == 0 ? 0 : 99;
@@ -142,8 +142,9 @@ class FilesIntruder : public FilesProcesses {
   }
 
   // What the attempts say from within the cgroup of a run under that policy, as root.
-  std::vector<std::string> TryAsIntruder(PalyraRun& run, const std::vector<FileAttempt>& attempts,
-                                         std::string& raw) {
+  static std::vector<std::string> TryAsIntruder(PalyraRun& run,
+                                                const std::vector<FileAttempt>& attempts,
+                                                std::string& raw) {
     const std::set<std::string> before = ReadKernelState().cgroups;
     Subprocess tool(run.CommandLine({"/bin/sleep", "600"}));
     std::string cgroup;
@@ -166,7 +167,7 @@ class FilesIntruder : public FilesProcesses {
     return Lines(ended.output);
   }
 
-  void ExpectIntruderHeld(PalyraRun& run, const std::vector<FileAttempt>& attempts) {
+  static void ExpectIntruderHeld(PalyraRun& run, const std::vector<FileAttempt>& attempts) {
     std::string raw;
     const std::vector<std::string> lines = TryAsIntruder(run, attempts, raw);
     ASSERT_EQ(lines.size(), attempts.size()) << raw;
