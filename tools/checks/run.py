@@ -127,9 +127,12 @@ def fuzz_beside_official(report: Report) -> None:
 
 
 def run_in_kernels(report: Report, tests: list[ctest.Test]) -> None:
+    """All of them at once: most tests use one of the emulated processors, and wait a lot."""
     chosen = [test for test in tests if lane.LABEL in test.labels]
-    for kernel in KERNELS:
-        lane.run(TOP, RELEASE, kernel, chosen, report)
+    with ThreadPoolExecutor(len(KERNELS)) as pool:
+        for done in [pool.submit(lane.run, TOP, RELEASE, kernel, chosen, report)
+                     for kernel in KERNELS]:
+            done.result()
 
 
 def stage(report: Report, name: str, work: Callable[[], None]) -> None:

@@ -43,7 +43,7 @@ namespace fs = std::filesystem;
 using policy::NameAction;
 
 constexpr uid_t kUid = 1000;
-constexpr int kSets = 16;
+constexpr int kSets = 8;
 constexpr int kBroken = 250;
 
 // 0 where the call succeeded, else errno.

@@ -24,7 +24,7 @@ class KernelObjectsTest : public testing::Test {
  protected:
   void SetUp() override {
     PALYRA_REQUIRE_FEATURE(tests::Root());
-    kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-objects");
+    kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-objects", CgroupProgramsAlone());
   }
 
   // The ids of the pinned links; 0 for one that is not there.
@@ -74,12 +74,22 @@ TEST_F(KernelObjectsTest, AreAttachedOnceAndThenFound) {
 }
 
 TEST_F(KernelObjectsTest, AreInstalledAgainWhereAPinIsMissing) {
-  for (const char* program : kProgramNames) {
+  for (const char* program : {kProgramNames.front(), kProgramNames.back()}) {
     ASSERT_EQ(unlink(LinkOf(program).c_str()), 0);
     const Result<KernelObjects> again = Open();
     ASSERT_TRUE(again) << again.error().message;
     ExpectAllAttached();
   }
+}
+
+TEST_F(KernelObjectsTest, AreInstalledAgainWhereAPinOfAnLsmProgramIsMissing) {
+  PALYRA_REQUIRE_FEATURE(tests::BpfLsm());
+  kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-lsm");
+  const std::string link = LinkOf(kLsmProgramNames.back());
+  ASSERT_EQ(unlink(link.c_str()), 0);
+  const Result<KernelObjects> again = Open();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(access(link.c_str(), F_OK), 0);
 }
 
 TEST_F(KernelObjectsTest, AreInstalledAgainWhereTheirCgroupWasRemoved) {

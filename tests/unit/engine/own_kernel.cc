@@ -103,7 +103,8 @@ OwnKernel& OwnKernel::Get() {
   return kernel;
 }
 
-OwnKernel::OwnKernel(const std::string& name) : host_(OrThrow(PrepareHost())) {
+OwnKernel::OwnKernel(const std::string& name, Features features)
+    : features_(std::move(features)), host_(OrThrow(PrepareHost())) {
   host_.cgroup2.mount_point += '/' + name;
   host_.cgroup2.root += '/' + name;
   host_.bpffs += '/' + name;
@@ -175,6 +176,15 @@ bool OwnKernel::HoldsWholeProfilesOnly() const {
   if (!AreDisjoint(taken, automata)) return false;
   const CacheState cache = ReadCacheState(*objects_);
   return cache.idle <= PALYRA_MAX_IDLE_PROFILES && cache.idle_entries <= PALYRA_MAX_IDLE_ENTRIES;
+}
+
+Features CgroupProgramsAlone() {
+  return Features([](Feature feature) {
+    if (feature == Feature::kBpfLsm || feature == Feature::kUnixSocketPrograms) {
+      return FeatureState{.present = false, .detail = "left out"};
+    }
+    return ProbeKernel(feature);
+  });
 }
 
 pid_t StartInCgroup(const std::string& path, const std::function<void()>& body, int kept) {

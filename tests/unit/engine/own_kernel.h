@@ -30,7 +30,7 @@ class OwnKernel {
   static OwnKernel& Get();
 
   // One more, beside it. Throws std::runtime_error where the kernel or the rights are missing.
-  explicit OwnKernel(const std::string& name);
+  explicit OwnKernel(const std::string& name, Features features = Features());
   OwnKernel(const OwnKernel&) = delete;
   OwnKernel& operator=(const OwnKernel&) = delete;
   ~OwnKernel();
@@ -63,6 +63,10 @@ class OwnKernel {
   tests::TempDir runtime_;
   std::optional<KernelObjects> objects_;
 };
+
+// Of a kernel that has neither BPF LSM nor programs for unix sockets: for tests of what does not
+// depend on them, because under emulation it takes seconds to load them.
+Features CgroupProgramsAlone();
 
 // Forks a process into the cgroup directory `path`; there it runs `body` and exits with 0. It has
 // no descriptors above 2 but `kept`, so it holds no lock of its parent. Returns once it is inside.

@@ -44,7 +44,7 @@ class ProfileCacheTest : public testing::Test {
  protected:
   void SetUp() override {
     PALYRA_REQUIRE_FEATURE(tests::Root());
-    kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-cache");
+    kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-cache", CgroupProgramsAlone());
   }
 
   void TearDown() override {

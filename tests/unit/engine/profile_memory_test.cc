@@ -56,7 +56,7 @@ class ProfileMemoryTest : public testing::Test {
       counted.state = Fail(ErrorCode::kUnsupported, "Linux before 6.4");
     }
     PALYRA_REQUIRE_FEATURE(counted);
-    kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-memory");
+    kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-memory", CgroupProgramsAlone());
   }
 
   static policy::RuleSet Compile(const std::function<std::string(size_t)>& rule) {

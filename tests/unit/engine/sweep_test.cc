@@ -30,7 +30,7 @@ class SweepTest : public testing::Test {
  protected:
   void SetUp() override {
     PALYRA_REQUIRE_FEATURE(tests::Root());
-    kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-sweep");
+    kernel_.emplace("palyra-test-" + std::to_string(getpid()) + "-sweep", CgroupProgramsAlone());
     before_ = kernel_->Entries();
   }
 
