@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -51,10 +52,8 @@ class PlaceholdersTest : public testing::Test {
   }
 
   [[nodiscard]] bool AllAreThere() const {
-    for (const Placeholder& each : Missing().placeholders) {
-      if (!fs::exists(each.path)) return false;
-    }
-    return true;
+    return std::ranges::all_of(Missing().placeholders,
+                               [](const Placeholder& each) { return fs::exists(each.path); });
   }
   [[nodiscard]] bool NoneIsThere() const { return fs::is_empty(place_.path()); }
 
