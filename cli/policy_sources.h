@@ -28,8 +28,9 @@ struct LayerSources {
   policy::Layer layer;
   std::vector<policy::SourcePtr> policies;
   // Of the caller's: rules from the command line, which follow the policies; and what fills in
-  // where those speak of no file (policy/defaults.h), or null.
-  std::vector<policy::SourcePtr> shorthands = {};
+  // where those speak of no file (policy/defaults.h), or null. With `= {}` because g++ warns where
+  // it is left out.
+  std::vector<policy::SourcePtr> shorthands = {};  // NOLINT(readability-redundant-member-init)
   policy::SourcePtr defaults = nullptr;
   policy::SourcePtr entities = nullptr;  // Null: none.
   policy::SourcePtr schema = nullptr;

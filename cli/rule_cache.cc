@@ -94,8 +94,9 @@ int AddBuildId(dl_phdr_info* info, size_t /*size*/, void* out) {
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)& part = info->dlpi_phdr[i];
     if (part.p_type != PT_NOTE) continue;
-    std::string_view notes(reinterpret_cast<const char*>(info->dlpi_addr + part.p_vaddr),
-                           part.p_memsz);
+    const ElfW(Addr) address = info->dlpi_addr + part.p_vaddr;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): so the loader says where it is.
+    std::string_view notes(reinterpret_cast<const char*>(address), part.p_memsz);
     while (const std::optional<std::string_view> head = Take(notes, sizeof(ElfW(Nhdr)))) {
       ElfW(Nhdr) note;
       std::memcpy(&note, head->data(), sizeof(note));
@@ -104,7 +105,7 @@ int AddBuildId(dl_phdr_info* info, size_t /*size*/, void* out) {
       const std::optional<std::string_view> text =
           name ? Take(notes, aligned(note.n_descsz)) : std::nullopt;
       if (!text) break;
-      const bool is_gnu = name->substr(0, note.n_namesz) == std::string_view("GNU", 4);
+      const bool is_gnu = note.n_namesz == sizeof(ELF_NOTE_GNU) && name->starts_with(ELF_NOTE_GNU);
       if (is_gnu && note.n_type == NT_GNU_BUILD_ID) id = text->substr(0, note.n_descsz);
     }
   }

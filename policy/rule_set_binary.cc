@@ -197,9 +197,9 @@ class FormReader {
     const size_t states = Count(kLeastState);
     form.states.reserve(states);
     for (size_t i = 0; i < states && good_; ++i) {
-      SparseDfa::State state{.text_class = Number<uint32_t>(),
-                             .fallback = Number<uint32_t>(),
-                             .first_edge = static_cast<uint32_t>(form.edges.size())};
+      const SparseDfa::State state{.text_class = Number<uint32_t>(),
+                                   .fallback = Number<uint32_t>(),
+                                   .first_edge = static_cast<uint32_t>(form.edges.size())};
       greatest_class = std::max(greatest_class, state.text_class);
       form.states.push_back(state);
       for (size_t edges = Count(kEdge); edges > 0 && good_; --edges) {

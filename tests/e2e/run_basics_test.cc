@@ -49,6 +49,37 @@ TEST_F(RunTest, ExitsWith124WhenTheTimeIsUp) {
   EXPECT_EQ(ended.output, "ready\n");
 }
 
+TEST_F(RunTest, OfADryRunIsShownEverythingAndNothingRuns) {
+  const TempDir directory;
+  const std::string mark = directory.Path("mark");
+  PalyraRun dry;
+  dry.Option("--allow-net", "192.0.2.1:443").Option("--workspace", "/srv");
+  EXPECT_EQ(dry.Run({"touch", "/dev/null"}).status, 0) << "the control";
+  const Ended shown = dry.Option("--dry-run").Run({"touch", mark});
+  EXPECT_EQ(shown.status, 0) << Describe(shown);
+  for (const char* part : {"rules ", "layer mandatory: ", "--allow-net 192.0.2.1:443",
+                           "${workspace} /srv", "held      net.connect"}) {
+    EXPECT_NE(shown.output.find(part), std::string::npos) << part << Describe(shown);
+  }
+  EXPECT_NE(access(mark.c_str(), F_OK), 0);
+  // What is refused is refused here too.
+  EXPECT_EQ(PalyraRun().Option("--dry-run").Policy("permit (principal, action);").Run({}).status,
+            125);
+  EXPECT_EQ(PalyraRun().Option("--dry-run").Option("--allow-read", "/srv").Run({}).status, 126);
+}
+
+TEST_F(RunTest, StartsWhereItIsTold) {
+  const TempDir directory;
+  const std::string real = directory.Path("real");
+  ASSERT_EQ(mkdir(real.c_str(), 0755), 0);
+  ASSERT_EQ(symlink("real", directory.Path("link").c_str()), 0);
+  const Ended ended = PalyraRun()
+                          .Option("--chdir", directory.Path("link"))
+                          .Run({"/bin/sh", "-c", "pwd; printenv PWD"});
+  EXPECT_EQ(ended.output, real + '\n' + real + '\n') << Describe(ended);
+  EXPECT_EQ(PalyraRun().Option("--chdir", directory.Path("none")).Run({"true"}).status, 125);
+}
+
 TEST_F(RunTest, ATimeoutThatIsNotReachedChangesNothing) {
   const Ended ended = PalyraRun().Option("--timeout", "600").Run(Probe({"exit-with", "7"}));
   EXPECT_EQ(ended.status, 7) << Describe(ended);
