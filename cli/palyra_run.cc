@@ -239,6 +239,9 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   prepared.files.emplace(std::move(made->files), options.marks_stale);
   prepared.pins = std::move(made->pins);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
+  if (Result<void> held = options.defaults ? RequireDefaults() : Result<void>(); !held) {
+    return std::unexpected(held.error());
+  }
   if (options.audit) {
     Result<AuditLog> audit = AuditLog::Open(*options.audit);
     if (!audit) return std::unexpected(audit.error());

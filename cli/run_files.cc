@@ -11,6 +11,16 @@ constexpr const char* kProgram = "palyra-run";
 
 }  // namespace
 
+Result<void> RequireDefaults() {
+  engine::Features features;
+  if (engine::FileJudgeOf(engine::Host(), features) == engine::FileJudge::kLsm) return {};
+  return Fail(
+      ErrorCode::kRefused,
+      "FILE-DEFAULTS: --defaults forbids names at any depth, which takes BPF LSM: boot with "
+      "lsm=…,bpf, or say what the run may do by --allow-read, --allow-write and "
+      "--allow-exec");
+}
+
 Result<std::optional<engine::FileView>> RunFiles::Lower(engine::Features& features,
                                                         const engine::Unheld& unheld) const {
   return engine::LowerForLandlock(rules_, features, engine::RealFileTree(), unheld);

@@ -15,6 +15,9 @@
 
 namespace palyra::cli {
 
+// kRefused where this machine does not hold what is built in about files.
+Result<void> RequireDefaults();
+
 class RunFiles {
  public:
   // `marks_stale`: a run whose rules were tightened goes on, and it is said that it is stale.

@@ -17,6 +17,7 @@
 #include "engine/pinned_programs.h"
 #include "engine/programs.h"
 #include "engine/table_image.h"
+#include "policy/path_states.h"
 
 namespace palyra::engine {
 namespace {
@@ -88,17 +89,6 @@ Result<void> AttachAndPin(const bpf_program* program, const std::string& directo
   return PinLink(bpf_program__attach_lsm(program), bpf_program__name(program), directory);
 }
 
-// Whether it would make a difference to know the digest of some program.
-bool AsksDigests(const policy::RuleSet& rules) {
-  const policy::NameRules* programs = FindRules(rules, policy::NameAction::kProcessExec);
-  if (programs == nullptr) return false;
-  for (size_t i = 0; i < programs->leaves.size(); ++i) {
-    const size_t unknown = i - i % programs->flag_count;
-    if (programs->leaves[i].verdict != programs->leaves[unknown].verdict) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 Result<void> AttachFilePrograms(const FileAttachRequest& request) {
@@ -140,6 +130,14 @@ bool CanJudgeFiles(const Host& host, Features& features) {
   return features.Has(Feature::kBpfLsm);
 }
 
+Result<void> CheckDigests(const policy::RuleSet& rules) {
+  const policy::NameRules* programs = FindRules(rules, policy::NameAction::kProcessExec);
+  if (programs == nullptr || !policy::DependsOnDigest(*programs)) return {};
+  return Fail(ErrorCode::kRefused,
+              "FILE-DIGEST: the policies ask for the sha256 of programs, which no kernel tells; "
+              "name programs by path, and permit nothing to write there");
+}
+
 Result<void> RequireFilePrograms(const KernelObjects& objects, const policy::RuleSet& rules) {
   const bool judges_processes = FindRules(rules, policy::NameAction::kProcessSignal) != nullptr ||
                                 FindRules(rules, policy::NameAction::kProcessTrace) != nullptr;
@@ -149,10 +147,7 @@ Result<void> RequireFilePrograms(const KernelObjects& objects, const policy::Rul
                 "FILE-KERNEL: the policies speak of files, programs or processes, and nothing on "
                 "this kernel holds that; boot with lsm=…,bpf, or leave them out");
   }
-  if (!AsksDigests(rules)) return {};
-  return Fail(ErrorCode::kRefused,
-              "FILE-DIGEST: the policies ask for the sha256 of programs, which no kernel tells; "
-              "name programs by path, and permit nothing to write there");
+  return CheckDigests(rules);
 }
 
 }  // namespace palyra::engine

@@ -32,8 +32,11 @@ bool HasPinnedFilePrograms(const std::string& pin_directory);
 // programs are installed.
 bool CanJudgeFiles(const Host& host, Features& features);
 
+// kRefused with FILE-DIGEST where the digest of a program makes a difference: no kernel tells it.
+Result<void> CheckDigests(const policy::RuleSet& rules);
+
 // kRefused with a code where rules speak of what is not held here: FILE-KERNEL without those
-// programs, FILE-DIGEST where the digest of a program makes a difference.
+// programs, and as CheckDigests() says.
 Result<void> RequireFilePrograms(const KernelObjects& objects, const policy::RuleSet& rules);
 
 }  // namespace palyra::engine

@@ -21,6 +21,7 @@
 #include "cli/policy/policy_json.h"
 #include "cli/policy/store_verbs.h"
 #include "engine/file_judge.h"
+#include "engine/file_programs.h"
 #include "engine/file_tree.h"
 #include "engine/policy_store.h"
 #include "engine/rule_judge.h"
@@ -82,27 +83,35 @@ std::optional<Error> ObstacleToLandlock(const CompiledPolicy& compiled) {
   return view ? std::nullopt : std::optional(view.error());
 }
 
-// By what the policies shall be held; empty: by what this machine has.
+// The same by what is named: lsm, landlock, or here for what this machine has; empty: not asked.
+std::optional<Error> Obstacle(const CompiledPolicy& compiled, const std::string& judge) {
+  if (judge.empty()) return std::nullopt;
+  engine::Features features;
+  const bool by_lsm = judge == "here"
+                          ? engine::FileJudgeOf(engine::Host(), features) == engine::FileJudge::kLsm
+                          : judge == "lsm";
+  if (!by_lsm) return ObstacleToLandlock(compiled);
+  const Result<void> checked = engine::CheckDigests(compiled.rules());
+  return checked ? std::nullopt : std::optional(checked.error());
+}
+
 int Check(const PolicyRunOptions& options, bool json, const std::string& judge) {
   const auto compiled = CompiledPolicy::Load(options);
-  engine::Features features;
-  const bool asks =
-      judge.empty() && engine::FileJudgeOf(engine::Host(), features) != engine::FileJudge::kLsm;
-  std::optional<Error> obstacle;
-  if (compiled && (judge == "landlock" || asks)) obstacle = ObstacleToLandlock(**compiled);
-  const bool is_bad = obstacle && !judge.empty();
+  const std::optional<Error> obstacle =
+      compiled ? Obstacle(**compiled, judge) : std::optional<Error>();
   if (json) {
-    Print(compiled ? CheckJson((*compiled)->warnings(), !is_bad, is_bad ? obstacle->message : "")
-                   : CheckJson(compiled.error().diagnostics, false, compiled.error().message));
-    if (compiled) return is_bad ? kStatusBad : kStatusGood;
+    Print(compiled
+              ? CheckJson((*compiled)->warnings(), !obstacle, obstacle ? obstacle->message : "")
+              : CheckJson(compiled.error().diagnostics, false, compiled.error().message));
+    if (compiled) return obstacle ? kStatusBad : kStatusGood;
     return compiled.error().diagnostics.empty() ? kStatusCannot : kStatusBad;
   }
   if (!compiled) return Report(compiled.error());
   Warn(**compiled);
   if (obstacle) {
-    Say(kProgram, is_bad ? obstacle->message : "not held on this machine: " + obstacle->message);
+    Say(kProgram, obstacle->message);
+    return kStatusBad;
   }
-  if (is_bad) return kStatusBad;
   Print("good: " + Summary(**compiled));
   return kStatusGood;
 }
@@ -330,9 +339,9 @@ void AddPolicyCommands(CLI::App& app, int& status) {
   check
       ->add_option(
           "--for", arguments->judge,
-          "refuse what cannot be held of files and programs by lsm or landlock; else it is "
-          "said of this machine")
-      ->check(CLI::IsMember({"lsm", "landlock"}));
+          "refuse what cannot be held of files and programs by lsm or landlock; here: by what this "
+          "machine has")
+      ->check(CLI::IsMember({"here", "lsm", "landlock"}));
   check->callback(
       [=, &status] { status = Check(arguments->options, arguments->json, arguments->judge); });
 

@@ -1,6 +1,7 @@
 // Files by policy, with BPF LSM: ways to an object that the rules forbid, each with its control.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -240,6 +241,42 @@ TEST_F(Files, TheLogSaysWhatWasDeniedToWhom) {
   EXPECT_EQ(audit[0].layer, "caller");
   EXPECT_EQ(audit[0].policies.size(), 1U);
   EXPECT_NE(raw.find("denied: file.read " + Ws("secret/s")), std::string::npos) << raw;
+}
+
+TEST_F(Files, DefaultsLetADeveloperWorkAndNoMore) {
+  MakeTree();
+  for (const std::string& path : {Ws(".env"), Out(".env")}) {
+    std::ofstream(path) << "TOKEN=1\n";
+    ASSERT_EQ(chown(path.c_str(), 1000, 1000), 0);
+  }
+  const std::vector<FileAttempt> attempts = {
+      {{"open-read", Ws("own")}, "none"},
+      {{"create", Ws("new")}, "none"},
+      {{"open-read", Ws(".env")}, "none"},
+      {{"open-read", Ws(".git/config")}, "none"},
+      {{"exec", Ws("bin/tool")}, "none"},
+      {{"signal-self"}, "none"},
+      {{"open-read", Out("o")}, "none"},
+      {{"open-read", Out(".env")}},
+      {{"open-write", Ws(".git/config")}},
+      {{"create", Ws(".git/hooks/post-commit")}},
+      {{"create", Ws("d/.envrc")}},
+      {{"mkdir", Ws("d/.vscode")}},
+      {{"rename", Ws(".git"), Ws("g2")}, "EXDEV"},
+  };
+  PalyraRun run;
+  run.Option("--defaults").Option("--workspace", Ws(""));
+  run.Option("--allow-exec", fs::path(BinaryPath("palyra_probe")).parent_path());
+  std::string raw;
+  const std::vector<std::string> lines = TryInRun(run, attempts, raw);
+  ASSERT_EQ(lines.size(), attempts.size()) << raw;
+  for (size_t i = 0; i < attempts.size(); ++i) {
+    EXPECT_EQ(lines[i], attempts[i].words[0] + ' ' + attempts[i].expected)
+        << attempts[i].words.back() << '\n'
+        << raw;
+  }
+  EXPECT_FALSE(fs::exists(Ws(".git/hooks/post-commit")));
+  EXPECT_TRUE(fs::exists(Ws(".git/hooks")));
 }
 
 }  // namespace

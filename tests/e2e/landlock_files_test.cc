@@ -408,5 +408,26 @@ TEST_F(LandlockUpdates, AStaleRunGoesOnWhereThatIsWanted) {
   EXPECT_THAT(ended.error_output, HasSubstr("the run is stale"));
 }
 
+TEST_F(LandlockFiles, DefaultsTakeMoreThanLandlock) {
+  PalyraRun run;
+  run.Option("--defaults");
+  const Ended refused = run.Run({"/usr/bin/true"}, InWorkspace());
+  EXPECT_EQ(refused.status, 126) << Describe(refused);
+  EXPECT_NE(refused.error_output.find("FILE-DEFAULTS"), std::string::npos) << Describe(refused);
+}
+
+TEST_F(LandlockFiles, ADryRunShowsTheView) {
+  PalyraRun run;
+  run.User(std::string(kToolUser))
+      .Option("--allow-read", "/usr")
+      .Option("--allow-exec", "/usr/bin");
+  run.Option("--dry-run");
+  const Ended shown = run.Run({"/usr/bin/touch", "made"}, InWorkspace());
+  EXPECT_EQ(shown.status, 0) << Describe(shown);
+  EXPECT_NE(shown.output.find("grant /usr: read list\n"), std::string::npos) << Describe(shown);
+  EXPECT_NE(shown.output.find("grant /usr/bin: read list execute"), std::string::npos) << Describe(shown);
+  EXPECT_FALSE(Exists("made"));
+}
+
 }  // namespace
 }  // namespace palyra::tests

@@ -65,7 +65,6 @@ TEST_F(RunTest, OfADryRunIsShownEverythingAndNothingRuns) {
   // What is refused is refused here too.
   EXPECT_EQ(PalyraRun().Option("--dry-run").Policy("permit (principal, action);").Run({}).status,
             125);
-  EXPECT_EQ(PalyraRun().Option("--dry-run").Option("--allow-read", "/srv").Run({}).status, 126);
 }
 
 TEST_F(RunTest, StartsWhereItIsTold) {
