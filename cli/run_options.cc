@@ -31,7 +31,7 @@ struct RawOptions {
 };
 
 // The order among the options of a kind is kept: the policy text shows them as they were given.
-void AddRule(CLI::App& app, const char* name, const char* type, const char* purpose,
+void AddRule(CLI::App& app, const std::string& name, const char* type, const char* purpose,
              const std::function<void(const std::string&)>& add) {
   app.add_option_function<std::string>(name, add, purpose)
       ->type_name(type)
@@ -65,7 +65,7 @@ void AddNetRules(CLI::App& app, RawOptions& raw) {
 void AddPathRules(CLI::App& app, RunOptions& options) {
   using enum policy::PathShorthand;
   const auto add = [&](policy::PathShorthand kind, const char* purpose) {
-    AddRule(app, OptionName(kind).data(), "PATH", purpose,
+    AddRule(app, std::string(OptionName(kind)), "PATH", purpose,
             [&options, kind](const std::string& argument) {
               options.path_rules.push_back({.kind = kind, .argument = argument});
             });

@@ -119,6 +119,14 @@ void AddJudgedFiles(std::vector<Promise>& promises) {
       NotHeld("names and attributes hidden", "looking up, stat and readlink are not judged"));
 }
 
+// By one or both of two mechanisms; empty: it is not there.
+Promise OutsideIsHeld(std::string name, const std::string& landlock, const std::string& program,
+                      std::string why_not) {
+  if (landlock.empty() && program.empty()) return NotHeld(std::move(name), std::move(why_not));
+  const std::string between = landlock.empty() || program.empty() ? "" : ", ";
+  return Held(std::move(name), landlock + between + program);
+}
+
 void AddProcesses(const KernelObjects& objects, Features& features, const ToolUser& user,
                   std::vector<Promise>& promises) {
   // Files that belong to root make or unmake everything else where nothing holds them.
@@ -141,17 +149,12 @@ void AddProcesses(const KernelObjects& objects, Features& features, const ToolUs
   promises.push_back(Held(
       "maps and programs out of reach",
       has_files ? "seccomp refuses bpf(2); BPF lsm/bpf, file_open" : "seccomp refuses bpf(2)"));
-  promises.push_back(features.Has(Feature::kLandlock)
-                         ? Held("no tracing of processes outside", "Landlock domain")
-                         : NotHeld("no tracing of processes outside", "no Landlock"));
-  const char* const no_signals = "no signals to processes outside";
-  if (features.Has(Feature::kLandlockScopes)) {
-    promises.push_back(
-        Held(no_signals, has_files ? "Landlock scopes, BPF lsm/task_kill" : "Landlock scopes"));
-  } else {
-    promises.push_back(has_files ? Held(no_signals, "BPF lsm/task_kill")
-                                 : NotHeld(no_signals, "Landlock before ABI 6"));
-  }
+  promises.push_back(OutsideIsHeld("no tracing of processes outside",
+                                   features.Has(Feature::kLandlock) ? "Landlock domain" : "",
+                                   has_files ? "BPF lsm/ptrace_access_check" : "", "no Landlock"));
+  promises.push_back(OutsideIsHeld("no signals to processes outside",
+                                   features.Has(Feature::kLandlockScopes) ? "Landlock scopes" : "",
+                                   has_files ? "BPF lsm/task_kill" : "", "Landlock before ABI 6"));
   promises.push_back(
       Held("ends whole", features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill"));
   promises.push_back(Held("ends with its supervisor", "guardian process, parent-death signal"));

@@ -144,6 +144,16 @@ std::vector<std::string> Files::TryInRun(const PalyraRun& run,
   return Lines(ended.output);
 }
 
+void ExpectAnswers(const std::vector<std::string>& lines, const std::vector<FileAttempt>& attempts,
+                   const std::string& raw) {
+  ASSERT_EQ(lines.size(), attempts.size()) << raw;
+  for (size_t i = 0; i < attempts.size(); ++i) {
+    EXPECT_EQ(lines[i], attempts[i].words[0] + ' ' + attempts[i].expected)
+        << attempts[i].words.back() << '\n'
+        << raw;
+  }
+}
+
 void Files::ExpectHeld(const std::string& policy, const std::vector<FileAttempt>& attempts) {
   for (const FileAttempt& attempt : attempts) {
     MakeTree();
@@ -158,12 +168,7 @@ void Files::ExpectHeld(const std::string& policy, const std::vector<FileAttempt>
   run.Policy(policy);
   std::string raw;
   const std::vector<std::string> lines = TryInRun(run, attempts, raw);
-  ASSERT_EQ(lines.size(), attempts.size()) << raw;
-  for (size_t i = 0; i < attempts.size(); ++i) {
-    EXPECT_EQ(lines[i], attempts[i].words[0] + ' ' + attempts[i].expected)
-        << attempts[i].words.back() << '\n'
-        << raw;
-  }
+  ExpectAnswers(lines, attempts, raw);
   EXPECT_EQ(Snapshot(), before);
   EXPECT_GE(run.Audit().size(), attempts.size()) << "what was denied is not in the log";
 }
@@ -172,15 +177,13 @@ void Files::ExpectAllowed(const std::string& policy,
                           const std::vector<std::vector<std::string>>& all) {
   MakeTree();
   std::vector<FileAttempt> attempts;
-  for (const std::vector<std::string>& words : all) attempts.push_back({.words = words});
+  for (const std::vector<std::string>& words : all)
+    attempts.push_back({.words = words, .expected = "none"});
   PalyraRun run;
   run.Policy(policy);
   std::string raw;
   const std::vector<std::string> lines = TryInRun(run, attempts, raw);
-  ASSERT_EQ(lines.size(), attempts.size()) << raw;
-  for (size_t i = 0; i < attempts.size(); ++i) {
-    EXPECT_EQ(lines[i], attempts[i].words[0] + " none") << attempts[i].words.back() << '\n' << raw;
-  }
+  ExpectAnswers(lines, attempts, raw);
   EXPECT_TRUE(run.Audit().empty()) << raw;
 }
 

@@ -68,6 +68,10 @@ std::vector<std::string> TryArguments(const std::vector<FileAttempt>& attempts);
 
 std::vector<std::string> Lines(const std::string& text);
 
+// Each line is what its attempt was to say; `raw` is for messages.
+void ExpectAnswers(const std::vector<std::string>& lines, const std::vector<FileAttempt>& attempts,
+                   const std::string& raw);
+
 }  // namespace palyra::tests
 
 #endif  // PALYRA_TESTS_E2E_FILES_FIXTURE_H_

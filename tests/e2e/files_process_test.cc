@@ -170,12 +170,7 @@ class FilesIntruder : public FilesProcesses {
   static void ExpectIntruderHeld(PalyraRun& run, const std::vector<FileAttempt>& attempts) {
     std::string raw;
     const std::vector<std::string> lines = TryAsIntruder(run, attempts, raw);
-    ASSERT_EQ(lines.size(), attempts.size()) << raw;
-    for (size_t i = 0; i < attempts.size(); ++i) {
-      EXPECT_EQ(lines[i], attempts[i].words[0] + ' ' + attempts[i].expected)
-          << attempts[i].words.back() << '\n'
-          << raw;
-    }
+    ExpectAnswers(lines, attempts, raw);
     EXPECT_GE(run.Audit().size(), attempts.size()) << raw;
   }
 };

@@ -269,12 +269,7 @@ TEST_F(Files, DefaultsLetADeveloperWorkAndNoMore) {
   run.Option("--allow-exec", fs::path(BinaryPath("palyra_probe")).parent_path());
   std::string raw;
   const std::vector<std::string> lines = TryInRun(run, attempts, raw);
-  ASSERT_EQ(lines.size(), attempts.size()) << raw;
-  for (size_t i = 0; i < attempts.size(); ++i) {
-    EXPECT_EQ(lines[i], attempts[i].words[0] + ' ' + attempts[i].expected)
-        << attempts[i].words.back() << '\n'
-        << raw;
-  }
+  ExpectAnswers(lines, attempts, raw);
   EXPECT_FALSE(fs::exists(Ws(".git/hooks/post-commit")));
   EXPECT_TRUE(fs::exists(Ws(".git/hooks")));
 }

@@ -53,8 +53,8 @@ const std::string& NamePolicies() {
       text += (i == 0 ? "" : " || ");
       // No union of patterns, of which all paths would be one class.
       const std::string directory = "/srv/" + std::to_string(i);
-      text += "(resource.path like \"" + directory + "/*\" && resource.path != \"" + directory +
-              "/x\")";
+      text.append("(resource.path like \"").append(directory).append("/*\" && resource.path != \"");
+      text.append(directory).append("/x\")");
     }
     return text +
            " };\npermit (principal, action == Palyra::Action::\"file.read\", resource) when "

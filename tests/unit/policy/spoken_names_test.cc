@@ -11,7 +11,9 @@
 namespace palyra::policy {
 namespace {
 
-constexpr uint16_t Bit(NameAction action) { return 1U << static_cast<unsigned>(action); }
+constexpr uint16_t Bit(NameAction action) {
+  return static_cast<uint16_t>(1U << static_cast<unsigned>(action));
+}
 
 constexpr uint16_t kSockets = Bit(NameAction::kUnixConnect);
 // With the actions on files and programs, which come before these.
