@@ -99,6 +99,10 @@ TEST_F(FilesProcesses, NobodyOutsideIsReached) {
   EXPECT_TRUE(Eventually([&] { return !outsider.is_alive(); }));
 }
 
+std::string NoSignals() {
+  return "forbid (principal, action == Palyra::Action::\"process.signal\", resource);";
+}
+
 TEST_F(FilesProcesses, SignalsAndTracingWithinARunAreJudged) {
   const std::vector<FileAttempt> attempts = {
       {.words = {"signal-self"}}, {.words = {"kill-child"}}, {.words = {"trace-me"}}};
@@ -109,13 +113,15 @@ TEST_F(FilesProcesses, SignalsAndTracingWithinARunAreJudged) {
     return TryInRun(run, attempts, raw);
   };
   using Answers = std::vector<std::string>;
-  EXPECT_EQ(in_run(""), (Answers{"signal-self none", "kill-child EACCES", "trace-me EACCES"}));
+  // Each by itself; within the run allowed where no policy speaks of it.
+  EXPECT_EQ(in_run(""), (Answers{"signal-self none", "kill-child none", "trace-me none"}));
+  EXPECT_EQ(in_run(NoSignals()),
+            (Answers{"signal-self none", "kill-child EACCES", "trace-me none"}));
+  EXPECT_EQ(in_run("forbid (principal, action == Palyra::Action::\"process.trace\", resource);"),
+            (Answers{"signal-self none", "kill-child none", "trace-me EACCES"}));
   EXPECT_EQ(in_run("permit (principal, action == Palyra::Action::\"process.signal\", resource) "
                    "when { resource.same_run };"),
-            (Answers{"signal-self none", "kill-child none", "trace-me EACCES"}));
-  EXPECT_EQ(in_run("permit (principal, action == Palyra::Action::\"process.trace\", resource) "
-                   "when { resource.same_run };"),
-            (Answers{"signal-self none", "kill-child EACCES", "trace-me none"}));
+            (Answers{"signal-self none", "kill-child none", "trace-me none"}));
   EXPECT_EQ(in_run("permit (principal, action in [Palyra::Action::\"process.signal\", "
                    "Palyra::Action::\"process.trace\"], resource) when { !resource.same_run };"),
             (Answers{"signal-self none", "kill-child EACCES", "trace-me EACCES"}));
@@ -123,7 +129,7 @@ TEST_F(FilesProcesses, SignalsAndTracingWithinARunAreJudged) {
 
 TEST_F(FilesProcesses, TheLogSaysWhomASignalWasFor) {
   PalyraRun run;
-  run.Policy(WithFiles(""));
+  run.Policy(WithFiles(NoSignals()));
   std::string raw;
   TryInRun(run, {{.words = {"kill-child"}}}, raw);
   const std::vector<AuditEntry> audit = run.Audit();
