@@ -14,6 +14,7 @@
 #define S_IFMT 0170000
 #define S_IFDIR 0040000
 #define S_IFSOCK 0140000
+#define S_IFCHR 0020000
 
 /* Of file::f_mode. */
 #define FMODE_READ 0x1
@@ -35,6 +36,7 @@
 #define EXT4_IOC_SETVERSION 0x40086604U
 #define FS_IOC_ENABLE_VERITY 0x40806685U
 #define FS_IOC_SET_ENCRYPTION_POLICY 0x800c6613U
+#define FAT_IOCTL_SET_ATTRIBUTES 0x40047211U
 
 /* Calls of btrfs make, move and remove what has a name by themselves; these of the same kind are
  * for data alone. */
@@ -42,10 +44,20 @@
 #define FICLONE 0x40049409U
 #define FICLONERANGE 0x4020940dU
 #define FIDEDUPERANGE 0xc0189436U
+/* Of these the argument names what is made or removed below the directory that is open. */
+#define BTRFS_SNAP_CREATE 1
+#define BTRFS_SUBVOL_CREATE 14
+#define BTRFS_SNAP_DESTROY 15
+#define BTRFS_SNAP_CREATE_V2 23
+#define BTRFS_SUBVOL_CREATE_V2 24
+#define BTRFS_SNAP_DESTROY_V2 63
 
 /* Whom fcntl(2) and ioctl(2) have signals sent to. */
 #define F_SETOWN 8
 #define F_SETOWN_EX 15
+#define F_SETFL 4
+#define FASYNC 020000
+#define FIOASYNC 0x5452U
 #define FIOSETOWN 0x8901U
 #define SIOCSPGRP 0x8902U
 

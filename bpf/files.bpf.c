@@ -80,9 +80,12 @@ int BPF_PROG(palyra_file_ioctl, struct file *file, unsigned int command, unsigne
 {
 	if (changes_attributes(command))
 		return judge_at(&file->f_path, ATTRIBUTES_BIT, PALYRA_HOOK_FILE_IOCTL);
+	if (names_subvolume(command))
+		return deny_where_files_are_judged(PALYRA_HOOK_FILE_IOCTL);
 	if (is_btrfs_command(command))
 		return judge_at(&file->f_path, WRITE_BIT | CREATE_BIT, PALYRA_HOOK_FILE_IOCTL);
-	if (command == FIOSETOWN || command == SIOCSPGRP)
+	if (command == FIOSETOWN || command == SIOCSPGRP ||
+	    (command == FIOASYNC && is_character_device(file)))
 		return judge_signal_to(OTHER_NUMBER, PALYRA_HOOK_FILE_IOCTL);
 	return 0;
 }
@@ -293,6 +296,8 @@ int BPF_PROG(palyra_file_fcntl, struct file *file, unsigned int command, unsigne
 	if (command == F_SETOWN)
 		return judge_signal_to(argument, PALYRA_HOOK_FILE_FCNTL);
 	if (command == F_SETOWN_EX)
+		return judge_signal_to(OTHER_NUMBER, PALYRA_HOOK_FILE_FCNTL);
+	if (command == F_SETFL && (argument & FASYNC) && is_character_device(file))
 		return judge_signal_to(OTHER_NUMBER, PALYRA_HOOK_FILE_FCNTL);
 	return 0;
 }

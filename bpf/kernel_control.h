@@ -36,4 +36,21 @@ static __always_inline int deny_control(enum palyra_hook hook)
 	return -EPERM;
 }
 
+/* Likewise where files are judged, and this goes past that. Not inlined: the event takes most of a
+ * stack. */
+__noinline int palyra_deny_past_files(enum palyra_hook hook)
+{
+	struct palyra_run *run = find_run(own_run_id());
+
+	if (!is_held() || (run && !judges_files(READ_ONCE(run->profile))))
+		return 0;
+	return deny_control(hook);
+}
+
+static __always_inline int deny_where_files_are_judged(enum palyra_hook hook)
+{
+	/* Of what a function that is not inlined returns the verifier knows nothing. */
+	return palyra_deny_past_files(hook) ? -EPERM : 0;
+}
+
 #endif /* PALYRA_BPF_KERNEL_CONTROL_H_ */

@@ -75,17 +75,16 @@ __noinline __u32 palyra_changed_by(__u32 profile, const struct move *move, __u32
 	if (move->has_directory)
 		actions |= ACTION_BIT(PALYRA_UNIX_CONNECT);
 	for (action = 0; action < PALYRA_NAME_ACTIONS; action++) {
-		int changes;
-
 		if (!(actions & ACTION_BIT(action)))
 			continue;
-		if (move->has_directory)
-			changes = state_below(profile, action, old_slot) !=
-				  state_below(profile, action, new_slot);
-		else
-			changes = gains(profile, action, old_slot, new_slot) ||
-				  (move->exchanges && gains(profile, action, new_slot, old_slot));
-		if (changes)
+		/* Of an exchange with a directory the other side may be a file. */
+		if (move->has_directory && state_below(profile, action, old_slot) !=
+						   state_below(profile, action, new_slot))
+			break;
+		if (action == PALYRA_UNIX_CONNECT)
+			continue;
+		if (gains(profile, action, old_slot, new_slot) ||
+		    (move->exchanges && gains(profile, action, new_slot, old_slot)))
 			break;
 	}
 	return action;

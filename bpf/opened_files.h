@@ -87,6 +87,31 @@ static __always_inline int is_btrfs_command(__u32 command)
 	       command != FICLONERANGE && command != FIDEDUPERANGE;
 }
 
+/* Subvolumes and snapshots: their names are in the argument, which nobody can judge. */
+static __always_inline int names_subvolume(__u32 command)
+{
+	if (!is_btrfs_command(command))
+		return 0;
+	switch (command & 0xFF) {
+	case BTRFS_SNAP_CREATE:
+	case BTRFS_SUBVOL_CREATE:
+	case BTRFS_SNAP_DESTROY:
+	case BTRFS_SNAP_CREATE_V2:
+	case BTRFS_SUBVOL_CREATE_V2:
+	case BTRFS_SNAP_DESTROY_V2:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* A terminal that signals its input does so to the whole group in its foreground, which may be of
+ * others too. */
+static __always_inline int is_character_device(const struct file *file)
+{
+	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFCHR;
+}
+
 static __always_inline int changes_attributes(__u32 command)
 {
 	switch (command) {
@@ -96,6 +121,7 @@ static __always_inline int changes_attributes(__u32 command)
 	case EXT4_IOC_SETVERSION:
 	case FS_IOC_ENABLE_VERITY:
 	case FS_IOC_SET_ENCRYPTION_POLICY:
+	case FAT_IOCTL_SET_ATTRIBUTES:
 		return 1;
 	default:
 		return 0;

@@ -33,6 +33,7 @@
 #include "cli/run_rules.h"
 #include "engine/clock.h"
 #include "engine/environment.h"
+#include "engine/file_programs.h"
 #include "engine/policy_watch.h"
 #include "engine/report.h"
 #include "engine/run.h"
@@ -367,6 +368,9 @@ Result<int> ShowDryRun(const RunOptions& options, const Prepared& prepared, Engi
                            ReportOf(options, prepared, engine, files);
   if (Result<void> printed = base::WriteAll(STDOUT_FILENO, text, "stdout"); !printed) {
     return std::unexpected(printed.error());
+  }
+  if (Result<void> held = engine::RequireFilePrograms(*engine.objects, prepared.rules); !held) {
+    return std::unexpected(held.error());
   }
   const Result<engine::UnixSetup> sockets = engine::PrepareUnix(
       engine.objects->unix_judge(), prepared.rules, engine.host.runtime_directory);

@@ -114,8 +114,8 @@ Result<Host> PrepareHost() {
   if (Result<void> mounted = MountBpffs(host.bpffs); !mounted) {
     return std::unexpected(mounted.error());
   }
-  host.control_directories = {"/proc/sys", host.runtime_directory, "/etc/palyra",
-                              "/var/lib/palyra"};
+  host.control_directories = {"/proc/sys", "/proc/sysrq-trigger", host.runtime_directory,
+                              "/etc/palyra", "/var/lib/palyra"};
   if (mkdir(host.runtime_directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return FailErrno(errno, "cannot make the directory \"" + host.runtime_directory + "\"");
   }

@@ -66,6 +66,12 @@ std::vector<Made> ReadRecord(const std::string& path) {
   return all;
 }
 
+Result<void> WriteRecord(const std::string& path, const std::vector<Made>& all) {
+  const Result<UniqueFd> file = base::OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (!file) return std::unexpected(file.error());
+  return base::WriteAll(file->get(), TextOf(all), path);
+}
+
 // Nobody else makes, looks for or removes placeholders meanwhile.
 Result<UniqueFd> Lock(const std::string& directory) {
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -114,7 +120,8 @@ Place PlaceOf(const std::string& path) {
           .name = path.substr(slash + 1)};
 }
 
-Result<Made> MakeOne(const Placeholder& wanted, const ToolUser& user) {
+// As whom this thread asks file systems, who then owns what is made.
+Result<Made> TryMake(const Placeholder& wanted, uid_t uid) {
   const Place place = PlaceOf(wanted.path);
   const std::string what = "cannot make \"" + wanted.path + "\", which the run must not";
   if (!place.parent.valid()) return FailErrno(errno, what);
@@ -123,14 +130,31 @@ Result<Made> MakeOne(const Placeholder& wanted, const ToolUser& user) {
   if (wanted.is_directory && mkdirat(parent, name, 0755) != 0) return FailErrno(errno, what);
   const int flags = wanted.is_directory ? O_RDONLY | O_DIRECTORY : O_RDONLY | O_CREAT | O_EXCL;
   const UniqueFd fd(openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!fd.valid() && !wanted.is_directory) return FailErrno(errno, what);
   struct stat status;
-  if (!fd.valid() || fchown(fd.get(), user.uid, user.gid) != 0 || fstat(fd.get(), &status) != 0) {
-    return FailErrno(errno, what);
+  const bool is_there = fd.valid() && fstat(fd.get(), &status) == 0;
+  const int failure = is_there ? EEXIST : errno;
+  // Somebody may have put something else there meanwhile.
+  if (!is_there || status.st_uid != uid) {
+    unlinkat(parent, name, wanted.is_directory ? AT_REMOVEDIR : 0);
+    return FailErrno(failure, what);
   }
   return Made{.is_directory = wanted.is_directory,
               .device = status.st_dev,
               .inode = status.st_ino,
               .path = wanted.path};
+}
+
+// The user's, as the run would make it, so that it may make what it is allowed below. Where the
+// user may not, root's: nobody shall write there what only root may make.
+Result<Made> MakeOne(const Placeholder& wanted, const ToolUser& user) {
+  AskFilesAs(user.uid, user.gid);
+  Result<Made> made = TryMake(wanted, user.uid);
+  AskFilesAs(geteuid(), getegid());
+  if (made || (made.error().system_errno != EACCES && made.error().system_errno != EPERM)) {
+    return made;
+  }
+  return TryMake(wanted, geteuid());
 }
 
 void RemoveOne(const Made& made) {
@@ -178,25 +202,27 @@ Result<Placeholders> Placeholders::Make(const std::string& runtime_directory,
     const auto is_protected = [&](const FileMount& mount) { return mount.path == made.path; };
     if (std::ranges::any_of(view.mounts, is_protected)) all.push_back(made);
   }
+  const std::string record = RecordOf(directory, run_id);
+  const auto give_up = [&](Error error) -> std::unexpected<Error> {
+    RemoveAll(all, others);
+    unlink(record.c_str());
+    return std::unexpected(std::move(error));
+  };
+  Result<void> noted = all.empty() ? Result<void>() : WriteRecord(record, all);
+  if (!noted) return give_up(noted.error());
   for (const Placeholder& wanted : view.placeholders) {
     Result<Made> made = MakeOne(wanted, user);
     if (!made) {
-      RemoveAll(all, others);
       Error error = made.error();
       if (error.system_errno == EEXIST) error.code = ErrorCode::kUnavailable;
-      return std::unexpected(std::move(error));
+      return give_up(std::move(error));
     }
     all.push_back(*std::move(made));
+    // Each at once: whoever is killed now leaves what the sweep knows.
+    noted = WriteRecord(record, all);
+    if (!noted) return give_up(noted.error());
   }
-  Placeholders placeholders(directory, run_id);
-  if (all.empty()) return placeholders;
-  const std::string record = RecordOf(directory, run_id);
-  const Result<UniqueFd> file = base::OpenFile(record, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  Result<void> noted = file ? base::WriteAll(file->get(), TextOf(all), record)
-                            : Result<void>(std::unexpected(file.error()));
-  if (noted) return placeholders;
-  RemoveAll(all, others);
-  return std::unexpected(noted.error());
+  return Placeholders(directory, run_id);
 }
 
 void Placeholders::Remove() const { RemoveOf(directory_, run_id_); }

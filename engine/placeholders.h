@@ -21,7 +21,7 @@ namespace palyra::engine {
 
 class Placeholders {
  public:
-  // Makes those of the view, for that user, and notes them under the run's id in
+  // Makes those of the view, as that user where it may, and notes them under the run's id in
   // `runtime_directory`. On failure none is left. kUnavailable where something has come into being
   // there meanwhile.
   static Result<Placeholders> Make(const std::string& runtime_directory, const std::string& run_id,

@@ -111,7 +111,7 @@ void AddJudgedFiles(std::vector<Promise>& promises) {
   promises.push_back(Held("process.signal, process.trace: the run alone, else by policy",
                           "BPF lsm/task_kill, task_set*, ptrace_access_check, ptrace_traceme"));
   promises.push_back(Held("no mounts, no perf events", "seccomp, BPF lsm/sb_*, perf_event_open"));
-  promises.push_back(Held("Palyra's policies, locks and pins unchanged, as uid 0 too",
+  promises.push_back(Held("Palyra's policies, locks and pins: not changed by the run itself",
                           "BPF lsm/file_open, path_*, inode_*"));
   promises.push_back(NotHeld("a hard link made before the run is the file itself",
                              "a file is judged by the name that leads to it"));
@@ -139,13 +139,11 @@ void AddProcesses(const KernelObjects& objects, Features& features, const ToolUs
   promises.push_back(Held("no user namespaces, made or entered",
                           has_files ? "seccomp, BPF lsm/userns_create" : "seccomp"));
   const char* const read_only = "cgroup file systems read-only in the run";
-  if (has_files) {
-    promises.push_back(
-        Held("stays in its cgroup", std::string(read_only) + "; BPF lsm/file_open, path_*"));
-  } else {
-    promises.push_back(owns_the_host ? NotHeld("stays in its cgroup", why)
-                                     : Held("stays in its cgroup", read_only));
-  }
+  promises.push_back(
+      owns_the_host
+          ? NotHeld("stays in its cgroup", why)
+          : Held("stays in its cgroup",
+                 has_files ? std::string(read_only) + "; BPF lsm/file_open, path_*" : read_only));
   promises.push_back(Held(
       "maps and programs out of reach",
       has_files ? "seccomp refuses bpf(2); BPF lsm/bpf, file_open" : "seccomp refuses bpf(2)"));

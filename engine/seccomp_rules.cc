@@ -1,6 +1,7 @@
 #include "engine/seccomp_rules.h"
 
 #include <asm/ioctls.h>
+#include <linux/btrfs.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -25,6 +26,10 @@ using Context = std::unique_ptr<void, decltype(&seccomp_release)>;
 
 // ioctl's command is 32 bits wide to the kernel; what lies above does not count.
 constexpr uint64_t kLow32Bits = 0xFFFFFFFF;
+
+constexpr std::array<uint64_t, 6> kSubvolumeCommands = {
+    BTRFS_IOC_SNAP_CREATE,    BTRFS_IOC_SUBVOL_CREATE,    BTRFS_IOC_SNAP_DESTROY,
+    BTRFS_IOC_SNAP_CREATE_V2, BTRFS_IOC_SUBVOL_CREATE_V2, BTRFS_IOC_SNAP_DESTROY_V2};
 
 // Collects the first failure, so that the rules read as a list.
 class RuleList {
@@ -91,7 +96,7 @@ void DenyUserNamespaces(RuleList& rules) {
   // unasked.
   for (const int call :
        {SCMP_SYS(setns), SCMP_SYS(open_by_handle_at), SCMP_SYS(mount), SCMP_SYS(fsopen),
-        SCMP_SYS(open_tree), SCMP_SYS(move_mount), SCMP_SYS(pivot_root)}) {
+        SCMP_SYS(open_tree), SCMP_SYS(move_mount), SCMP_SYS(pivot_root), SCMP_SYS(mount_setattr)}) {
     rules.Deny(EPERM, call);
   }
 }
@@ -101,12 +106,18 @@ void DenyKernelSurface(RuleList& rules, const SeccompOptions& options) {
                          SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl)}) {
     rules.Deny(EPERM, call);
   }
+  // Before Linux 6.12 it makes a file executable and asks no LSM. Nothing uses it.
+  rules.Deny(ENOSYS, SCMP_SYS(remap_file_pages));
   // Of other processes of its user, outside too: limits can kill as signals do.
   rules.Deny(EPERM, SCMP_SYS(prlimit64), {SCMP_CMP64(0, SCMP_CMP_NE, 0)});
   for (const uint64_t command : {TIOCSTI, TIOCLINUX}) {
     rules.Deny(EPERM, SCMP_SYS(ioctl), {Argument(1, {.mask = kLow32Bits, .value = command})});
   }
   if (options.no_memory_programs) {
+    // Of btrfs, whose argument names what is made, in a view that holds names by mounts.
+    for (const uint64_t command : kSubvolumeCommands) {
+      rules.Deny(EPERM, SCMP_SYS(ioctl), {Argument(1, {.mask = kLow32Bits, .value = command})});
+    }
     constexpr uint64_t kNoExecSeal = 0x8;  // MFD_NOEXEC_SEAL: nobody executes it, ever.
     rules.Deny(EACCES, SCMP_SYS(memfd_create), {Argument(1, {.mask = kNoExecSeal, .value = 0})});
   }

@@ -109,22 +109,15 @@ int ProtectControlMounts(const std::vector<std::string>& mounts) {
   return 0;
 }
 
-// As whom file systems are asked; with another uid than 0 the capabilities about files are gone.
-void AskAs(uid_t uid, gid_t gid) {
-  if (uid != 0) syscall(SYS_setfsgid, gid);
-  syscall(SYS_setfsuid, uid);
-  if (uid == 0) syscall(SYS_setfsgid, gid);
-}
-
 // The socket that was found there, or -1: what is another one by now is not mounted, and asking
 // for it fails as for one that nobody listens at.
 int OpenSocket(const UnixPlace& place, const ToolUser& user) {
   open_how how = {};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_NO_SYMLINKS;
-  AskAs(user.uid, user.gid);
+  AskFilesAs(user.uid, user.gid);
   const long fd = syscall(SYS_openat2, AT_FDCWD, place.real.c_str(), &how, sizeof(how));
-  AskAs(0, 0);
+  AskFilesAs(0, 0);
   if (fd < 0) return -1;
   struct stat status;
   const bool is_same = fstat(static_cast<int>(fd), &status) == 0 && status.st_dev == place.device &&

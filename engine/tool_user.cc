@@ -1,6 +1,7 @@
 #include "engine/tool_user.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -107,6 +108,12 @@ Result<ToolUser> ResolveToolUser(const ToolUserChoice& choice) {
   ToolUser user = FromUid(status.st_uid, status.st_gid);
   user.chosen_by = "owner of the working directory";
   return user;
+}
+
+void AskFilesAs(uid_t uid, gid_t gid) {
+  if (uid != 0) syscall(SYS_setfsgid, gid);
+  syscall(SYS_setfsuid, uid);
+  if (uid == 0) syscall(SYS_setfsgid, gid);
 }
 
 }  // namespace palyra::engine

@@ -33,6 +33,10 @@ struct ToolUserChoice {
 // tool is uid 0 without capabilities. kNotFound for a name that the user database does not know.
 Result<ToolUser> ResolveToolUser(const ToolUserChoice& choice);
 
+// As whom file systems are asked by this thread from now on (setfsuid(2)); with another uid than 0
+// the capabilities about files are gone meanwhile. System calls only.
+void AskFilesAs(uid_t uid, gid_t gid);
+
 }  // namespace palyra::engine
 
 #endif  // PALYRA_ENGINE_TOOL_USER_H_

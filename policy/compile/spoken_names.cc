@@ -9,6 +9,7 @@
 #include "policy/automaton_witness.h"
 #include "policy/compile/action_scope.h"
 #include "policy/compile/named_resource.h"
+#include "policy/compile/residual_walk.h"
 
 namespace palyra::policy {
 namespace {
@@ -23,18 +24,41 @@ constexpr unsigned kFiles = Bit(NameAction::kFileRead) | Bit(NameAction::kFileWr
                             Bit(NameAction::kFileAttributes) | Bit(NameAction::kProcessExec);
 constexpr unsigned kProcesses = Bit(NameAction::kProcessSignal) | Bit(NameAction::kProcessTrace);
 
+unsigned NamedByType(std::string_view type) {
+  if (type == kPathType || type == kDirectoryType || type == kExecutableType) return kFiles;
+  return type == kProcessType ? kProcesses : 0;
+}
+
 // Of a head that names no action.
 unsigned NamedByResource(const Scope& resource) {
   std::string_view type = resource.type;
   if (resource.kind == Scope::Kind::kEqual || resource.kind == Scope::Kind::kIn) {
     type = resource.entities.empty() ? type : std::string_view(resource.entities[0].type());
   }
-  if (type == kPathType || type == kDirectoryType || type == kExecutableType) return kFiles;
-  return type == kProcessType ? kProcesses : 0;
+  return NamedByType(type);
+}
+
+// Types and entities that stand in a condition.
+unsigned NamedBy(const Expr& expr) {
+  unsigned named = 0;
+  if (const auto* is = std::get_if<Is>(&expr.node)) named |= NamedByType(is->type);
+  if (const auto* literal = std::get_if<Literal>(&expr.node)) {
+    const EntityUid* entity = literal->value.AsEntity();
+    if (entity != nullptr) named |= NamedByType(entity->type());
+  }
+  for (const ExprPtr& child : ChildrenOf(expr)) named |= NamedBy(*child);
+  return named;
 }
 
 unsigned SpokenOf(const Policy& policy, const EntityStore& entities) {
-  if (policy.action.kind == Scope::Kind::kAny) return NamedByResource(policy.resource);
+  if (policy.action.kind == Scope::Kind::kAny) {
+    unsigned named = NamedByResource(policy.resource);
+    // What somebody forbids is not passed over because the head does not say of what kind it is.
+    if (policy.effect == Effect::kForbid) {
+      for (const Condition& condition : policy.conditions) named |= NamedBy(*condition.body);
+    }
+    return named;
+  }
   const std::expected<ActionScope, Finding> scope = ActionScopeOf(policy, entities, Coverage::kAll);
   return scope ? scope->name_actions : 0U;
 }

@@ -14,7 +14,8 @@
 namespace palyra::policy {
 
 // Bit set over NameAction: what the rules of a run decide. A head that names neither an action nor
-// a type of resource speaks of whatever is judged anyway, and the mandatory layer likewise.
+// a type of resource speaks of whatever is judged anyway, and the mandatory layer likewise; but a
+// forbid speaks of the types and entities in its conditions too.
 uint16_t JudgedNames(std::span<const LayerInput> layers);
 
 // The least that covers them.

@@ -243,6 +243,19 @@ TEST_F(Files, TheLogSaysWhatWasDeniedToWhom) {
   EXPECT_NE(raw.find("denied: file.read " + Ws("secret/s")), std::string::npos) << raw;
 }
 
+// One side of an exchange may be a directory, and the other a file with a name of its own.
+TEST_F(Files, AFileExchangedWithADirectoryGainsNothing) {
+  const std::string policy =
+      Policy() +
+      "forbid (principal, action == Palyra::Action::\"file.read\", resource == "
+      "Palyra::Path::\"" +
+      Ws("keep") + "\");\n";
+  ExpectHeld(policy, {{{"exchange", Ws("keep"), Ws("d")}, "EXDEV"},
+                      {{"exchange", Ws("d"), Ws("keep")}, "EXDEV"},
+                      {{"rename", Ws("keep"), Ws("elsewhere")}, "EXDEV"}});
+  ExpectAllowed(policy, {{"exchange", Ws("own"), Ws("d")}});
+}
+
 TEST_F(Files, DefaultsLetADeveloperWorkAndNoMore) {
   MakeTree();
   for (const std::string& path : {Ws(".env"), Out(".env")}) {

@@ -105,10 +105,17 @@ TEST(RuleSetBinary, RefusesBytesThatAreMissingOrTooMany) {
 }
 
 // Read, one wrong byte is either other rules, whole and in form, or none.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t kStep = 5;
+#else
+constexpr size_t kStep = 1;
+#endif
+
 TEST(RuleSetBinary, OneWrongByteIsRefusedOrAnotherRuleSet) {
   const std::string bytes = WriteRules(Full());
   int refused = 0;
-  for (size_t i = 0; i < bytes.size(); ++i) {
+  // Each byte; under sanitizers, where it takes a minute, one in five.
+  for (size_t i = 0; i < bytes.size(); i += kStep) {
     for (const unsigned flip : {0x01U, 0x80U, 0xFFU}) {
       std::string wrong = bytes;
       wrong[i] = static_cast<char>(static_cast<unsigned char>(wrong[i]) ^ flip);
@@ -119,7 +126,7 @@ TEST(RuleSetBinary, OneWrongByteIsRefusedOrAnotherRuleSet) {
       }
     }
   }
-  EXPECT_GT(refused, static_cast<int>(bytes.size()));
+  EXPECT_GT(refused, static_cast<int>(bytes.size() / kStep));
 }
 
 using Change = void (*)(RuleSet&);

@@ -62,6 +62,17 @@ TEST(SpokenNamesTest, SignalsAndTracingAreJudgedEachByItself) {
             kSockets | Bit(NameAction::kProcessSignal) | Bit(NameAction::kProcessTrace));
 }
 
+TEST(SpokenNamesTest, AForbidSpeaksOfWhatItsConditionsName) {
+  for (const char* condition :
+       {R"(resource in Palyra::Directory::"/etc")", "resource is Palyra::Path",
+        R"(principal is Palyra::Agent && resource in [Palyra::Path::"/a", Palyra::Path::"/b"])"}) {
+    const std::string rest =
+        std::string(" (principal, action, resource) when { ") + condition + " };";
+    EXPECT_EQ(Judged(Layer::kOperator, "forbid" + rest), kFiles) << rest;
+    EXPECT_EQ(Judged(Layer::kOperator, "permit" + rest), kSockets) << rest;
+  }
+}
+
 TEST(SpokenNamesTest, OtherPoliciesLeaveFilesAsTheyAre) {
   for (const char* policy :
        {"permit (principal, action, resource);", "forbid (principal, action, resource);",
