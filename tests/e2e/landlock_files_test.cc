@@ -425,7 +425,8 @@ TEST_F(LandlockFiles, ADryRunShowsTheView) {
   const Ended shown = run.Run({"/usr/bin/touch", "made"}, InWorkspace());
   EXPECT_EQ(shown.status, 0) << Describe(shown);
   EXPECT_NE(shown.output.find("grant /usr: read list\n"), std::string::npos) << Describe(shown);
-  EXPECT_NE(shown.output.find("grant /usr/bin: read list execute"), std::string::npos) << Describe(shown);
+  EXPECT_NE(shown.output.find("grant /usr/bin: read list execute"), std::string::npos)
+      << Describe(shown);
   EXPECT_FALSE(Exists("made"));
 }
 
