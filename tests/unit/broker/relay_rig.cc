@@ -131,13 +131,15 @@ std::string Peer::ReadAll() const {
 
 bool Peer::WasReset() const {
   char byte = 0;
-  return Receive(fd_.get(), &byte, 1) < 0 && errno == ECONNRESET;
+  // Where connect() has told it, the socket is one without a connection.
+  return Receive(fd_.get(), &byte, 1) < 0 && (errno == ECONNRESET || errno == ENOTCONN);
 }
 
 Peer ConnectTo(const Endpoint& endpoint) {
   const broker::SocketAddress address(endpoint);
   UniqueFd fd(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (connect(fd.get(), address.get(), address.size()) != 0) return {};
+  // Who is reset at once may hear of it here.
+  if (connect(fd.get(), address.get(), address.size()) != 0 && errno != ECONNRESET) return {};
   return Peer(std::move(fd));
 }
 
