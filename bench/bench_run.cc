@@ -38,7 +38,8 @@ policy::RuleSet Compile(const std::string& text) {
       {.principal = policy::EntityUid("Palyra::Agent", "bench"),
        .context = policy::Value::Record({}),
        .layers = {{policy::Layer::kMandatory, &policy::MandatoryPolicies(), &entities},
-                  {policy::Layer::kCaller, &policies.value(), &entities}}});
+                  {policy::Layer::kCaller, &policies.value(), &entities}},
+       .coverage = policy::Coverage::kNetworkAndUnix});
   return compiled.value().rules;
 }
 
