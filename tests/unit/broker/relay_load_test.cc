@@ -153,6 +153,19 @@ TEST(RelayLoad, HoldsLittleForAReaderThatIsSlow) {
   }
 }
 
+// Of this process, in microseconds.
+int64_t ProcessorTimeOfHalfASecond() {
+  const auto used = [] {
+    rusage usage = {};
+    getrusage(RUSAGE_SELF, &usage);
+    return (int64_t{usage.ru_utime.tv_sec} + usage.ru_stime.tv_sec) * 1'000'000 +
+           usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  };
+  const int64_t before = used();
+  std::this_thread::sleep_for(milliseconds(500));
+  return used() - before;
+}
+
 TEST(RelayLoad, WaitsWithoutWorkForAReaderThatHasEndedItsOwnDirection) {
   const Upstream upstream;
   RelayRig rig;
@@ -161,17 +174,10 @@ TEST(RelayLoad, WaitsWithoutWorkForAReaderThatHasEndedItsOwnDirection) {
   pair.client.End();
   EXPECT_EQ(pair.server.ReadAll(), "");
   const size_t sent = SendUntilStuck(pair.server);
-  rusage before = {};
-  rusage after = {};
-  getrusage(RUSAGE_SELF, &before);
-  std::this_thread::sleep_for(milliseconds(500));
-  getrusage(RUSAGE_SELF, &after);
-  const auto used = (after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
-                     before.ru_stime.tv_sec) *
-                        1'000'000 +
-                    after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
-                    before.ru_stime.tv_usec;
-  EXPECT_LT(used, 200'000) << "microseconds of processor time in half a second";
+  // What was sent last may still be on its way; who spins is never at rest.
+  bool rests = false;
+  for (int i = 0; i < 10 && !rests; ++i) rests = ProcessorTimeOfHalfASecond() < 100'000;
+  EXPECT_TRUE(rests) << "no half second with less than 0.1 s of processor time";
   pair.server.End();
   EXPECT_EQ(pair.client.ReadAll().size(), sent);
 }
