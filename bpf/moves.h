@@ -5,11 +5,12 @@
  * one did not, and a socket keeps the name that its server gave it: whoever may rename it could
  * give it one that the rules of this run permit, or those of another.
  *
- *   of a file        the rules must permit both names, and that which is replaced to be removed;
- * and no action may be permitted under the new name alone. Else EXDEV, upon which mv(1) and cp(1)
- * copy, and the copy is judged as any new file. of a directory   likewise, and for each action the
- * automaton must be in the same state behind "old/" and "new/": then whatever lies below is decided
- * alike. Else EXDEV. of a socket      denied
+ *   of a file        the rules must permit both names, and that what is replaced be removed;
+ *                    and no action may be permitted under the new name alone. Else EXDEV,
+ *                    upon which mv(1) and cp(1) copy: the copy is judged as any new file.
+ *   of a directory   likewise, and for each action the automaton must be in the same state
+ *                    behind "old/" and "new/": then what lies below is decided alike.
+ *   of a socket      denied
  *
  * In runs whose files are not judged, unix.connect alone must be decided alike below a directory.
  */
