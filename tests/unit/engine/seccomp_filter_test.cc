@@ -3,6 +3,8 @@
 #include <asm/ioctls.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
+#include <linux/btrfs.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -183,9 +185,26 @@ TEST_F(SeccompFilterTest, RefusesTheKernelsInnerSurface) {
   }
 }
 
+TEST_F(SeccompFilterTest, NoFileBecomesExecutableUnasked) {
+  EXPECT_EQ(Answer(SYS_remap_file_pages), Denied(ENOSYS));
+  EXPECT_EQ(Interpret(with_io_uring_, Call(SYS_remap_file_pages)), Denied(ENOSYS));
+}
+
+// Nobody sees what they name; other commands of btrfs are for data.
+TEST_F(SeccompFilterTest, SubvolumesAreRefusedWhereMountsHoldNames) {
+  const std::span<const sock_filter> files = SeccompFilter({.no_memory_programs = true});
+  for (const uint64_t command :
+       {BTRFS_IOC_SNAP_CREATE, BTRFS_IOC_SUBVOL_CREATE, BTRFS_IOC_SNAP_DESTROY,
+        BTRFS_IOC_SNAP_CREATE_V2, BTRFS_IOC_SUBVOL_CREATE_V2, BTRFS_IOC_SNAP_DESTROY_V2}) {
+    EXPECT_EQ(Interpret(files, Call(SYS_ioctl, {3, command})), Denied(EPERM)) << command;
+    EXPECT_EQ(Answer(SYS_ioctl, {3, command}), SECCOMP_RET_ALLOW) << command;
+  }
+  EXPECT_EQ(Interpret(files, Call(SYS_ioctl, {3, FICLONE})), SECCOMP_RET_ALLOW);
+}
+
 TEST_F(SeccompFilterTest, EntersNoNamespaceAndMountsNothing) {
   for (const long number : {SYS_setns, SYS_open_by_handle_at, SYS_mount, SYS_fsopen, SYS_open_tree,
-                            SYS_move_mount, SYS_pivot_root}) {
+                            SYS_move_mount, SYS_pivot_root, SYS_mount_setattr}) {
     EXPECT_EQ(Answer(number), Denied(EPERM)) << number;
   }
 }
