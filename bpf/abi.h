@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 8
+#define PALYRA_ABI_VERSION 9
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -202,11 +202,14 @@ struct palyra_address6_key {
 };
 
 /*
- * Maps `hosts4` and `hosts6`: the entries of `addresses4` and `addresses6` that are for one address
- * alone, once more, where a profile has many: a deep trie costs a cache miss for every few bits.
- * The ids of such profiles have the bit PALYRA_HAS_HOSTS.
+ * Maps `hosts4` and `hosts6`: single addresses, with what `addresses4` and `addresses6` say of
+ * them, where a profile has many of the family: a deep trie costs a cache miss for every few bits.
+ * They are those of prefixes with at most PALYRA_HOST_BITS bits left. The ids of such profiles have
+ * these bits.
  */
-#define PALYRA_HAS_HOSTS (1U << 31)
+#define PALYRA_HAS_HOSTS4 (1U << 31)
+#define PALYRA_HAS_HOSTS6 (1U << 28)
+#define PALYRA_HOST_BITS 3
 
 /*
  * Set in the ids of profiles that have rules for files and programs. In runs under another profile

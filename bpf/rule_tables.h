@@ -64,38 +64,27 @@ struct question {
 	__u8 opens_connection; /* 1: the packet that opens one to a listener */
 };
 
-static __always_inline struct palyra_address_class *class_of_host(__u32 profile,
+static __always_inline struct palyra_address_class *class_of_ipv6(__u32 profile,
 								  const struct question *q)
 {
-	if (q->is_ipv6) {
-		struct palyra_host6_key key = { .profile = profile };
-
-		__builtin_memcpy(key.address, q->address, sizeof(key.address));
-		return bpf_map_lookup_elem(&hosts6, &key);
-	}
-	struct palyra_host4_key key = { .profile = profile };
+	/* The last twenty bytes are a palyra_host6_key. */
+	struct palyra_address6_key key = { .prefix_length = 32 + 128, .profile = profile };
+	struct palyra_address_class *found = NULL;
 
 	__builtin_memcpy(key.address, q->address, sizeof(key.address));
-	return bpf_map_lookup_elem(&hosts4, &key);
+	if (profile & PALYRA_HAS_HOSTS6)
+		found = bpf_map_lookup_elem(&hosts6, &key.profile);
+	return found ?: bpf_map_lookup_elem(&addresses6, &key);
 }
 
 static __always_inline struct palyra_address_class *class_of(__u32 profile,
 							     const struct question *q)
 {
-	if (profile & PALYRA_HAS_HOSTS) {
-		struct palyra_address_class *found = class_of_host(profile, q);
+	if (q->is_ipv6)
+		return class_of_ipv6(profile, q);
 
-		if (found)
-			return found;
-	}
-	if (q->is_ipv6) {
-		struct palyra_address6_key key = { .prefix_length = 32 + 128, .profile = profile };
-
-		__builtin_memcpy(key.address, q->address, sizeof(key.address));
-		return bpf_map_lookup_elem(&addresses6, &key);
-	}
-	/* A palyra_address4_key whose last eight bytes are stored as the trie loads them: in one
-	 * word, which the processor can then hand on. */
+	/* A palyra_address4_key whose last eight bytes, a palyra_host4_key, are stored as the
+	 * tables load them: in one word, which the processor can then hand on. */
 	struct {
 		__u32 unused;
 		__u32 prefix_length;
@@ -104,8 +93,11 @@ static __always_inline struct palyra_address_class *class_of(__u32 profile,
 		.prefix_length = 32 + 32,
 		.profile_and_address = profile | (__u64) * (const __u32 *)q->address << 32,
 	};
+	struct palyra_address_class *found = NULL;
 
-	return bpf_map_lookup_elem(&addresses4, &key.prefix_length);
+	if (profile & PALYRA_HAS_HOSTS4)
+		found = bpf_map_lookup_elem(&hosts4, &key.profile_and_address);
+	return found ?: bpf_map_lookup_elem(&addresses4, &key.prefix_length);
 }
 
 static __always_inline int holds(const struct palyra_span *span, const struct question *q)

@@ -46,7 +46,7 @@ template <typename HostKey, typename Key>
 std::optional<palyra_address_class> ClassAt(int hosts, int trie, uint32_t profile,
                                             const NetEvent& event) {
   palyra_address_class value;
-  if ((profile & PALYRA_HAS_HOSTS) != 0) {
+  if ((profile & (event.is_ipv6 ? PALYRA_HAS_HOSTS6 : PALYRA_HAS_HOSTS4)) != 0) {
     const auto host = KeyOf<HostKey>(profile, event);
     if (bpf_map_lookup_elem(hosts, &host, &value) == 0) return value;
   }

@@ -115,19 +115,15 @@ std::vector<palyra_row_key> PossibleRows(uint32_t profile, const RowClasses& cla
   return keys;
 }
 
-// Of the keys of a trie those that are for one address, as keys of the table of hosts.
+// How many were there. Some are named by several prefixes.
 template <typename HostKey, typename Key>
-std::vector<HostKey> HostKeys(uint32_t profile, const std::vector<Key>& keys) {
+size_t RemoveHosts(const KernelObjects& objects, Table table, const std::vector<Key>& prefixes) {
   std::vector<HostKey> hosts;
-  if ((profile & PALYRA_HAS_HOSTS) == 0) return hosts;
-  for (const Key& key : keys) {
-    if (key.prefix_length != 32 + 8 * sizeof(key.address)) continue;
-    HostKey host = {};
-    host.profile = profile;
-    std::memcpy(host.address, key.address, sizeof(host.address));
-    hosts.push_back(host);
+  for (const Key& prefix : prefixes) {
+    const std::vector<HostKey> some = HostKeys<HostKey>(prefix);
+    hosts.insert(hosts.end(), some.begin(), some.end());
   }
-  return hosts;
+  return RemoveKeys(objects, table, hosts);
 }
 
 std::vector<palyra_reason_key> ReasonKeys(uint32_t profile, uint32_t count) {
@@ -174,8 +170,13 @@ bool RemoveByRecord(const KernelObjects& objects, const ProfileRecord& record) {
       rows += bpf_map_delete_elem(objects.fd(Table::kRows), &key) == 0 ? 1 : 0;
     }
   }
-  size_t hosts = RemoveKeys(objects, Table::kHosts4, HostKeys<palyra_host4_key>(record.id, *keys4));
-  hosts += RemoveKeys(objects, Table::kHosts6, HostKeys<palyra_host6_key>(record.id, *keys6));
+  size_t hosts = 0;
+  if ((record.id & PALYRA_HAS_HOSTS4) != 0) {
+    hosts += RemoveHosts<palyra_host4_key>(objects, Table::kHosts4, *keys4);
+  }
+  if ((record.id & PALYRA_HAS_HOSTS6) != 0) {
+    hosts += RemoveHosts<palyra_host6_key>(objects, Table::kHosts6, *keys6);
+  }
   RemoveKeys(objects, Table::kAddresses4, *std::move(keys4));
   RemoveKeys(objects, Table::kAddresses6, *std::move(keys6));
   RemoveKeys(objects, Table::kReasons, ReasonKeys(record.id, profile.reasons));
@@ -194,8 +195,10 @@ void RemoveAllKeysOf(const KernelObjects& objects, Table table, uint32_t profile
 void RemoveBySearch(const KernelObjects& objects, uint32_t id) {
   RemoveAllKeysOf<palyra_address4_key>(objects, Table::kAddresses4, id);
   RemoveAllKeysOf<palyra_address6_key>(objects, Table::kAddresses6, id);
-  if ((id & PALYRA_HAS_HOSTS) != 0) {
+  if ((id & PALYRA_HAS_HOSTS4) != 0) {
     RemoveAllKeysOf<palyra_host4_key>(objects, Table::kHosts4, id);
+  }
+  if ((id & PALYRA_HAS_HOSTS6) != 0) {
     RemoveAllKeysOf<palyra_host6_key>(objects, Table::kHosts6, id);
   }
   RemoveAllKeysOf<palyra_row_key>(objects, Table::kRows, id);
@@ -236,9 +239,9 @@ void ForgetDigest(const KernelObjects& objects, const ProfileRecord& record) {
   bpf_map_delete_elem(objects.fd(Table::kDigests), &digest);
 }
 
-// `flags` of PALYRA_HAS_HOSTS and what JudgedFlags() says.
+// `flags` as HostsFlags() and JudgedFlags() say.
 Result<uint32_t> TakeProfileId(const KernelObjects& objects, uint32_t flags) {
-  constexpr uint32_t kFlags = PALYRA_HAS_HOSTS | PALYRA_JUDGES_FILES;
+  constexpr uint32_t kFlags = PALYRA_HAS_HOSTS4 | PALYRA_HAS_HOSTS6 | PALYRA_JUDGES_FILES;
   const palyra_profile profile = {};
   const auto own = static_cast<uint32_t>(getpid());
   while (true) {
@@ -291,9 +294,8 @@ Result<bool> MakeKnown(const KernelObjects& objects, uint32_t id, const palyra_p
 }
 
 Result<uint32_t> WriteProfile(const KernelObjects& objects, const policy::RuleSet& rules,
-                              const base::Sha256Digest& digest, bool has_hosts) {
-  Result<uint32_t> id =
-      TakeProfileId(objects, (has_hosts ? PALYRA_HAS_HOSTS : 0) | JudgedFlags(rules));
+                              const base::Sha256Digest& digest, uint32_t hosts) {
+  Result<uint32_t> id = TakeProfileId(objects, hosts | JudgedFlags(rules));
   if (!id) return id;
   Result<TableImage> image = BuildTableImage(rules, *id);
   if (!image) {
@@ -321,12 +323,12 @@ Result<uint32_t> WriteProfile(const KernelObjects& objects, const policy::RuleSe
 
 Result<uint32_t> WriteProfile(const KernelObjects& objects, const policy::RuleSet& rules,
                               const base::Sha256Digest& digest) {
-  if (HasManyHosts(rules)) {
+  if (const uint32_t hosts = HostsFlags(rules); hosts != 0) {
     // Those tables are the smallest, and only for speed.
-    Result<uint32_t> written = WriteProfile(objects, rules, digest, true);
+    Result<uint32_t> written = WriteProfile(objects, rules, digest, hosts);
     if (written || written.error().code != ErrorCode::kExhausted) return written;
   }
-  return WriteProfile(objects, rules, digest, false);
+  return WriteProfile(objects, rules, digest, 0);
 }
 
 std::optional<uint32_t> FindProfile(const KernelObjects& objects,

@@ -37,9 +37,7 @@ class RuleJudge {
   };
 
   RuleJudge(KernelJudge judge, const policy::RuleSet& rules)
-      : judge_(std::move(judge)),
-        rules_(&rules),
-        profile_(HasManyHosts(rules) ? 1 | PALYRA_HAS_HOSTS : 1) {}
+      : judge_(std::move(judge)), rules_(&rules), profile_(1 | HostsFlags(rules)) {}
 
   KernelJudge judge_;
   const policy::RuleSet* rules_;

@@ -113,15 +113,15 @@ Result<palyra_address_class> AddClass(const AddressClass& address_class, uint32_
   return value;
 }
 
-bool IsHost(const policy::AddressPrefix& prefix) {
-  return prefix.length == (prefix.is_ipv6 ? 128 : 32);
-}
+// From about here on a hash table is faster than the trie.
+constexpr ptrdiff_t kManyHosts = 16;
+
+uint32_t HostsFlag(bool is_ipv6) { return is_ipv6 ? PALYRA_HAS_HOSTS6 : PALYRA_HAS_HOSTS4; }
 
 // `entries` begin with the one for every address, which is that of a prefix of length 0 too.
-template <typename Key, typename HostKey>
+template <typename Key>
 void AddPrefix(const policy::AddressPrefix& prefix, const palyra_address_class& value,
-               uint32_t profile, Entries<Key, palyra_address_class>& entries,
-               Entries<HostKey, palyra_address_class>& hosts) {
+               uint32_t profile, Entries<Key, palyra_address_class>& entries) {
   if (prefix.length == 0) {
     entries.values[0] = value;
     return;
@@ -131,11 +131,25 @@ void AddPrefix(const policy::AddressPrefix& prefix, const palyra_address_class& 
   key.profile = profile;
   std::memcpy(key.address, prefix.bytes.data(), sizeof(key.address));
   entries.Add(key, value);
-  if ((profile & PALYRA_HAS_HOSTS) == 0 || !IsHost(prefix)) return;
-  HostKey host = {};
-  host.profile = profile;
-  std::memcpy(host.address, prefix.bytes.data(), sizeof(host.address));
-  hosts.Add(host, value);
+}
+
+// `prefixes` from the trie's entries, which a RuleSet's prefixes have become in their order: those
+// within another one come after it, so backwards the longest one that holds an address is first.
+template <typename HostKey, typename Key>
+Entries<HostKey, palyra_address_class> HostsOf(const Entries<Key, palyra_address_class>& prefixes) {
+  constexpr size_t kMost = size_t{1} << PALYRA_HOST_BITS;
+  Entries<HostKey, palyra_address_class> hosts;
+  for (size_t i = prefixes.keys.size(); i-- > 0;) {
+    for (const HostKey& host : HostKeys<HostKey>(prefixes.keys[i])) {
+      const auto latest =
+          hosts.keys.end() - static_cast<ptrdiff_t>(std::min(hosts.keys.size(), kMost));
+      const auto is_host = [&](const HostKey& other) {
+        return std::memcmp(&other, &host, sizeof(host)) == 0;
+      };
+      if (std::none_of(latest, hosts.keys.end(), is_host)) hosts.Add(host, prefixes.values[i]);
+    }
+  }
+  return hosts;
 }
 
 palyra_reason ReasonOf(const policy::Reason& reason) {
@@ -209,11 +223,16 @@ Result<void> CheckSizes(const TableImage& image) {
 
 }  // namespace
 
-bool HasManyHosts(const policy::RuleSet& rules) {
-  // From about here on a hash table is faster than the trie.
-  constexpr ptrdiff_t kMany = 16;
-  const ptrdiff_t hosts = std::ranges::count_if(rules.prefixes, IsHost);
-  return hosts >= kMany && hosts <= PALYRA_MAX_HOSTS;
+uint32_t HostsFlags(const policy::RuleSet& rules) {
+  uint32_t flags = 0;
+  for (const bool is_ipv6 : {false, true}) {
+    const int few = (is_ipv6 ? 128 : 32) - PALYRA_HOST_BITS;
+    const ptrdiff_t hosts = std::ranges::count_if(rules.prefixes, [&](const auto& prefix) {
+      return prefix.is_ipv6 == is_ipv6 && prefix.length >= few;
+    });
+    if (hosts >= kManyHosts && hosts <= PALYRA_MAX_HOSTS) flags |= HostsFlag(is_ipv6);
+  }
+  return flags;
 }
 
 uint32_t JudgedFlags(const policy::RuleSet& rules) {
@@ -239,11 +258,15 @@ Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profil
   for (const policy::AddressPrefix& prefix : rules.prefixes) {
     const palyra_address_class& value = classes[prefix.address_class];
     if (prefix.is_ipv6) {
-      AddPrefix(prefix, value, profile, image.addresses6, image.hosts6);
+      AddPrefix(prefix, value, profile, image.addresses6);
     } else {
-      AddPrefix(prefix, value, profile, image.addresses4, image.hosts4);
+      AddPrefix(prefix, value, profile, image.addresses4);
     }
   }
+  if ((profile & PALYRA_HAS_HOSTS4) != 0)
+    image.hosts4 = HostsOf<palyra_host4_key>(image.addresses4);
+  if ((profile & PALYRA_HAS_HOSTS6) != 0)
+    image.hosts6 = HostsOf<palyra_host6_key>(image.addresses6);
   for (uint32_t i = 0; i < rules.reasons.size(); ++i) {
     image.reasons.Add({.profile = profile, .reason = i}, ReasonOf(rules.reasons[i]));
   }

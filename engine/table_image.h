@@ -4,6 +4,7 @@
 #define PALYRA_ENGINE_TABLE_IMAGE_H_
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -37,8 +38,8 @@ struct NameRulesImage {
 struct TableImage {
   Entries<palyra_address4_key, palyra_address_class> addresses4;
   Entries<palyra_address6_key, palyra_address_class> addresses6;
-  // Of addresses4 and addresses6 what is for one address alone; empty in a profile without
-  // PALYRA_HAS_HOSTS.
+  // Of addresses4 and addresses6 what is for few addresses, one by one; empty in a profile without
+  // PALYRA_HAS_HOSTS4 or 6.
   Entries<palyra_host4_key, palyra_address_class> hosts4;
   Entries<palyra_host6_key, palyra_address_class> hosts6;
   Entries<palyra_row_key, palyra_row> rows;
@@ -47,9 +48,25 @@ struct TableImage {
   Entries<palyra_name_leaf_key, palyra_name_leaf> name_leaves;
 };
 
-// `rules` name so many single addresses that finding them in one step pays, and no more than the
-// tables of bpf/abi.h can hold: their profile should have PALYRA_HAS_HOSTS.
-bool HasManyHosts(const policy::RuleSet& rules);
+// PALYRA_HAS_HOSTS4 and 6 where `rules` name so many single addresses of the family that finding
+// them in one step pays, and no more than the tables of bpf/abi.h can hold.
+uint32_t HostsFlags(const policy::RuleSet& rules);
+
+// The addresses of one entry of a trie as keys of the table of hosts; none where they are many.
+template <typename HostKey, typename Key>
+std::vector<HostKey> HostKeys(const Key& prefix) {
+  constexpr uint32_t kBits = 32 + 8 * sizeof(prefix.address);
+  std::vector<HostKey> hosts;
+  if (prefix.prefix_length + PALYRA_HOST_BITS < kBits) return hosts;
+  for (uint32_t i = 0; i < 1U << (kBits - prefix.prefix_length); ++i) {
+    HostKey host = {};
+    host.profile = prefix.profile;
+    std::memcpy(host.address, prefix.address, sizeof(host.address));
+    host.address[sizeof(host.address) - 1] |= static_cast<uint8_t>(i);
+    hosts.push_back(host);
+  }
+  return hosts;
+}
 
 // PALYRA_JUDGES_FILES where the rules have tables for that, else 0.
 uint32_t JudgedFlags(const policy::RuleSet& rules);

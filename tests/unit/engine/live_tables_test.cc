@@ -3,7 +3,9 @@
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "engine/automata.h"
@@ -109,14 +111,30 @@ class Corruption : public LiveTablesTest {
   void SetUp() override {
     LiveTablesTest::SetUp();
     if (IsSkipped()) return;
-    rules_ = random_.Rules();
-    while (!HasEveryKindOfEntry(rules_)) rules_ = random_.Rules();
+    do {
+      rules_ = random_.Rules();
+      AddHosts(rules_);
+    } while (!HasEveryKindOfEntry(rules_));
+  }
+
+  // So many that both families have them in tables of their own.
+  static void AddHosts(RuleSet& rules) {
+    for (uint8_t i = 0; i < 16; ++i) {
+      const uint8_t last = 10 * i;
+      rules.prefixes.push_back(
+          {.is_ipv6 = false, .length = 32, .bytes = {240, 1, 2, last}, .address_class = 0});
+      rules.prefixes.push_back(
+          {.is_ipv6 = true, .length = 128, .bytes = {0xfc, 1, 2, last}, .address_class = 0});
+    }
+    std::ranges::sort(rules.prefixes, {}, [](const policy::AddressPrefix& prefix) {
+      return std::tuple(prefix.is_ipv6, prefix.bytes, prefix.length);
+    });
   }
 
   static bool HasEveryKindOfEntry(const RuleSet& rules) {
-    const TableImage image = *BuildTableImage(rules, PALYRA_HAS_HOSTS);
-    return HasManyHosts(rules) && !image.rows.keys.empty() && !image.hosts4.keys.empty() &&
-           !image.hosts6.keys.empty() && !image.name_leaves.keys.empty();
+    const TableImage image = *BuildTableImage(rules, HostsFlags(rules));
+    return !image.rows.keys.empty() && !image.hosts4.keys.empty() && !image.hosts6.keys.empty() &&
+           !image.name_leaves.keys.empty();
   }
 
   // Each entry of the table in turn.

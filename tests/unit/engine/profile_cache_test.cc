@@ -284,7 +284,7 @@ TEST_F(ProfileCacheTest, HoldsTwentyThousandPrefixes) {
 
 // They are for speed alone: without room for them the trie decides.
 TEST_F(ProfileCacheTest, GoesWithoutHostsWhereTheirTableIsFull) {
-  constexpr uint32_t kOther = PALYRA_HAS_HOSTS | 1;
+  constexpr uint32_t kOther = PALYRA_HAS_HOSTS4 | 1;
   constexpr size_t kHosts = 100;
   RuleSet rules = kNothing;
   for (uint8_t i = 0; i < kHosts; ++i) {
@@ -303,7 +303,7 @@ TEST_F(ProfileCacheTest, GoesWithoutHostsWhereTheirTableIsFull) {
             0);
   {
     const LiveRun run = Start(rules);
-    EXPECT_EQ(run.first_profile() & PALYRA_HAS_HOSTS, 0U);
+    EXPECT_EQ(run.first_profile() & PALYRA_HAS_HOSTS4, 0U);
     ExpectThere(rules, run.first_profile());
     EXPECT_EQ(kernel_->ProfileEntries().at("hosts4"), others.keys.size()) << "half of the entries";
   }

@@ -32,6 +32,8 @@ constexpr int kEvents = 100'000;
 constexpr int kEventsOfEach = 250;
 constexpr int kSets = kEvents / kEventsOfEach;
 
+constexpr uint32_t kHasHosts = PALYRA_HAS_HOSTS4 | PALYRA_HAS_HOSTS6;
+
 class RulesKernelTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -44,7 +46,7 @@ class RulesKernelTest : public testing::Test {
   // Beside those that are there. Every second profile has hosts, be they few.
   uint32_t Upload(const RuleSet& rules) {
     ++profiles_;
-    const uint32_t profile = profiles_ % 2 == 0 ? profiles_ : profiles_ | PALYRA_HAS_HOSTS;
+    const uint32_t profile = profiles_ % 2 == 0 ? profiles_ : profiles_ | kHasHosts;
     const Result<TableImage> image = BuildTableImage(rules, profile);
     EXPECT_TRUE(image) << image.error().message;
     const Result<void> written = judge_->Upload(*image);
@@ -141,7 +143,7 @@ TEST_F(RulesKernelTest, OfAProfileThatIsNotThereDeniesEverything) {
   for (int i = 0; i < kEventsOfEach; ++i) {
     const Ruling denied = {.verdict = policy::Verdict::kDeny, .reason = 0};
     EXPECT_EQ(Ask(7, random.Event()), denied);
-    EXPECT_EQ(Ask(PALYRA_HAS_HOSTS | 7, random.Event()), denied);
+    EXPECT_EQ(Ask(kHasHosts | 7, random.Event()), denied);
   }
 }
 

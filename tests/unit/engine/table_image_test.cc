@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <span>
 #include <string>
@@ -23,8 +24,9 @@ using policy::RuleSet;
 using policy::Ruling;
 using policy::Verdict;
 
-constexpr uint32_t kProfile = 0xC0FFEE42;
-static_assert((kProfile & PALYRA_HAS_HOSTS) != 0);
+constexpr uint32_t kHasHosts = PALYRA_HAS_HOSTS4 | PALYRA_HAS_HOSTS6;
+constexpr uint32_t kProfile = 0xD0FFEE42;
+static_assert((kProfile & kHasHosts) == kHasHosts);
 
 class ImageReader {
  public:
@@ -323,34 +325,67 @@ void ExpectExhausted(const RuleSet& rules, const std::string& what) {
   EXPECT_NE(image.error().message.find(what), std::string::npos) << image.error().message;
 }
 
-TEST(TableImage, HasWholeAddressesOnceMoreWhereTheProfileSaysSo) {
+TEST(TableImage, HasSingleAddressesOnceMoreWhereTheProfileSaysSo) {
   RuleSet rules = Empty();
-  rules.prefixes = {V4Prefix(1), V4Prefix(2), V4Prefix(1 << 8)};
+  rules.prefixes = {V4Prefix(1), V4Prefix(2), V4Prefix(1 << 8), V4Prefix(2 << 8)};
   rules.prefixes[2].length = 24;
+  rules.prefixes[3].length = 32 - PALYRA_HOST_BITS - 1;
   rules.prefixes.push_back({.is_ipv6 = true, .length = 128, .bytes = {0x20}, .address_class = 0});
   rules.prefixes.push_back({.is_ipv6 = true, .length = 127, .bytes = {0x21}, .address_class = 0});
   const TableImage image = ImageOf(rules);
   EXPECT_EQ(image.hosts4.keys.size(), 2U);
-  EXPECT_EQ(image.hosts6.keys.size(), 1U);
-  EXPECT_EQ(image.addresses4.keys.size(), 4U) << "the trie has them too";
+  EXPECT_EQ(image.hosts6.keys.size(), 3U);
+  EXPECT_EQ(image.addresses4.keys.size(), 5U) << "the trie has them too";
   EXPECT_EQ(image.addresses6.keys.size(), 3U);
-  const TableImage without = *BuildTableImage(rules, kProfile & ~PALYRA_HAS_HOSTS);
-  EXPECT_TRUE(without.hosts4.keys.empty());
-  EXPECT_TRUE(without.hosts6.keys.empty());
+  const TableImage only4 = *BuildTableImage(rules, kProfile & ~PALYRA_HAS_HOSTS6);
+  EXPECT_EQ(only4.hosts4.keys.size(), 2U);
+  EXPECT_TRUE(only4.hosts6.keys.empty());
+  const TableImage only6 = *BuildTableImage(rules, kProfile & ~PALYRA_HAS_HOSTS4);
+  EXPECT_TRUE(only6.hosts4.keys.empty());
+  EXPECT_EQ(only6.hosts6.keys.size(), 3U);
+}
+
+// Neighbours share prefixes: 10.0.0.0/29 for its first, with others within.
+TEST(TableImage, AHostHasTheClassOfTheLongestPrefix) {
+  RuleSet rules = Empty();
+  const auto add = [&](uint8_t last, int length, uint32_t address_class) {
+    rules.classes.emplace_back();
+    rules.prefixes.push_back({.is_ipv6 = false,
+                              .length = static_cast<uint8_t>(length),
+                              .bytes = {10, 0, 0, last},
+                              .address_class = address_class});
+  };
+  add(0, 29, 1);
+  add(0, 31, 2);
+  add(1, 32, 3);
+  add(4, 30, 4);
+  add(6, 32, 5);
+  const TableImage image = ImageOf(rules);
+  ASSERT_EQ(image.hosts4.keys.size(), 8U);
+  std::array<uint32_t, 8> classes = {};
+  for (size_t i = 0; i < classes.size(); ++i) {
+    classes.at(image.hosts4.keys[i].address[3]) = image.hosts4.values[i].address_class;
+  }
+  EXPECT_EQ(classes, (std::array<uint32_t, 8>{2, 3, 1, 1, 4, 4, 5, 4}));
 }
 
 TEST(TableImage, ManyHostsAreNoMoreThanTheTableHolds) {
   RuleSet rules = Empty();
-  EXPECT_FALSE(HasManyHosts(rules));
+  EXPECT_EQ(HostsFlags(rules), 0U);
   while (rules.prefixes.size() < PALYRA_MAX_HOSTS) {
     rules.prefixes.push_back(V4Prefix(static_cast<uint32_t>(rules.prefixes.size())));
   }
-  EXPECT_TRUE(HasManyHosts(rules));
+  EXPECT_EQ(HostsFlags(rules), PALYRA_HAS_HOSTS4);
   rules.prefixes.push_back(V4Prefix(PALYRA_MAX_HOSTS));
-  EXPECT_FALSE(HasManyHosts(rules));
-  for (AddressPrefix& prefix : rules.prefixes) prefix.length = 31;
+  EXPECT_EQ(HostsFlags(rules), 0U);
   rules.prefixes.pop_back();
-  EXPECT_FALSE(HasManyHosts(rules)) << "not one of them is for an address alone";
+  for (AddressPrefix& prefix : rules.prefixes) prefix.length = 32 - PALYRA_HOST_BITS - 1;
+  EXPECT_EQ(HostsFlags(rules), 0U) << "not one of them is for few addresses";
+  for (AddressPrefix& prefix : rules.prefixes) {
+    prefix.is_ipv6 = true;
+    prefix.length = 128;
+  }
+  EXPECT_EQ(HostsFlags(rules), PALYRA_HAS_HOSTS6);
 }
 
 TEST(TableImage, RefusesMorePrefixesThanTheTableHolds) {
