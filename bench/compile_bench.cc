@@ -96,10 +96,10 @@ void CompileDefaults(benchmark::State& state) {
   const Places places = {.workspace = "/home/a/src/app", .home = "/home/a", .tmp = "/tmp"};
   const EntityStore entities;
   const PolicySet mandatory =
-      ExpandPlaces(PolicySet::Parse(MandatorySources({.with_files = true})).value(), places)
+      ExpandPlaces(PolicySet::Parse(MandatorySources({.files = FileParts::kLsm})).value(), places)
           .value();
   const PolicySet defaults =
-      ExpandPlaces(WithDefaults({}, entities, {}, DefaultSource()).value(), places).value();
+      ExpandPlaces(WithDefaults({}, entities, {}, DefaultSources(FileParts::kLsm)).value(), places).value();
   const CompileInput input = {
       .principal = EntityUid("Palyra::Agent", "bench"),
       .context = Value::Record({{"workspace", Value::String(places.workspace)}}),

@@ -240,7 +240,8 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   prepared.files.emplace(std::move(made->files), options.marks_stale);
   prepared.pins = std::move(made->pins);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
-  if (Result<void> held = options.defaults ? RequireDefaults() : Result<void>(); !held) {
+  if (Result<void> held = options.defaults ? RequireDefaults(options.unheld) : Result<void>();
+      !held) {
     return std::unexpected(held.error());
   }
   if (options.audit) {

@@ -14,6 +14,9 @@
 #include "base/file.h"
 #include "base/trusted_file.h"
 #include "cli/real_path.h"
+#include "engine/features.h"
+#include "engine/file_judge.h"
+#include "engine/host.h"
 #include "engine/policy_store.h"
 #include "policy/defaults.h"
 #include "policy/mandatory.h"
@@ -33,6 +36,15 @@ using policy::PolicySet;
 using policy::Schema;
 using policy::SourceFile;
 using policy::SourcePtr;
+
+// What is built in about files, as this machine can hold it.
+policy::FileParts PartsOf(const RunOptions& options) {
+  if (!options.defaults) return policy::FileParts::kNone;
+  engine::Features features;
+  return engine::FileJudgeOf(engine::Host(), features) == engine::FileJudge::kLsm
+             ? policy::FileParts::kLsm
+             : policy::FileParts::kLandlock;
+}
 
 bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
@@ -265,13 +277,13 @@ Result<std::vector<LayerSources>> ReadLayers(const RunOptions& options) {
   layers.push_back({.layer = Layer::kMandatory,
                     .policies = policy::MandatorySources(
                         {.is_offline = options.egress == policy::EgressEnforcementMode::kNone,
-                         .with_files = options.defaults})});
+                         .files = PartsOf(options)})});
   Result<std::optional<LayerSources>> operators = ReadOperatorLayer();
   if (!operators) return std::unexpected(operators.error());
   if (*operators) layers.push_back(**std::move(operators));
   Result<LayerSources> caller = ReadCallerLayer(options);
   if (!caller) return std::unexpected(caller.error());
-  if (options.defaults) caller->defaults = policy::DefaultSource();
+  caller->defaults = policy::DefaultSources(PartsOf(options));
   layers.push_back(*std::move(caller));
   return layers;
 }
@@ -280,7 +292,7 @@ Result<LayerPolicies> ParseLayer(const LayerSources& sources, const policy::Plac
                                  Diagnostics* diagnostics) {
   Result<LayerPolicies> layer = ReadLayer(sources, diagnostics);
   if (!layer) return layer;
-  if (sources.defaults != nullptr) {
+  if (!sources.defaults.empty()) {
     Result<PolicySet> filled = policy::WithDefaults(std::move(layer->policies), layer->entities,
                                                     sources.shorthands, sources.defaults);
     if (!filled) return std::unexpected(filled.error());

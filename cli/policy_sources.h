@@ -28,11 +28,11 @@ struct LayerSources {
   policy::Layer layer;
   std::vector<policy::SourcePtr> policies;
   // Of the caller's: rules from the command line, which follow the policies; and what fills in
-  // where those speak of no file (policy/defaults.h), or null. With `= {}` because g++ warns where
-  // it is left out.
+  // where those speak of no file (policy/defaults.h). With `= {}` because g++ warns where it is
+  // left out.
   std::vector<policy::SourcePtr> shorthands = {};  // NOLINT(readability-redundant-member-init)
-  policy::SourcePtr defaults = nullptr;
-  policy::SourcePtr entities = nullptr;  // Null: none.
+  std::vector<policy::SourcePtr> defaults = {};    // NOLINT(readability-redundant-member-init)
+  policy::SourcePtr entities = nullptr;            // Null: none.
   policy::SourcePtr schema = nullptr;
 };
 

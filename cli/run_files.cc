@@ -11,14 +11,14 @@ constexpr const char* kProgram = "palyra-run";
 
 }  // namespace
 
-Result<void> RequireDefaults() {
+Result<void> RequireDefaults(const engine::Unheld& unheld) {
   engine::Features features;
   if (engine::FileJudgeOf(engine::Host(), features) == engine::FileJudge::kLsm) return {};
-  return Fail(
-      ErrorCode::kRefused,
-      "FILE-DEFAULTS: --defaults forbids names at any depth, which takes BPF LSM: boot with "
-      "lsm=…,bpf, or say what the run may do by --allow-read, --allow-write and "
-      "--allow-exec");
+  if (unheld.files.patterns) return {};
+  return Fail(ErrorCode::kRefused,
+              "FILE-DEFAULTS: --defaults forbids names at any depth, which takes BPF LSM: boot "
+              "with lsm=…,bpf; or weaken the run by --unheld file-patterns, which leaves out names "
+              "that come into being deeper in the workspace");
 }
 
 Result<std::optional<engine::FileView>> RunFiles::Lower(engine::Features& features,

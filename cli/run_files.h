@@ -15,8 +15,9 @@
 
 namespace palyra::cli {
 
-// kRefused where this machine does not hold what is built in about files.
-Result<void> RequireDefaults();
+// kRefused where this machine does not hold what is built in about files, and the user has not said
+// that it need not all be held.
+Result<void> RequireDefaults(const engine::Unheld& unheld);
 
 class RunFiles {
  public:

@@ -82,7 +82,8 @@ void AddPathRules(CLI::App& app, RunOptions& options) {
       ->type_name("DIR");
   app.add_flag("--defaults", options.defaults,
                "hold files and programs to what is built in: permit what tools of developers need, "
-               "forbid secrets, and to change what others would execute; takes BPF LSM");
+               "forbid secrets, and to change what others would execute; without BPF LSM with "
+               "--unheld file-patterns");
 }
 
 void AddOptions(CLI::App& app, RawOptions& raw) {
@@ -148,6 +149,8 @@ Result<void> Check(RawOptions& raw) {
     Result<void> added = engine::AddUnheld(list, options.unheld);
     if (!added) return added;
   }
+  // They are permitted wherever a machine has them, and few machines have all.
+  options.unheld.files.missing = options.defaults;
   if (raw.on_stale && *raw.on_stale != "end" && *raw.on_stale != "mark") {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("--on-stale: \"{}\" is neither end nor mark", *raw.on_stale));

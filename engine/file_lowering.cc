@@ -64,6 +64,8 @@ struct Around {
   bool is_loose = false;
   // So whatever is special about it needs a mount, which nobody can rename or remove.
   bool needs_pin = false;
+  // Where patterns go on: behind the slash of a name that no rule names.
+  State anywhere = {};
 };
 
 // A path, and what the rules say of it and of everything below it.
@@ -306,6 +308,9 @@ class Lowering {
   Result<void> Absence(const Place& place, FileActions usual, const Around& around) {
     const FileActions some = Permitted(place) | EverBelow(place);
     const bool can_come = Any(usual, kCreate);
+    const bool is_freer =
+        All(Permitted(place), usual) && All(Adjust(states_.AlwaysBelow(place.below)), usual);
+    if (unheld_.missing && is_freer) return {};
     if (Any(Without(some, usual), can_come ? kRead | kChanges | kExec : kCreate)) {
       return Refuse("FILE-MISSING", place.path, place.own, Without(some, usual),
                     "it is not there, and what it is permitted beyond the directory around it "
@@ -338,7 +343,7 @@ class Lowering {
     }
     if (names) names->usual = Adjust(names->usual);
     if (CanMake(place)) {
-      if (names) return Whole(place, *names, around, /*pins=*/true);
+      if (names) return Whole(place, *names, around);
       if (unheld_.patterns) return AsItIs(place, around);
       return Refuse("FILE-PATTERN", place.path, place.below, PatternActions(place),
                     "the run may make names in it, and the rules tell more of them apart than can "
@@ -348,7 +353,7 @@ class Lowering {
     if (!names) return OneByOne(place, around);
     // Nothing new comes into being: where the whole does not fit, each entry has what it needs.
     const Sizes before = SizesNow();
-    Result<void> whole = Whole(place, *names, around, /*pins=*/true);
+    Result<void> whole = Whole(place, *names, around);
     if (whole || !IsOfParts(whole.error())) return whole;
     BackTo(before);
     return OneByOne(place, around) ? Result<void>() : whole;
@@ -399,29 +404,138 @@ class Lowering {
                                     states_.AlwaysBelow(place.below));
   }
 
-  // A pattern that need not be held for what comes: what is there is told apart.
+  // ---- Patterns that need not be held for everything that comes. ----
+
+  // What is there is told apart; what is not, where a mount keeps this directory in its place.
   Result<void> AsItIs(const Place& place, const Around& around) {
-    PathStates::Names names = {.usual = Adjust(states_.UnnamedIn(place.below)), .others = {}};
+    const FileActions usual = Adjust(states_.UnnamedIn(place.below));
+    Result<std::optional<Around>> inside = Top(place, usual, around);
+    if (!inside) return std::unexpected(inside.error());
+    if (!*inside) return {};
     Result<std::vector<FileEntry>> entries = tree_.List(place.path);
     if (!entries) return std::unexpected(entries.error());
+    std::optional<PathStates::Names> apart;
+    if (around.needs_pin || !around.is_loose) {
+      apart = states_.NamesApart(place.below, limits_.names);
+    }
+    std::set<std::string> protects;
+    for (const std::string& name : apart ? apart->others : std::vector<std::string>()) {
+      // In a directory that is special itself, what is so nowhere else.
+      const bool is_so_anywhere =
+          around.needs_pin && In(place, name).own == states_.After(around.anywhere, name);
+      if (!is_so_anywhere) protects.insert(name);
+    }
+    if (apart) (*inside)->anywhere = states_.After(states_.UnnamedAfter(place.below), "/");
+    std::ranges::sort(*entries, {}, &FileEntry::name);
+    Result<void> ok;
     for (const FileEntry& entry : *entries) {
       const Place other = In(place, entry.name);
-      const bool differs = entry.kind == FileKind::kDirectory ? !states_.IsUniform(other.below)
-                                                              : Permitted(other) != names.usual;
-      if (differs) names.others.push_back(entry.name);
+      const bool below_differs =
+          entry.kind == FileKind::kDirectory &&
+          (!states_.IsUniform(other.below) || Adjust(states_.AlwaysBelow(other.below)) != usual);
+      const bool differs = below_differs || Permitted(other) != usual;
+      if (ok && differs && !protects.contains(entry.name)) {
+        ok = Found(other, entry.kind, usual, **inside);
+      }
     }
-    std::ranges::sort(names.others);
-    return Whole(place, names, around, /*pins=*/false);
+    for (const std::string& name : protects) {
+      if (ok) ok = Protected(In(place, name), usual, **inside);
+    }
+    return ok;
   }
 
-  Result<void> Whole(const Place& place, const PathStates::Names& names, const Around& around,
-                     bool pins) {
-    const FileActions usual = names.usual;
+  // Nobody renames it while something in it has a mount.
+  Result<void> Found(const Place& place, FileKind kind, FileActions usual, const Around& around) {
+    const size_t first = view_.mounts.size();
+    if (kind == FileKind::kDirectory && OnlyChangesAreDenied(place, usual)) {
+      return Seal(place, /*is_directory=*/true, around);
+    }
+    Result<void> ok = CheckLink(place, kind, usual);
+    if (ok) ok = Entry(place, kind, around);
+    if (!ok || view_.mounts.size() == first || view_.mounts[first].path == place.path) return ok;
+    Around pinned = around;
+    pinned.needs_pin = true;
+    ok = Mount(place,
+               {.path = {},
+                .is_directory = kind == FileKind::kDirectory,
+                .read_only = around.read_only,
+                .no_exec = around.no_exec,
+                .no_devices = false,
+                .masked = false},
+               pinned);
+    std::rotate(view_.mounts.begin() + static_cast<ptrdiff_t>(first), view_.mounts.end() - 1,
+                view_.mounts.end());
+    return ok;
+  }
+
+  // What a pattern names, be it there or not. Nothing comes into being there, and not below it
+  // either.
+  Result<void> Protected(const Place& place, FileActions usual, Around around) {
+    around.needs_pin = around.is_loose;
+    Result<std::optional<FileKind>> kind = KindOf(place.path);
+    if (!kind) return std::unexpected(kind.error());
+    if (!*kind) return Any(usual, kCreate) ? MakeSealed(place, around) : Result<void>();
+    if (**kind == FileKind::kDirectory && OnlyChangesAreDenied(place, usual)) {
+      return Seal(place, /*is_directory=*/true, around);
+    }
+    Result<void> ok = CheckLink(place, **kind, usual);
+    return ok ? Entry(place, **kind, around) : ok;
+  }
+
+  // Of a directory, whatever is said of changes below it.
+  [[nodiscard]] bool OnlyChangesAreDenied(const Place& place, FileActions usual) const {
+    const FileActions kept = Without(usual, kChanges);
+    return !Any(Permitted(place), kChanges) && All(Permitted(place), kept) &&
+           All(Adjust(states_.AlwaysBelow(place.below)), kept);
+  }
+
+  // An empty directory, which most programs take for nothing: shells do not read it, git does not
+  // see it. Without a text for it git fails where this one is.
+  Result<void> MakeSealed(const Place& place, const Around& around) {
+    const bool is_directory = !place.path.ends_with("/.git/commondir");
+    made_.insert(place.path);
+    view_.placeholders.push_back(
+        {.path = place.path, .is_directory = is_directory, .text = is_directory ? "" : ".\n"});
+    return Seal(place, is_directory, around);
+  }
+
+  Result<void> Seal(const Place& place, bool is_directory, const Around& around) {
+    return Mount(place,
+                 {.path = {},
+                  .is_directory = is_directory,
+                  .read_only = true,
+                  .no_exec = around.no_exec,
+                  .no_devices = false,
+                  .masked = false},
+                 around);
+  }
+
+  Result<void> Whole(const Place& place, const PathStates::Names& names, const Around& around) {
+    Result<std::optional<Around>> top = Top(place, names.usual, around);
+    if (!top) return std::unexpected(top.error());
+    if (!*top) return {};
+    Around& inside = **top;
+    inside.needs_pin = inside.is_loose;
+    Result<void> ok;
+    for (const std::string& name : names.others) {
+      if (!ok) return ok;
+      const Place other = In(place, name);
+      Result<std::optional<FileKind>> kind = KindOf(other.path);
+      if (!kind) return std::unexpected(kind.error());
+      ok = *kind ? CheckLink(other, **kind, names.usual) : Result<void>();
+      if (ok) ok = *kind ? Entry(other, **kind, inside) : Absence(other, names.usual, inside);
+    }
+    return ok;
+  }
+
+  // The directory itself, where names in it are usually permitted that. What holds inside; nothing
+  // where it is masked.
+  Result<std::optional<Around>> Top(const Place& place, FileActions usual, const Around& around) {
     const FileActions own = Permitted(place);
     Result<void> ok = CheckOwnName(place, own, usual, around);
     if (ok) ok = CheckCombination(place, usual, /*is_special=*/false);
     if (ok) ok = CheckTop(place, own, usual, around);
-    if (!ok) return ok;
+    if (!ok) return std::unexpected(ok.error());
     const FileRights rights = RightsFor(usual);
     const bool read_only = !Any(usual, kAttributes);
     // Where nothing can be read it makes no difference.
@@ -433,7 +547,9 @@ class Lowering {
     // Pipes can be written where a mount is read-only.
     const bool masks_all = some == 0 && (extra & kWriteRight) != 0;
     if (masks_all || !CanTakeAway(extra, read_only, no_exec)) {
-      return Mask(place, /*is_directory=*/true, some, around);
+      ok = Mask(place, /*is_directory=*/true, some, around);
+      if (!ok) return std::unexpected(ok.error());
+      return std::nullopt;
     }
     makes_only_ = makes_only_ || (Any(usual, kCreate) && !Any(usual, kRemove));
     makes_and_removes_ = makes_and_removes_ || All(usual, kCreate | kRemove);
@@ -447,20 +563,13 @@ class Lowering {
                 .masked = false},
                around);
     if (ok) ok = Grant(place, /*is_directory=*/true, rights, around);
-    const Around inside = {.granted = around.granted | rights,
-                           .read_only = read_only,
-                           .no_exec = no_exec,
-                           .is_loose = Any(usual, kCreate | kRemove),
-                           .needs_pin = pins && Any(usual, kCreate | kRemove)};
-    for (const std::string& name : names.others) {
-      if (!ok) return ok;
-      const Place other = In(place, name);
-      Result<std::optional<FileKind>> kind = KindOf(other.path);
-      if (!kind) return std::unexpected(kind.error());
-      ok = *kind ? CheckLink(other, **kind, usual) : Result<void>();
-      if (ok) ok = *kind ? Entry(other, **kind, inside) : Absence(other, usual, inside);
-    }
-    return ok;
+    if (!ok) return std::unexpected(ok.error());
+    return Around{.granted = around.granted | rights,
+                  .read_only = read_only,
+                  .no_exec = no_exec,
+                  .is_loose = Any(usual, kCreate | kRemove),
+                  .needs_pin = false,
+                  .anywhere = around.anywhere};
   }
 
   // Who forbids a link means what it leads to, and that has another path.

@@ -31,14 +31,18 @@ namespace palyra::engine {
 struct UnheldFiles {
   bool attributes = false;  // Changing attributes is denied only where every change is.
   bool names = false;       // Renaming and linking follow making and removing.
-  bool patterns = false;    // Patterns hold for what is there as the run begins.
-  bool digests = false;     // Programs are judged without their digest.
+  // Patterns hold for what is there as the run begins; and for what is not, right below the
+  // directories where changes begin to be permitted and in those that a pattern names.
+  bool patterns = false;
+  bool digests = false;  // Programs are judged without their digest.
+  // Of permits for what is not there yet: it stays as it is around it. Denies more than rules do.
+  bool missing = false;
 };
 
 struct LoweringLimits {
   size_t entries = 20'000;  // Looked at in all.
   size_t grants = 4'000;
-  size_t mounts = 200;
+  size_t mounts = 1'000;
   size_t names = 256;  // That rules tell apart in one directory.
 };
 

@@ -53,6 +53,7 @@ struct FileMount {
 struct Placeholder {
   std::string path;
   bool is_directory;
+  std::string text = {};  // In a file. With `= {}` because g++ warns where it is left out.
 };
 
 struct FileView {

@@ -24,6 +24,7 @@ namespace {
 
 struct Made {
   bool is_directory;
+  off_t size;  // Of a file, 0 else.
   dev_t device;
   ino_t inode;
   std::string path;
@@ -37,12 +38,12 @@ std::string RecordOf(const std::string& directory, const std::string& run_id) {
   return std::string(directory).append("/").append(run_id);
 }
 
-// "d 2049 1234 /path", and NUL, which no path has.
+// "d 0 2049 1234 /path", and NUL, which no path has.
 std::string TextOf(const std::vector<Made>& all) {
   std::string text;
   for (const Made& made : all) {
-    text += (made.is_directory ? "d " : "f ") + std::to_string(made.device) + ' ' +
-            std::to_string(made.inode) + ' ' + made.path + '\0';
+    text += (made.is_directory ? "d " : "f ") + std::to_string(made.size) + ' ' +
+            std::to_string(made.device) + ' ' + std::to_string(made.inode) + ' ' + made.path + '\0';
   }
   return text;
 }
@@ -56,7 +57,7 @@ std::vector<Made> ReadRecord(const std::string& path) {
     std::istringstream line(text->substr(at, end - at));
     char kind = 0;
     Made made = {};
-    line >> kind >> made.device >> made.inode;
+    line >> kind >> made.size >> made.device >> made.inode;
     line.get();
     std::getline(line, made.path, '\0');
     made.is_directory = kind == 'd';
@@ -128,11 +129,14 @@ Result<Made> TryMake(const Placeholder& wanted, uid_t uid) {
   const char* const name = place.name.c_str();
   const int parent = place.parent.get();
   if (wanted.is_directory && mkdirat(parent, name, 0755) != 0) return FailErrno(errno, what);
-  const int flags = wanted.is_directory ? O_RDONLY | O_DIRECTORY : O_RDONLY | O_CREAT | O_EXCL;
+  const int flags = wanted.is_directory ? O_RDONLY | O_DIRECTORY : O_WRONLY | O_CREAT | O_EXCL;
   const UniqueFd fd(openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd.valid() && !wanted.is_directory) return FailErrno(errno, what);
   struct stat status;
-  const bool is_there = fd.valid() && fstat(fd.get(), &status) == 0;
+  const auto size = static_cast<ssize_t>(wanted.text.size());
+  const bool is_there =
+      fd.valid() && fstat(fd.get(), &status) == 0 &&
+      (size == 0 || write(fd.get(), wanted.text.data(), wanted.text.size()) == size);
   const int failure = is_there ? EEXIST : errno;
   // Somebody may have put something else there meanwhile.
   if (!is_there || status.st_uid != uid) {
@@ -140,6 +144,7 @@ Result<Made> TryMake(const Placeholder& wanted, uid_t uid) {
     return FailErrno(failure, what);
   }
   return Made{.is_directory = wanted.is_directory,
+              .size = size,
               .device = status.st_dev,
               .inode = status.st_ino,
               .path = wanted.path};
@@ -165,7 +170,7 @@ void RemoveOne(const Made& made) {
     return;
   }
   const bool is_same = status.st_dev == made.device && status.st_ino == made.inode;
-  if (!is_same || (!made.is_directory && status.st_size != 0)) return;
+  if (!is_same || (!made.is_directory && status.st_size != made.size)) return;
   unlinkat(place.parent.get(), place.name.c_str(), made.is_directory ? AT_REMOVEDIR : 0);
 }
 

@@ -1,6 +1,6 @@
-// Empty files and directories that a run is started with, so that a protected name which does not
-// exist yet cannot come into being: a mount needs something to be on. They can be seen outside.
-// What is still empty goes when the run has ended; where its supervisor was killed, by the
+// Files and directories that a run is started with, so that a protected name which does not exist
+// yet cannot come into being: a mount needs something to be on. They can be seen outside. What is
+// still as it was made goes when the run has ended; where its supervisor was killed, by the
 // guardian, or the next sweep.
 //
 // Who removes a directory takes every mount on it away, in other runs too. So a run that finds

@@ -51,8 +51,9 @@ uint16_t TopicsPermitted(const PolicySet& policies, const EntityStore& entities)
 }
 
 Result<PolicySet> WithDefaults(PolicySet policies, const EntityStore& entities,
-                               std::span<const SourcePtr> additions, const SourcePtr& defaults) {
-  const auto parsed = PolicySet::Parse({defaults});
+                               std::span<const SourcePtr> additions,
+                               const std::vector<SourcePtr>& defaults) {
+  const auto parsed = PolicySet::Parse(defaults);
   if (!parsed) return std::unexpected(ToError(parsed.error()));
   const uint16_t spoken_of = TopicsPermittedBut(policies, entities, additions);
   for (const PlacedPolicy& placed : parsed->policies()) {

@@ -10,16 +10,18 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "policy/entities.h"
+#include "policy/mandatory.h"
 #include "policy/policy_set.h"
 #include "policy/source.h"
 
 namespace palyra::policy {
 
-// The text, which names the places of policy/compile/places.h.
-SourcePtr DefaultSource();
+// The texts, which name the places of policy/compile/places.h.
+std::vector<SourcePtr> DefaultSources(FileParts parts);
 
 // Which actions on names, widened to their topics, the permits of `policies` are about; a bit set
 // over NameAction. Groups of actions are those of `entities`.
@@ -29,7 +31,8 @@ uint16_t TopicsPermitted(const PolicySet& policies, const EntityStore& entities)
 // on. Policies from `additions`, which are shorthands, add to the defaults instead of taking their
 // place. Refused where `defaults` does not parse.
 Result<PolicySet> WithDefaults(PolicySet policies, const EntityStore& entities,
-                               std::span<const SourcePtr> additions, const SourcePtr& defaults);
+                               std::span<const SourcePtr> additions,
+                               const std::vector<SourcePtr>& defaults);
 
 }  // namespace palyra::policy
 

@@ -10,9 +10,16 @@
 
 namespace palyra::policy {
 
+// What is built in about files and programs.
+enum class FileParts {
+  kNone,      // Nothing.
+  kLandlock,  // What can be held without BPF LSM.
+  kLsm,       // All of it.
+};
+
 struct MandatoryParts {
   bool is_offline = false;  // EgressEnforcementMode::kNone.
-  bool with_files = false;  // Files and programs are held to policies.
+  FileParts files = FileParts::kNone;
 };
 
 // The texts of the layer. Those of files name the places of policy/compile/places.h.

@@ -145,23 +145,30 @@ char PathStates::UnnamedByte() const {
   return 0;
 }
 
-FileActions PathStates::UnnamedIn(const State& state) const {
+PathStates::State PathStates::UnnamedAfter(const State& state) const {
   const char unnamed = UnnamedByte();
-  return unnamed == 0 ? FileActions{0} : Permitted(After(state, {&unnamed, 1}));
+  return unnamed == 0 ? state : After(state, {&unnamed, 1});
+}
+
+FileActions PathStates::UnnamedIn(const State& state) const {
+  return UnnamedByte() == 0 ? FileActions{0} : Permitted(UnnamedAfter(state));
 }
 
 // Walks from a directory through every name that is not as usual.
 class PathStates::NameLister {
  public:
-  NameLister(const PathStates& states, size_t most, FileActions actions)
-      : states_(states), most_(most), actions_(actions) {}
+  // `goes_on`: what is usual may differ further below, and then is one state of the automata.
+  NameLister(const PathStates& states, size_t most, FileActions actions, bool goes_on)
+      : states_(states), most_(most), actions_(actions), goes_on_(goes_on) {}
 
   std::optional<Names> List(const State& directory) {
     const char unnamed = states_.UnnamedByte();
     if (unnamed == 0) return std::nullopt;
-    const State usual = states_.After(directory, {&unnamed, 1}, actions_);
-    names_.usual = states_.Permitted(usual) & actions_;
-    if (!IsUsual(usual) || !ListFrom(directory)) return std::nullopt;
+    usual_ = states_.After(directory, {&unnamed, 1}, actions_);
+    usual_below_ = states_.After(usual_, "/", actions_);
+    names_.usual = states_.Permitted(usual_) & actions_;
+    if (goes_on_ ? !IsClosed(usual_) : !IsUsual(usual_)) return std::nullopt;
+    if (!ListFrom(directory)) return std::nullopt;
     return std::move(names_);
   }
 
@@ -169,15 +176,29 @@ class PathStates::NameLister {
   const PathStates& states_;
   const size_t most_;
   const FileActions actions_;
+  const bool goes_on_;
+  State usual_ = {};
+  State usual_below_ = {};
   Names names_ = {.usual = 0, .others = {}};
   std::set<State> on_the_way_;
   std::string name_;
 
+  // Whether every name that begins here goes on as this.
+  [[nodiscard]] bool IsClosed(const State& state) const {
+    for (unsigned byte = 1; byte < 256; ++byte) {
+      const char text = static_cast<char>(byte);
+      if (text != '/' && states_.After(state, {&text, 1}, actions_) != state) return false;
+    }
+    return true;
+  }
+
   [[nodiscard]] bool IsUsualBelow(const State& state) const {
+    if (goes_on_ && state == usual_below_) return true;
     return (states_.AlwaysBelow(state) & actions_) == names_.usual &&
            (states_.EverBelow(state) & actions_) == names_.usual;
   }
   [[nodiscard]] bool IsUsual(const State& state) const {
+    if (goes_on_ && state == usual_) return true;
     return (states_.Permitted(state) & actions_) == names_.usual && IsUsualBelow(state);
   }
 
@@ -203,7 +224,11 @@ class PathStates::NameLister {
 
 std::optional<PathStates::Names> PathStates::NamesIn(const State& state, size_t most,
                                                      FileActions actions) const {
-  return NameLister(*this, most, actions).List(state);
+  return NameLister(*this, most, actions, /*goes_on=*/false).List(state);
+}
+
+std::optional<PathStates::Names> PathStates::NamesApart(const State& state, size_t most) const {
+  return NameLister(*this, most, kEveryAction, /*goes_on=*/true).List(state);
 }
 
 std::vector<std::string> PathStates::ReasonsBelow(const State& state, NameAction action,

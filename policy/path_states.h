@@ -61,7 +61,13 @@ class PathStates {
   [[nodiscard]] std::optional<Names> NamesIn(const State& state, size_t most,
                                              FileActions actions = kEveryAction) const;
 
-  // What a name is permitted that no rule names.
+  // The same where patterns go on below the other names: those of which, or of what is below which,
+  // rules say something else than of a name that no rule names. `usual` is of that name alone.
+  [[nodiscard]] std::optional<Names> NamesApart(const State& state, size_t most) const;
+
+  // After a name that no rule names; where rules name every byte, after nothing. And what it is
+  // permitted.
+  [[nodiscard]] State UnnamedAfter(const State& state) const;
   [[nodiscard]] FileActions UnnamedIn(const State& state) const;
 
   // Whose policies deny the action here or on some path below; where nothing does, whose permit it.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "tests/unit/engine/view_model.h"
 #include "tests/unit/policy/compile_fixture.h"
@@ -203,6 +204,86 @@ TEST(FileLoweringTest, WhatMayGoUnheldDoes) {
       Lower(base + ForbidLike("file.any", "*/config"), tree, {.patterns = true});
   ASSERT_TRUE(view) << view.error().message;
   EXPECT_FALSE(ViewModel(*view, tree).Allows(NameAction::kFileRead, "/w/.git/config"));
+}
+
+std::vector<std::string> PathsOf(const std::vector<Placeholder>& placeholders) {
+  std::vector<std::string> paths;
+  for (const Placeholder& each : placeholders) paths.push_back(each.path);
+  return paths;
+}
+
+// Names at any depth that nobody may make.
+std::string Seeds() {
+  std::string text = kWorkspacePolicies;
+  for (const char* pattern : {"*/.envrc", "*/.git/hooks", "*/.git/hooks/*", "*/.git/commondir",
+                              "*/.vscode", "*/.vscode/*"}) {
+    text += ForbidLike("file.modify", pattern);
+  }
+  return text;
+}
+
+TEST(FileLoweringTest, PatternsThatAreUnheldHoldForWhatIsMissingAtTheTop) {
+  const FakeTree tree = SmallSystem();
+  const Result<FileView> view = Lower(Seeds(), tree, {.patterns = true});
+  ASSERT_TRUE(view) << view.error().message;
+  EXPECT_THAT(PathsOf(view->placeholders),
+              ElementsAre("/w/.envrc", "/w/.git/commondir", "/w/.vscode"))
+      << "and in .git what is special there alone";
+  const ViewModel model(*view, tree);
+  for (const char* path : {"/w/.envrc", "/w/.envrc/x", "/w/.git/commondir", "/w/.vscode/x",
+                           "/w/.git/hooks/x", "/w/.git/hooks/new"}) {
+    EXPECT_FALSE(model.Allows(NameAction::kFileCreate, path)) << path;
+    EXPECT_FALSE(model.Allows(NameAction::kFileWrite, path)) << path;
+  }
+  for (const char* path : {"/w/a.c", "/w/new/deep", "/w/.git/config", "/w/.git/new"}) {
+    EXPECT_TRUE(model.Allows(NameAction::kFileWrite, path)) << path;
+  }
+}
+
+TEST(FileLoweringTest, PlaceholdersAreNothingThatProgramsTakeForAFile) {
+  const Result<FileView> view = Lower(Seeds(), SmallSystem(), {.patterns = true});
+  ASSERT_TRUE(view) << view.error().message;
+  ASSERT_EQ(view->placeholders.size(), 3U);
+  EXPECT_TRUE(view->placeholders[0].is_directory);
+  EXPECT_FALSE(view->placeholders[1].is_directory) << "git opens it";
+  EXPECT_EQ(view->placeholders[1].text, ".\n");
+  EXPECT_TRUE(view->placeholders[2].is_directory);
+}
+
+TEST(FileLoweringTest, WhatLeadsToAProtectedPlaceCannotBeRenamed) {
+  FakeTree tree = SmallSystem();
+  tree.AddFile("/w/lib/part/.vscode/tasks.json");
+  tree.AddFile("/w/other/file");
+  const Result<FileView> view = Lower(Seeds(), tree, {.patterns = true});
+  ASSERT_TRUE(view) << view.error().message;
+  std::vector<std::string> below_lib;
+  for (const FileMount& mount : view->mounts) {
+    if (mount.path.starts_with("/w/lib")) below_lib.push_back(mount.path);
+    EXPECT_FALSE(mount.path.starts_with("/w/other")) << "nothing in it is protected";
+  }
+  EXPECT_THAT(below_lib, ElementsAre("/w/lib", "/w/lib/part", "/w/lib/part/.vscode"))
+      << "outer before inner";
+  const ViewModel model(*view, tree);
+  EXPECT_FALSE(model.Allows(NameAction::kFileWrite, "/w/lib/part/.vscode/tasks.json"));
+  EXPECT_TRUE(model.Allows(NameAction::kFileWrite, "/w/lib/part/new"));
+}
+
+TEST(FileLoweringTest, ADirectoryBySuchANameIsNotChanged) {
+  FakeTree tree = SmallSystem();
+  tree.AddFile("/w/.envrc/file");
+  const Result<FileView> view = Lower(Seeds(), tree, {.patterns = true});
+  ASSERT_TRUE(view) << view.error().message;
+  EXPECT_FALSE(ViewModel(*view, tree).Allows(NameAction::kFileWrite, "/w/.envrc/file"));
+}
+
+TEST(FileLoweringTest, PermitsForWhatIsMissingMayBeLeftOut) {
+  const FakeTree tree = SmallSystem();
+  const std::string policies = kWorkspacePolicies + Permit("file.modify", "/home/u/.cache");
+  EXPECT_THAT(RefusalOf(policies, tree), HasSubstr("FILE-MISSING: \"/home/u/.cache\""));
+  const Result<FileView> view = Lower(policies, tree, {.missing = true});
+  ASSERT_TRUE(view) << view.error().message;
+  EXPECT_THAT(view->placeholders, IsEmpty());
+  EXPECT_FALSE(ViewModel(*view, tree).Allows(NameAction::kFileCreate, "/home/u/.cache"));
 }
 
 TEST(FileLoweringTest, AskDenies) {

@@ -81,6 +81,19 @@ TEST_F(PlaceholdersTest, WhatSomebodyHasFilledOrReplacedStays) {
   EXPECT_TRUE(AllAreThere());
 }
 
+TEST_F(PlaceholdersTest, HaveTheirTextAndAreRemovedWithIt) {
+  FileView view;
+  view.placeholders = {{.path = place_.Path("one"), .is_directory = false, .text = ".\n"},
+                       {.path = place_.Path("two"), .is_directory = false, .text = ".\n"}};
+  const Result<Placeholders> placeholders = Make("run", view);
+  ASSERT_TRUE(placeholders) << placeholders.error().message;
+  EXPECT_EQ(tests::ReadText(place_.Path("one")), ".\n");
+  ASSERT_EQ(tests::ReadText(place_.Write("two", "longer")), "longer");
+  placeholders->Remove();
+  EXPECT_FALSE(fs::exists(place_.Path("one")));
+  EXPECT_TRUE(fs::exists(place_.Path("two"))) << "somebody has filled it";
+}
+
 TEST_F(PlaceholdersTest, WhatHasComeIntoBeingMeanwhileIsAnErrorAndLeavesNothing) {
   (void)place_.Write(".envrc", "");
   const Result<Placeholders> made = Make("a", Missing());

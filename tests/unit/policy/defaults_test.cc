@@ -35,11 +35,12 @@ class Compiled {
                     const std::string& home = "/home/a")
       : schema_(PalyraSchema({}).value()) {
     const Places places = {.workspace = workspace, .home = home, .tmp = "/tmp"};
-    const PolicySet mandatory = PolicySet::Parse(MandatorySources({.with_files = true})).value();
+    const PolicySet mandatory =
+        PolicySet::Parse(MandatorySources({.files = FileParts::kLsm})).value();
     mandatory_ = ExpandPlaces(mandatory, places).value();
-    const PolicySet caller =
-        WithDefaults(MustParsePolicies(callers), schema_.action_entities(), {}, DefaultSource())
-            .value();
+    const PolicySet caller = WithDefaults(MustParsePolicies(callers), schema_.action_entities(), {},
+                                          DefaultSources(FileParts::kLsm))
+                                 .value();
     caller_ = ExpandPlaces(caller, places).value();
     input_.emplace(CompileInput{.principal = EntityUid("Palyra::Agent", "unknown"),
                                 .context = Value::Record({{"workspace", Value::String(workspace)}}),
@@ -417,11 +418,12 @@ TEST(Defaults, AreAddedToByShorthands) {
   const EntityStore entities = PalyraSchema({}).value().action_entities();
   const PolicySet policies = PolicySet::Parse({shorthand}).value();
   const std::vector<SourcePtr> additions = {shorthand};
-  const size_t all = WithDefaults({}, entities, {}, DefaultSource())->size();
+  const size_t all = WithDefaults({}, entities, {}, DefaultSources(FileParts::kLsm))->size();
   EXPECT_GT(all, 5U);
-  EXPECT_EQ(WithDefaults(policies, entities, additions, DefaultSource())->size(), all + 1);
-  EXPECT_LT(WithDefaults(policies, entities, {}, DefaultSource())->size(), all);
-  const auto filled = WithDefaults(policies, entities, additions, DefaultSource());
+  EXPECT_EQ(WithDefaults(policies, entities, additions, DefaultSources(FileParts::kLsm))->size(),
+            all + 1);
+  EXPECT_LT(WithDefaults(policies, entities, {}, DefaultSources(FileParts::kLsm))->size(), all);
+  const auto filled = WithDefaults(policies, entities, additions, DefaultSources(FileParts::kLsm));
   EXPECT_NE(filled->Find("policy" + std::to_string(all)), nullptr) << "numbered on";
 }
 
@@ -447,13 +449,15 @@ TEST(Topics, ArePermittedByPermitsWithAllOfTheirGroup) {
 
 TEST(Defaults, AreValidAndHaveNoWarnings) {
   const auto schema = PalyraSchema({}).value();
-  const PolicySet mandatory = PolicySet::Parse(MandatorySources({.with_files = true})).value();
-  const PolicySet defaults = PolicySet::Parse({DefaultSource()}).value();
-  for (const PolicySet* policies : {&mandatory, &defaults}) {
-    const auto warnings = ValidateForEngine(*policies, schema);
-    EXPECT_TRUE(warnings) << Render(warnings.error());
-    if (warnings) {
-      EXPECT_EQ(Render(*warnings), "");
+  for (const FileParts parts : {FileParts::kLsm, FileParts::kLandlock}) {
+    const PolicySet mandatory = PolicySet::Parse(MandatorySources({.files = parts})).value();
+    const PolicySet defaults = PolicySet::Parse(DefaultSources(parts)).value();
+    for (const PolicySet* policies : {&mandatory, &defaults}) {
+      const auto warnings = ValidateForEngine(*policies, schema);
+      EXPECT_TRUE(warnings) << Render(warnings.error());
+      if (warnings) {
+        EXPECT_EQ(Render(*warnings), "");
+      }
     }
   }
   EXPECT_EQ(Render(Typical().output().warnings), "");
