@@ -230,7 +230,10 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   if (Result<void> placed = PreparePlace(options, prepared); !placed) {
     return std::unexpected(placed.error());
   }
-  Result<std::vector<LayerSources>> sources = ReadLayers(options);
+  const Result<policy::FileParts> files =
+      options.defaults ? DefaultsHere(options.unheld) : policy::FileParts::kNone;
+  if (!files) return std::unexpected(files.error());
+  Result<std::vector<LayerSources>> sources = ReadLayers(options, *files);
   if (!sources) return std::unexpected(sources.error());
   Result<RunRules> made = MakeRulesNow(options, prepared, *std::move(sources));
   if (!made) return std::unexpected(made.error());
@@ -240,10 +243,6 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   prepared.files.emplace(std::move(made->files), options.marks_stale);
   prepared.pins = std::move(made->pins);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
-  if (Result<void> held = options.defaults ? RequireDefaults(options.unheld) : Result<void>();
-      !held) {
-    return std::unexpected(held.error());
-  }
   if (options.audit) {
     Result<AuditLog> audit = AuditLog::Open(*options.audit);
     if (!audit) return std::unexpected(audit.error());

@@ -14,9 +14,6 @@
 #include "base/file.h"
 #include "base/trusted_file.h"
 #include "cli/real_path.h"
-#include "engine/features.h"
-#include "engine/file_judge.h"
-#include "engine/host.h"
 #include "engine/policy_store.h"
 #include "policy/defaults.h"
 #include "policy/mandatory.h"
@@ -36,15 +33,6 @@ using policy::PolicySet;
 using policy::Schema;
 using policy::SourceFile;
 using policy::SourcePtr;
-
-// What is built in about files, as this machine can hold it.
-policy::FileParts PartsOf(const RunOptions& options) {
-  if (!options.defaults) return policy::FileParts::kNone;
-  engine::Features features;
-  return engine::FileJudgeOf(engine::Host(), features) == engine::FileJudge::kLsm
-             ? policy::FileParts::kLsm
-             : policy::FileParts::kLandlock;
-}
 
 bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
@@ -272,18 +260,18 @@ Result<std::optional<LayerSources>> ReadOperatorLayer() {
   return SourcesOfBundle(*read);
 }
 
-Result<std::vector<LayerSources>> ReadLayers(const RunOptions& options) {
+Result<std::vector<LayerSources>> ReadLayers(const RunOptions& options, policy::FileParts files) {
   std::vector<LayerSources> layers;
   layers.push_back({.layer = Layer::kMandatory,
                     .policies = policy::MandatorySources(
                         {.is_offline = options.egress == policy::EgressEnforcementMode::kNone,
-                         .files = PartsOf(options)})});
+                         .files = files})});
   Result<std::optional<LayerSources>> operators = ReadOperatorLayer();
   if (!operators) return std::unexpected(operators.error());
   if (*operators) layers.push_back(**std::move(operators));
   Result<LayerSources> caller = ReadCallerLayer(options);
   if (!caller) return std::unexpected(caller.error());
-  caller->defaults = policy::DefaultSources(PartsOf(options));
+  caller->defaults = policy::DefaultSources(files);
   layers.push_back(*std::move(caller));
   return layers;
 }

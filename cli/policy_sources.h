@@ -14,6 +14,7 @@
 #include "policy/compile/compiler.h"
 #include "policy/compile/places.h"
 #include "policy/entities.h"
+#include "policy/mandatory.h"
 #include "policy/policy_set.h"
 #include "policy/source.h"
 
@@ -64,10 +65,10 @@ LayerSources SourcesOfBundle(const engine::PolicyBundle& bundle);
 // loaded, /etc/palyra/policy.d; nothing where that does not exist either.
 Result<std::optional<LayerSources>> ReadOperatorLayer();
 
-// All layers of a run, outermost first: mandatory, operator (see ReadOperatorLayer), caller. With
-// --defaults the mandatory one has its part about files, and the caller's has defaults. Directories
-// that are used without being named must belong to root and be writable by nobody else.
-Result<std::vector<LayerSources>> ReadLayers(const RunOptions& options);
+// All layers of a run, outermost first: mandatory, operator (see ReadOperatorLayer), caller. What
+// is built in about files (--defaults) is in the mandatory one and the caller's. Directories that
+// are used without being named must belong to root and be writable by nobody else.
+Result<std::vector<LayerSources>> ReadLayers(const RunOptions& options, policy::FileParts files);
 
 // The layer with every place in its stead. Policies and entities are held to the Palyra schema, to
 // which the layer's own one (--schema, /etc/palyra/schema.cedarschema) adds; the built-in ones are

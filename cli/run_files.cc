@@ -11,10 +11,12 @@ constexpr const char* kProgram = "palyra-run";
 
 }  // namespace
 
-Result<void> RequireDefaults(const engine::Unheld& unheld) {
+Result<policy::FileParts> DefaultsHere(const engine::Unheld& unheld) {
   engine::Features features;
-  if (engine::FileJudgeOf(engine::Host(), features) == engine::FileJudge::kLsm) return {};
-  if (unheld.files.patterns) return {};
+  if (engine::FileJudgeOf(engine::Host(), features) == engine::FileJudge::kLsm) {
+    return policy::FileParts::kLsm;
+  }
+  if (unheld.files.patterns) return policy::FileParts::kLandlock;
   return Fail(ErrorCode::kRefused,
               "FILE-DEFAULTS: --defaults forbids names at any depth, which takes BPF LSM: boot "
               "with lsm=…,bpf; or weaken the run by --unheld file-patterns, which leaves out names "

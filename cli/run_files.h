@@ -11,13 +11,14 @@
 #include "engine/features.h"
 #include "engine/file_judge.h"
 #include "engine/file_view.h"
+#include "policy/mandatory.h"
 #include "policy/rule_set.h"
 
 namespace palyra::cli {
 
-// kRefused where this machine does not hold what is built in about files, and the user has not said
-// that it need not all be held.
-Result<void> RequireDefaults(const engine::Unheld& unheld);
+// What is built in about files, as far as this machine holds it. kRefused where that is not all and
+// the user has not said that it need not be.
+Result<policy::FileParts> DefaultsHere(const engine::Unheld& unheld);
 
 class RunFiles {
  public:

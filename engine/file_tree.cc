@@ -33,6 +33,9 @@ bool IsAbsence(int failure) {
   return failure == ENOENT || failure == ENOTDIR || failure == ELOOP || failure == ENAMETOOLONG;
 }
 
+// Of root.
+bool IsDenial(int failure) { return failure == EACCES || failure == EPERM; }
+
 }  // namespace
 
 int OpenPathWithoutLinks(const char* path) { return OpenWithoutLinks(path, O_PATH); }
@@ -51,7 +54,7 @@ Result<std::optional<FileKind>> RealFileTree::KindOf(const std::string& path) co
 Result<std::vector<FileEntry>> RealFileTree::List(const std::string& path) const {
   std::vector<FileEntry> entries;
   UniqueFd fd(OpenWithoutLinks(path.c_str(), O_RDONLY | O_DIRECTORY));
-  if (!fd.valid() && (IsAbsence(errno) || errno == EACCES || errno == EPERM)) return entries;
+  if (!fd.valid() && (IsAbsence(errno) || IsDenial(errno))) return entries;
   if (!fd.valid()) return FailErrno(errno, "cannot list \"" + path + '"');
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd.get()), closedir);
   if (directory == nullptr) return FailErrno(errno, "cannot list \"" + path + '"');
@@ -74,8 +77,8 @@ Result<std::vector<FileEntry>> RealFileTree::List(const std::string& path) const
     }
     entries.push_back({.name = std::string(name), .kind = KindOfMode(mode)});
   }
-  // A process of /proc that ended meanwhile.
-  if (errno != 0 && !IsAbsence(errno)) return FailErrno(errno, "cannot list \"" + path + '"');
+  // A process of /proc that ended meanwhile, or that shows itself to nobody.
+  if (errno != 0 && !IsAbsence(errno) && !IsDenial(errno)) return FailErrno(errno, "cannot list \"" + path + '"');
   return entries;
 }
 

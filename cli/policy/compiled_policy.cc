@@ -67,8 +67,8 @@ std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
   run.policies = options.paths;
   run.entities = options.entities;
   run.schema = options.schema;
-  run.defaults = options.defaults;
-  const Result<std::vector<LayerSources>> sources = ReadLayers(run);
+  const Result<std::vector<LayerSources>> sources =
+      ReadLayers(run, options.defaults ? policy::FileParts::kLsm : policy::FileParts::kNone);
   if (!sources) {
     return std::unexpected(PolicyRefusal{.message = sources.error().message, .diagnostics = {}});
   }
