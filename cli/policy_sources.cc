@@ -1,6 +1,7 @@
 #include "cli/policy_sources.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -140,7 +141,12 @@ Result<std::vector<SourcePtr>> ShorthandSources(const RunOptions& options) {
       return Fail(path.error().code,
                   fmt::format("{}: {}", OptionName(rule.kind), path.error().message));
     }
-    Result<std::string> text = policy::PathShorthandToCedar(rule.kind, rule.argument, *path);
+    struct stat status;
+    const bool is_device = stat(path->c_str(), &status) == 0 && S_ISCHR(status.st_mode);
+    const policy::PathShorthand kind = is_device && rule.kind == policy::PathShorthand::kAllowWrite
+                                           ? policy::PathShorthand::kAllowDevice
+                                           : rule.kind;
+    Result<std::string> text = policy::PathShorthandToCedar(kind, rule.argument, *path);
     if (!text) return std::unexpected(text.error());
     all.push_back(FromCommandLine(*std::move(text)));
   }

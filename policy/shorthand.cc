@@ -49,6 +49,9 @@ std::string_view HeadOf(PathShorthand kind) {
       return R"(permit (principal, action == Palyra::Action::"file.read")";
     case PathShorthand::kAllowWrite:
       return R"(permit (principal, action in Palyra::Action::"file.any")";
+    case PathShorthand::kAllowDevice:
+      return R"(permit (principal, action in [Palyra::Action::"file.read", )"
+             R"(Palyra::Action::"file.write", Palyra::Action::"file.attributes"])";
     case PathShorthand::kAllowExec:
       return R"(permit (principal, action in [Palyra::Action::"process.exec", )"
              R"(Palyra::Action::"file.read"])";
@@ -256,6 +259,7 @@ std::string_view OptionName(PathShorthand kind) {
     case PathShorthand::kAllowRead:
       return "--allow-read";
     case PathShorthand::kAllowWrite:
+    case PathShorthand::kAllowDevice:
       return "--allow-write";
     case PathShorthand::kAllowExec:
       return "--allow-exec";

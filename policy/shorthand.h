@@ -31,10 +31,11 @@ Result<std::string> UnixShorthandToCedar(std::string_view argument);
 
 enum class PathShorthand : unsigned char {
   kAllowRead,   // --allow-read
-  kAllowWrite,  // --allow-write: and create, remove, rename, link, change attributes; and read.
-  kAllowExec,   // --allow-exec: and read, which interpreters and loaders do.
-  kDenyRead,    // --deny-read
-  kDenyWrite,   // --deny-write: all but reading.
+  kAllowWrite,   // --allow-write: and create, remove, rename, link, change attributes; and read.
+  kAllowDevice,  // --allow-write of a device, whose name stays as it is: and read, attributes.
+  kAllowExec,    // --allow-exec: and read, which interpreters and loaders do.
+  kDenyRead,     // --deny-read
+  kDenyWrite,    // --deny-write: all but reading.
 };
 
 // "--allow-read"

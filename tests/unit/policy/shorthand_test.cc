@@ -204,6 +204,10 @@ TEST(PathShorthand, ReadsAsAPersonWouldWrite) {
       {PathShorthand::kAllowWrite,
        "@id(\"--allow-write src\")\npermit (principal, action in Palyra::Action::\"file.any\", "
        "resource in Palyra::Directory::\"/w/src\");\n"},
+      {PathShorthand::kAllowDevice,
+       "@id(\"--allow-write src\")\npermit (principal, action in "
+       "[Palyra::Action::\"file.read\", Palyra::Action::\"file.write\", "
+       "Palyra::Action::\"file.attributes\"], resource in Palyra::Directory::\"/w/src\");\n"},
       {PathShorthand::kAllowExec,
        "@id(\"--allow-exec src\")\npermit (principal, action in "
        "[Palyra::Action::\"process.exec\", Palyra::Action::\"file.read\"], "
