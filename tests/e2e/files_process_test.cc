@@ -250,12 +250,46 @@ TEST_F(FilesIntruder, WithEveryRightItIsHeldToTheRules) {
   run.Policy(Policy() +
              "permit (principal, action == Palyra::Action::\"process.exec\", resource) "
              "when { resource.path like \"/*bin/*\" };");
-  ExpectIntruderHeld(run, {{.words = {"open-read", Ws("secret/s")}},
-                           {.words = {"open-write", Out("o")}},
-                           {.words = {"chown", Out("o")}},
-                           {.words = {"kill", "1", "0"}},
-                           {.words = {"attach", "1"}},
-                           {.words = {"open-memory", "1"}}});
+  const std::vector<FileAttempt> attempts = {
+      {.words = {"open-read", Ws("secret/s")}},
+      {.words = {"open-write", Out("o")}},
+      {.words = {"chown", Out("o")}},
+      {.words = {"open-by-handle", Ws("secret/s"), Ws("own")}},
+      {.words = {"open-in-new-mounts", Out("o")}},
+      {.words = {"open-write", "/proc/sysrq-trigger"}},
+      {.words = {"open-write", "/proc/sys/kernel/core_pattern"}},
+      {.words = {"kill", "1", "0"}},
+      {.words = {"attach", "1"}},
+      {.words = {"open-memory", "1"}}};
+  ExpectIntruderHeld(run, attempts);
+  std::vector<std::string> bare = {BinaryPath("palyra_probe")};
+  for (const std::string& word : TryArguments(attempts)) bare.push_back(word);
+  for (const std::string& line : Lines(RunProgram(bare).output)) {
+    EXPECT_TRUE(line.ends_with(" none")) << line;
+  }
+}
+
+// By the mandatory layer where files are judged, and everywhere by read-only mounts.
+TEST_F(FilesProcesses, UidZeroDoesNotControlTheKernel) {
+  const std::vector<FileAttempt> attempts = {
+      {.words = {"open-write", "/proc/sysrq-trigger"}},
+      {.words = {"open-write", "/proc/sys/kernel/core_pattern"}}};
+  for (const FileAttempt& attempt : attempts) {
+    EXPECT_EQ(
+        RunProgram({BinaryPath("palyra_probe"), "try", "open-write", attempt.words[1]}).output,
+        "open-write none\n");
+  }
+  std::string raw;
+  PalyraRun silent;
+  silent.User("0");
+  EXPECT_EQ(TryInRun(silent, attempts, raw),
+            (std::vector<std::string>{"open-write EROFS", "open-write EROFS"}))
+      << raw;
+  PalyraRun permissive;
+  permissive.Policy(WithFiles("")).User("0");
+  EXPECT_EQ(TryInRun(permissive, attempts, raw),
+            (std::vector<std::string>{"open-write EROFS", "open-write EROFS"}))
+      << raw;
 }
 
 }  // namespace

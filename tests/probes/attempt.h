@@ -24,6 +24,9 @@ std::span<const Attempt> NameAttempts();
 std::span<const Attempt> ProgramAttempts();
 std::span<const Attempt> ProcessAttempts();
 std::span<const Attempt> ControlAttempts();
+std::span<const Attempt> IoctlAttempts();
+std::span<const Attempt> PlaceAttempts();
+std::span<const Attempt> RingAttempts();
 
 // 0 where the call succeeded, else errno.
 inline int ErrnoOf(long result) { return result < 0 ? errno : 0; }

@@ -1,6 +1,7 @@
 // `try`: attempts one after the other, and `join-and-try`: the same from within a cgroup.
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,8 +19,9 @@
 namespace palyra::probes {
 namespace {
 
-std::array<std::span<const Attempt>, 5> AllAttempts() {
-  return {FileAttempts(), NameAttempts(), ProgramAttempts(), ProcessAttempts(), ControlAttempts()};
+std::array<std::span<const Attempt>, 8> AllAttempts() {
+  return {FileAttempts(),    NameAttempts(),  ProgramAttempts(), ProcessAttempts(),
+          ControlAttempts(), IoctlAttempts(), PlaceAttempts(),   RingAttempts()};
 }
 
 const Attempt* Find(std::string_view name) {
@@ -63,7 +65,38 @@ Outcome JoinAndTry(Arguments arguments) {
   return Try(arguments.subspan(1));
 }
 
+void Print(const char* name, int failure) {
+  std::printf("%s %s\n", name, failure == 0 ? "none" : strerrorname_np(failure));
+}
+
+// What can be done with a file that is open, and to open it.
+void PrintUses(const std::string& path, int fd) {
+  const std::string again = "/proc/self/fd/" + std::to_string(fd);
+  Print("open", ErrnoOf(UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC)).get()));
+  Print("reopen", ErrnoOf(UniqueFd(open(again.c_str(), O_WRONLY | O_CLOEXEC)).get()));
+  Print("write", ErrnoOf(write(fd, "x", 1)));
+  Print("ftruncate", ErrnoOf(ftruncate(fd, 1)));
+  Print("fchmod", ErrnoOf(fchmod(fd, 0600)));
+  Print("futimens", ErrnoOf(futimens(fd, nullptr)));
+  Print("rename", ErrnoOf(rename(path.c_str(), path.c_str())));
+  std::fflush(stdout);
+}
+
+// Says so again when it cannot be opened any more.
+Outcome LoseFile(Arguments arguments) {
+  const std::string path = arguments[0];
+  const UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd.valid()) return CouldNotTry(errno);
+  PrintUses(path, fd.get());
+  std::puts("ready");
+  std::fflush(stdout);
+  while (UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC)).valid()) usleep(20'000);
+  PrintUses(path, fd.get());
+  return Shown();
+}
+
 constexpr std::array kVerbs = {
+    Verb{"lose-file", 1, false, "PATH", LoseFile},
     Verb{"try", 1, true, "ATTEMPT [ARGUMENT...] [, ATTEMPT...]", Try},
     Verb{"join-and-try", 2, true, "CGROUP.PROCS ATTEMPT...", JoinAndTry},
 };

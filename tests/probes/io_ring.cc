@@ -22,8 +22,9 @@ IoRing::~IoRing() {
   if (requests_ != nullptr) munmap(requests_, requests_size_);
 }
 
-int IoRing::Open() {
+int IoRing::Open(uint32_t flags) {
   constexpr unsigned kEntries = 4;
+  parameters_.flags = flags;
   fd_.Reset(static_cast<int>(syscall(SYS_io_uring_setup, kEntries, &parameters_)));
   if (!fd_.valid()) return errno;
   if ((parameters_.features & IORING_FEAT_SINGLE_MMAP) == 0) return ENOSYS;
@@ -42,6 +43,12 @@ int IoRing::Open() {
   return rings_ == nullptr || requests_ == nullptr ? ENOMEM : 0;
 }
 
+int IoRing::KeepCredentials() {
+  const long number =
+      syscall(SYS_io_uring_register, fd_.get(), IORING_REGISTER_PERSONALITY, nullptr, 0);
+  return number < 0 ? -errno : static_cast<int>(number);
+}
+
 int IoRing::Run(const io_uring_sqe& request) {
   auto tail = Word(rings_, parameters_.sq_off.tail);
   const uint32_t slot = tail.load() & (parameters_.sq_entries - 1);
@@ -49,9 +56,9 @@ int IoRing::Run(const io_uring_sqe& request) {
   Word(rings_, parameters_.sq_off.array + slot * static_cast<uint32_t>(sizeof(uint32_t)))
       .store(slot);
   tail.fetch_add(1);
-  if (syscall(SYS_io_uring_enter, fd_.get(), 1, 1, IORING_ENTER_GETEVENTS, nullptr, 0) < 0) {
-    return -errno;
-  }
+  // The latter matters where the kernel has a thread of its own for the ring.
+  constexpr unsigned kFlags = IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP;
+  if (syscall(SYS_io_uring_enter, fd_.get(), 1, 1, kFlags, nullptr, 0) < 0) return -errno;
   auto head = Word(rings_, parameters_.cq_off.head);
   if (head.load() == Word(rings_, parameters_.cq_off.tail).load()) return -EAGAIN;
   const uint32_t done = head.load() & (parameters_.cq_entries - 1);

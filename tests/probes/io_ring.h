@@ -18,8 +18,11 @@ class IoRing {
   IoRing& operator=(const IoRing&) = delete;
   ~IoRing();
 
-  // io_uring_setup(2) and the mappings; 0 or an errno.
-  int Open();
+  // io_uring_setup(2) with those flags, and the mappings; 0 or an errno.
+  int Open(uint32_t flags = 0);
+
+  // The credentials of this moment, for requests to name later: their number, or a negative errno.
+  int KeepCredentials();
 
   // Submits `request` and waits for its completion: the result of the operation, or a negative
   // errno of the submission itself.

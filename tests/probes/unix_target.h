@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/unique_fd.h"
 #include "tests/probes/probe.h"
 
 namespace palyra::probes {
@@ -25,6 +26,12 @@ std::optional<UnixName> ParseUnixName(std::string_view text);
 
 // socket(2), connect(2), and kToken through it.
 Outcome ConnectUnix(int type, const char* text);
+
+// What comes with the next message: the descriptor, or -1 and in errno why there is none.
+int ReceiveDescriptor(int fd);
+
+// Likewise of the first message to whoever connects to that stream socket.
+UniqueFd ReceiveFrom(std::string_view text);
 
 }  // namespace palyra::probes
 

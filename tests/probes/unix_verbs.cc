@@ -147,28 +147,6 @@ Outcome InputSendTo(Arguments arguments) {
       sendto(STDIN_FILENO, kToken.data(), kToken.size(), MSG_NOSIGNAL, name->get(), name->length));
 }
 
-// What comes with the next message: the descriptor, or -1 and in errno why there is none.
-int ReceiveDescriptor(int fd) {
-  char byte = 0;
-  iovec part = {.iov_base = &byte, .iov_len = 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC) < 0) return -1;
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) {
-    // The kernel keeps what a security module denies, and says no more than this.
-    errno = (message.msg_flags & MSG_CTRUNC) != 0 ? EACCES : ENODATA;
-    return -1;
-  }
-  int received = -1;
-  std::memcpy(&received, CMSG_DATA(header), sizeof(received));
-  return received;
-}
-
 // NAME sends a connected socket; kToken goes through it.
 Outcome Receive(Arguments arguments) {
   const auto name = ParseUnixName(arguments[0]);
