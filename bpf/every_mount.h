@@ -68,14 +68,17 @@ static long judge_under_mount(__u32 index, void *context)
 
 /*
  * Under no mount that the caller could know: the kernel's own, as a pipe is; or a stacked file
- * system reaches for the one below, by the rights of who mounted it.
+ * system reaches for the one below, by the rights of who mounted it. Other credentials than its own
+ * has also who asks by io_uring for those it had before; but nobody in a run can mount.
  */
 static __always_inline int is_of_the_kernel(const struct super_block *file_system)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	const struct cred *cred = task->cred;
 
-	return (BPF_CORE_READ(file_system, s_flags) & SB_KERNMOUNT) ||
-	       task->cred != task->real_cred;
+	if (BPF_CORE_READ(file_system, s_flags) & SB_KERNMOUNT)
+		return 1;
+	return cred != task->real_cred && has_admin(cred);
 }
 
 #define MOUNTS_CHANGED (-EAGAIN)

@@ -25,6 +25,17 @@ static __always_inline __u64 own_run_id(void)
 	return bpf_get_current_ancestor_cgroup_id(run_level);
 }
 
+/* CAP_SYS_ADMIN, in whatever user namespace. */
+static __always_inline int has_admin(const struct cred *cred)
+{
+	__u32 capabilities = 0;
+
+	if (bpf_probe_read_kernel(&capabilities, sizeof(capabilities),
+				  (void *)cred + bpf_core_field_offset(struct cred, cap_effective)))
+		return 0;
+	return capabilities >> CAP_SYS_ADMIN & 1;
+}
+
 /*
  * Palyra's own child, which prepares what it will then execute: it alone is in a run and holds a
  * capability, and its parent is outside. Nothing that it executes can get one, and user namespaces
@@ -34,12 +45,8 @@ __noinline int palyra_is_being_set_up(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct cred *cred = task->cred;
-	__u32 capabilities = 0;
 
-	if (bpf_probe_read_kernel(&capabilities, sizeof(capabilities),
-				  (void *)cred + bpf_core_field_offset(struct cred, cap_effective)))
-		return 0;
-	if (!(capabilities >> CAP_SYS_ADMIN & 1) || BPF_CORE_READ(cred, user_ns, level) != 0)
+	if (!has_admin(cred) || BPF_CORE_READ(cred, user_ns, level) != 0)
 		return 0;
 	return !is_cgroup_in(BPF_CORE_READ(task, real_parent, cgroups, dfl_cgrp), own_run_id(),
 			     run_level);
