@@ -20,7 +20,6 @@
 #define FMODE_READ 0x1
 #define FMODE_WRITE 0x2
 #define FMODE_EXEC 0x20 /* of file::f_flags too: opened to be executed */
-#define FMODE_BACKING (1U << 25) /* of a stacked file system below, not opened by the caller */
 
 /* Of file::f_flags. */
 #define O_ACCMODE 03

@@ -45,8 +45,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("?lsm/file_open")
 int BPF_PROG(palyra_file_open, struct file *file)
 {
-	/* Opened by a stacked file system for one that was judged. */
-	if (file->f_mode & FMODE_BACKING)
+	/* To be read and written judge_at() allows it, as all on a mount of the kernel's own. */
+	if ((file->f_flags & FMODE_EXEC) && is_of_layer(&file->f_path))
 		return 0;
 	if (file->f_flags & FMODE_EXEC)
 		return judge_program((__u64)file->f_path.dentry, (__u64)file->f_path.mnt,

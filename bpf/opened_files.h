@@ -46,6 +46,19 @@ static __always_inline int judge_at(const struct path *path, __u32 actions, enum
 	return is_held() && actions ? judge_path(&q) : 0;
 }
 
+/*
+ * A stacked file system has opened it, for a file that was judged by the path that its caller sees:
+ * it lies on a mount of the kernel's own, and no file system of the kernel's own. The kernel has a
+ * flag for these, whose bit is another one from release to release.
+ */
+static __always_inline int is_of_layer(const struct path *path)
+{
+	struct mount *mount = (struct mount *)mount_of((__u64)path->mnt);
+
+	return is_internal(BPF_CORE_READ(mount, mnt_ns)) &&
+	       !(BPF_CORE_READ(mount, mnt.mnt_sb, s_flags) & SB_KERNMOUNT);
+}
+
 /* What has no name cannot be permitted to run: a memfd, what was unlinked. */
 static __always_inline int judge_program(__u64 dentry, __u64 vfsmount, enum palyra_hook hook)
 {
@@ -72,7 +85,7 @@ static __always_inline int judge_mapping(const struct file *file, unsigned long 
 	path.dentry = file->f_path.dentry;
 	path.mnt = file->f_path.mnt;
 	if (bpf_core_field_exists(((struct backing_file *)0)->user_path) &&
-	    (file->f_mode & FMODE_BACKING)) {
+	    is_of_layer(&file->f_path)) {
 		const struct backing_file *backing = (const struct backing_file *)file;
 
 		path.dentry = BPF_CORE_READ(backing, user_path.dentry);
