@@ -132,16 +132,22 @@ TEST_F(FilesWays, LinksOfProcLeadToWhatIsJudged) {
   ExpectAllowed(Policy(), {{"open-through-child", Ws("own")}});
 }
 
+// A Landlock domain says so, too, and is asked first.
 TEST_F(FilesWays, LinksOfOthersInProcLeadNowhere) {
   SpawnOptions as_tool;
   as_tool.in_child = [] {
     return setresgid(1000, 1000, 1000) == 0 && setresuid(1000, 1000, 1000) == 0 ? 0 : 99;
   };
   const Subprocess outsider({"/bin/sleep", "600"}, as_tool);
-  const std::string process = "/proc/" + std::to_string(outsider.pid());
-  ASSERT_TRUE(Eventually([&] { return ReadText(process + "/cmdline").contains("600"); }));
-  ExpectHeld(Policy(),
-             {{.words = {"open-through-process", std::to_string(outsider.pid()), Ws("own")}}});
+  const std::string pid = std::to_string(outsider.pid());
+  ASSERT_TRUE(Eventually([&] { return ReadText("/proc/" + pid + "/cmdline").contains("600"); }));
+  const std::vector<std::string> words = {"open-through-process", pid, Ws("own")};
+  std::vector<std::string> command = {BinaryPath("palyra_probe"), "try"};
+  command.insert(command.end(), words.begin(), words.end());
+  EXPECT_EQ(RunProgram(command, as_tool).output, "open-through-process none\n");
+  PalyraRun run;
+  run.Policy(Policy());
+  EXPECT_EQ(InRun(run, words), "EACCES");
 }
 
 TEST_F(FilesWays, AFileWithoutANameIsJudgedByItsLast) {

@@ -141,7 +141,7 @@ int SetAttributeOfReceived(Words words) {
   IoRing ring;
   if (!received.valid() || ring.Open() != 0) return ENOTRECOVERABLE;
   const int kept = ring.KeepCredentials();
-  if (kept < 0 || setresuid(getuid(), geteuid(), geteuid()) != 0) return ENOTRECOVERABLE;
+  if (kept < 0 || setreuid(getuid(), geteuid()) != 0) return ENOTRECOVERABLE;
   io_uring_sqe request = AttributeRequest(IORING_OP_FSETXATTR);
   request.fd = received.get();
   request.personality = static_cast<uint16_t>(kept);
