@@ -307,7 +307,7 @@ TEST_F(FilesStorm, OfAnySeed) {
   const char* const seconds = std::getenv("PALYRA_STORM_SECONDS");
   const char* const first = std::getenv("PALYRA_STORM_SEED");
   const auto end = std::chrono::steady_clock::now() +
-                   std::chrono::seconds(seconds == nullptr ? 0 : std::atol(seconds));
+                   std::chrono::seconds(seconds == nullptr ? 0 : std::stoul(seconds));
   uint64_t seed = first == nullptr ? std::random_device()() : std::stoull(first);
   int storms = 0;
   do {

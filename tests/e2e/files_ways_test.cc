@@ -40,8 +40,7 @@ class FilesWays : public Files {
     return lines.empty() ? "" : lines[0].substr(words[0].size() + 1);
   }
 
-  [[nodiscard]] std::string InRun(const PalyraRun& run,
-                                  const std::vector<std::string>& words) const {
+  static std::string InRun(const PalyraRun& run, const std::vector<std::string>& words) {
     std::string raw;
     const std::vector<std::string> lines = TryInRun(run, {{.words = words}}, raw);
     return lines.size() == 1 ? lines[0].substr(words[0].size() + 1) : raw;
@@ -106,7 +105,7 @@ TEST_F(FilesWays, RequestsThatChangeAttributesAreHeld) {
     attempts.push_back({.words = {name, Ws("d")}, .expected = "EPERM", .or_bare = ""});
   }
   attempts.push_back({.words = {"subvolume-flags", Out("readable")}, .or_bare = ""});
-  PalyraRun silent;
+  const PalyraRun silent;
   for (FileAttempt& attempt : attempts) {
     const std::string& name = attempt.words[0];
     attempt.or_bare = Bare(attempt.words);
@@ -289,13 +288,13 @@ TEST_F(FilesMounts, AFileOfOtherMountsKeepsItsAttributes) {
 
 // Whatever the layers are called: the run sees neither.
 TEST_F(FilesMounts, AnOverlayIsJudgedByItsOwnPaths) {
-  const std::string layers = Out("d");
+  const std::string layers = Out("d/");
   ASSERT_EQ(mount("tmpfs", layers.c_str(), "tmpfs", 0, "mode=0755"), 0);
-  for (const char* name : {"/lower", "/upper", "/work"}) fs::create_directory(layers + name);
-  for (const char* name : {"/lower/f", "/lower/g", "/lower/hidden"}) {
+  for (const char* name : {"lower", "upper", "work"}) fs::create_directory(layers + name);
+  for (const char* name : {"lower/f", "lower/g", "lower/hidden"}) {
     std::ofstream(layers + name) << "o";
   }
-  for (const char* name : {"/lower/tool", "/lower/other"}) {
+  for (const char* name : {"lower/tool", "lower/other"}) {
     fs::copy_file(BinaryPath("palyra_probe"), layers + name);
     fs::permissions(layers + name, fs::perms(0755));
   }
@@ -303,7 +302,7 @@ TEST_F(FilesMounts, AnOverlayIsJudgedByItsOwnPaths) {
     ASSERT_EQ(lchown(entry.path().c_str(), 1000, 1000), 0);
   }
   const std::string options =
-      "lowerdir=" + layers + "/lower,upperdir=" + layers + "/upper,workdir=" + layers + "/work";
+      "lowerdir=" + layers + "lower,upperdir=" + layers + "upper,workdir=" + layers + "work";
   ASSERT_EQ(mount("overlay", Ws("scratch").c_str(), "overlay", 0, options.c_str()), 0)
       << strerror(errno);
   ASSERT_EQ(umount2(layers.c_str(), MNT_DETACH), 0);

@@ -6,15 +6,12 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <filesystem>
 #include <ostream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/unique_fd.h"

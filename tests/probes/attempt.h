@@ -28,6 +28,9 @@ std::span<const Attempt> IoctlAttempts();
 std::span<const Attempt> PlaceAttempts();
 std::span<const Attempt> RingAttempts();
 
+// To nothing, by io_uring: 0 or errno, EINVAL before Linux 6.9.
+int TruncateByRing(int fd);
+
 // 0 where the call succeeded, else errno.
 inline int ErrnoOf(long result) { return result < 0 ? errno : 0; }
 

@@ -76,6 +76,7 @@ void PrintUses(const std::string& path, int fd) {
   Print("reopen", ErrnoOf(UniqueFd(open(again.c_str(), O_WRONLY | O_CLOEXEC)).get()));
   Print("write", ErrnoOf(write(fd, "x", 1)));
   Print("ftruncate", ErrnoOf(ftruncate(fd, 1)));
+  Print("ring-ftruncate", TruncateByRing(fd));
   Print("fchmod", ErrnoOf(fchmod(fd, 0600)));
   Print("futimens", ErrnoOf(futimens(fd, nullptr)));
   Print("rename", ErrnoOf(rename(path.c_str(), path.c_str())));

@@ -148,15 +148,6 @@ int SetAttributeOfReceived(Words words) {
   return -ring.Run(request);
 }
 
-int Truncate(Words words) {
-  const UniqueFd fd(open(words[0].c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd.valid()) return ENOTRECOVERABLE;
-  io_uring_sqe request = {};
-  request.opcode = kFtruncate;
-  request.fd = fd.get();
-  return RunOne(request);
-}
-
 constexpr std::array kAttempts = {
     Attempt{"ring-open-read", 1, Open<O_RDONLY>},
     Attempt{"ring-open-write", 1, Open<O_WRONLY>},
@@ -174,12 +165,18 @@ constexpr std::array kAttempts = {
     Attempt{"ring-symlink", 2, MakeSymlink},
     Attempt{"ring-setxattr", 1, SetAttribute},
     Attempt{"ring-fsetxattr", 1, SetAttributeOpen},
-    Attempt{"ring-ftruncate", 1, Truncate},
     Attempt{"ring-setxattr-received", 1, SetAttributeOfReceived},
 };
 
 }  // namespace
 
 std::span<const Attempt> RingAttempts() { return kAttempts; }
+
+int TruncateByRing(int fd) {
+  io_uring_sqe request = {};
+  request.opcode = kFtruncate;
+  request.fd = fd;
+  return RunOne(request);
+}
 
 }  // namespace palyra::probes

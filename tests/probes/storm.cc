@@ -277,7 +277,8 @@ int Storm::ChangeAttributeOpen() {
 // ---- Programs ----
 
 int Storm::MapProgram() {
-  UniqueFd opened(Below(2) == 0 ? open(Program().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1);
+  const UniqueFd opened(Below(2) == 0 ? open(Program().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+                                      : -1);
   const int fd = opened.valid() ? opened.get() : Descriptor();
   if (fd < 0) return kNothing;
   const bool at_once = Below(2) == 0;
