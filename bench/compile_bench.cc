@@ -99,7 +99,8 @@ void CompileDefaults(benchmark::State& state) {
       ExpandPlaces(PolicySet::Parse(MandatorySources({.files = FileParts::kLsm})).value(), places)
           .value();
   const PolicySet defaults =
-      ExpandPlaces(WithDefaults({}, entities, {}, DefaultSources(FileParts::kLsm)).value(), places).value();
+      ExpandPlaces(WithDefaults({}, entities, {}, DefaultSources(FileParts::kLsm)).value(), places)
+          .value();
   const CompileInput input = {
       .principal = EntityUid("Palyra::Agent", "bench"),
       .context = Value::Record({{"workspace", Value::String(places.workspace)}}),

@@ -78,7 +78,8 @@ Result<std::vector<FileEntry>> RealFileTree::List(const std::string& path) const
     entries.push_back({.name = std::string(name), .kind = KindOfMode(mode)});
   }
   // A process of /proc that ended meanwhile, or that shows itself to nobody.
-  if (errno != 0 && !IsAbsence(errno) && !IsDenial(errno)) return FailErrno(errno, "cannot list \"" + path + '"');
+  if (errno != 0 && !IsAbsence(errno) && !IsDenial(errno))
+    return FailErrno(errno, "cannot list \"" + path + '"');
   return entries;
 }
 

@@ -14,7 +14,7 @@ inline const policy::Places kSomePlaces = {
     .workspace = "/home/a/src/app", .home = "/home/a", .tmp = "/tmp"};
 
 inline Result<std::vector<LayerPolicies>> LoadLayers(const RunOptions& options) {
-  const Result<std::vector<LayerSources>> sources = ReadLayers(options);
+  const Result<std::vector<LayerSources>> sources = ReadLayers(options, policy::FileParts::kNone);
   if (!sources) return std::unexpected(sources.error());
   return ParseLayers(*sources, kSomePlaces);
 }

@@ -172,7 +172,7 @@ class MakeRulesTest : public RuleCacheTest {
   Result<RunRules> Make(const RuleCache* cache) const {
     RunFacts facts = facts_;
     facts.now = policy::Datetime(now_);
-    Result<std::vector<LayerSources>> sources = ReadLayers(options_);
+    Result<std::vector<LayerSources>> sources = ReadLayers(options_, policy::FileParts::kNone);
     if (!sources) return std::unexpected(sources.error());
     return MakeRules(options_, facts, places_, *std::move(sources), cache);
   }
