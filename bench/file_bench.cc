@@ -107,9 +107,8 @@ double Median(std::vector<double> values) {
 // Rules that all tell the path from others: a directory each, of which the last holds it.
 void WriteRules(const std::string& file, const std::string& directory, int count) {
   std::ofstream text(file);
-  text << "permit (principal, action == Palyra::Action::\"process.exec\", resource);\n"
-          "permit (principal, action == Palyra::Action::\"file.read\", resource) unless { "
-          "resource in Palyra::Directory::\""
+  text << "permit (principal, action in [Palyra::Action::\"file.read\", "
+          "Palyra::Action::\"process.exec\"], resource) unless { resource in Palyra::Directory::\""
        << directory << "\" };\n";
   for (int i = 0; i < count; ++i) {
     text << "permit (principal, action == Palyra::Action::\"file.read\", resource in "
@@ -127,7 +126,7 @@ std::string DirectoryOfSelf() {
 
 void Compare(int rounds) {
   char name[] = "/tmp/palyra-file-bench-XXXXXX";
-  if (mkdtemp(name) == nullptr) Die("cannot make a directory");
+  if (mkdtemp(name) == nullptr || chmod(name, 0755) != 0) Die("cannot make a directory");
   const std::string top = name;
   const std::string bin = DirectoryOfSelf();
   const std::string self = bin + "/file_bench";
