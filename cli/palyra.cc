@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "cli/cedar/commands.h"
 #include "cli/console.h"
+#include "cli/doctor.h"
 #include "cli/grant_commands.h"
 #include "cli/policy/commands.h"
 #include "cli/version.h"
@@ -30,32 +31,11 @@ int Report(const Error& error) {
 
 void Print(const std::string& text) { (void)base::WriteAll(STDOUT_FILENO, text, "stdout"); }
 
-// The table of features; 1 when one that every run needs is missing.
-int Doctor() {
+int Doctor(bool json) {
   engine::Features features;
-  std::string missing;
-  std::string text;
-  for (const engine::FeatureInfo& info : engine::AllFeatures()) {
-    const engine::FeatureState& state = features.Get(info.feature);
-    const std::string_view mark = state.present ? "yes" : info.required ? "MISSING" : "no";
-    text +=
-        fmt::format("{:<8} {:<27} {}", mark, info.name, state.present ? info.purpose : info.lack);
-    if (!state.detail.empty()) text += fmt::format(" ({})", state.detail);
-    text += '\n';
-    if (!state.present && info.required) {
-      missing += fmt::format("{}{}", missing.empty() ? "" : ", ", info.name);
-    }
-  }
-  if (missing.empty()) {
-    text += "\nruns can be held on this kernel\n";
-  } else {
-    text += fmt::format("\nno run can be held on this kernel: {} missing{}\n", missing,
-                        geteuid() == 0 ? ""
-                                       : "; as another user than root most probes fail, "
-                                         "try \"sudo palyra doctor\"");
-  }
-  Print(text);
-  return missing.empty() ? 0 : 1;
+  const Diagnosis diagnosis = json ? DoctorJson(features) : DoctorText(features);
+  Print(diagnosis.text);
+  return diagnosis.can_hold_runs ? 0 : 1;
 }
 
 int Sweep() {
@@ -86,8 +66,11 @@ int Main(int argc, char** argv) {
   CLI::App app("The operator's command line of Palyra.");
   app.set_version_flag("--version", fmt::format("palyra {}", kVersion));
   app.require_subcommand(1);
-  const CLI::App* doctor = app.add_subcommand(
-      "doctor", "what this kernel can enforce, and what each missing piece costs");
+  CLI::App* doctor = app.add_subcommand(
+      "doctor",
+      "what this kernel can enforce by which mechanism, and what each missing piece costs");
+  bool json = false;
+  doctor->add_flag("--json", json, "as JSON");
   const CLI::App* sweep =
       app.add_subcommand("sweep", "end runs whose supervisor is dead, and remove what they left");
   app.add_subcommand("detach",
@@ -105,7 +88,7 @@ int Main(int argc, char** argv) {
   for (const char* verb : {"cedar", "policy", "grant", "grants", "revoke"}) {
     if (app.got_subcommand(verb)) return verb_status;
   }
-  if (doctor->parsed()) return Doctor();
+  if (doctor->parsed()) return Doctor(json);
   if (geteuid() != 0) {
     Say(kProgram, "this needs root; start it with sudo");
     return 1;

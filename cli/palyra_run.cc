@@ -349,23 +349,27 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   return status;
 }
 
-std::string ReportOf(const RunOptions& options, const Prepared& prepared, Engine& engine,
-                     const engine::FileFacts& files) {
-  return engine::ReportText(
-      engine::BuildReport(*engine.objects, engine.features, prepared.user, options.egress, files));
+engine::EnforcementReport ReportOf(const RunOptions& options, const Prepared& prepared,
+                                   Engine& engine, bool has_view) {
+  const bool judges_files =
+      has_view || FindRules(prepared.rules, policy::NameAction::kFileRead) != nullptr;
+  return engine::BuildReport(engine.objects->judges(), engine.features, prepared.user,
+                             options.egress,
+                             {.judged = judges_files, .unheld = options.unheld.names});
 }
 
 // What a run would be refused for, it is refused for here.
 Result<int> ShowDryRun(const RunOptions& options, const Prepared& prepared, Engine& engine,
-                       const engine::FileFacts& files) {
-  const std::string text = DryRunText({.facts = prepared.facts,
-                                       .places = prepared.places,
-                                       .start = prepared.start,
-                                       .user = prepared.user,
-                                       .rules = prepared.rules,
-                                       .view = files.view,
-                                       .layers = prepared.layers.back()}) +
-                           ReportOf(options, prepared, engine, files);
+                       const std::optional<engine::FileView>& view) {
+  const std::string text =
+      DryRunText({.facts = prepared.facts,
+                  .places = prepared.places,
+                  .start = prepared.start,
+                  .user = prepared.user,
+                  .rules = prepared.rules,
+                  .view = view ? &*view : nullptr,
+                  .layers = prepared.layers.back()}) +
+      engine::ReportText(ReportOf(options, prepared, engine, view.has_value()));
   if (Result<void> printed = base::WriteAll(STDOUT_FILENO, text, "stdout"); !printed) {
     return std::unexpected(printed.error());
   }
@@ -392,11 +396,9 @@ Result<int> Run(const RunOptions& options) {
   Result<std::optional<engine::FileView>> view =
       prepared->files->Lower(engine.features, options.unheld);
   if (!view) return std::unexpected(view.error());
-  const engine::FileFacts files = {.view = *view ? &**view : nullptr,
-                                   .unheld = options.unheld.names};
-  if (options.dry_run) return ShowDryRun(options, *prepared, engine, files);
+  if (options.dry_run) return ShowDryRun(options, *prepared, engine, *view);
   if (options.report) {
-    SayBlock(ReportOf(options, *prepared, engine, files));
+    SayBlock(engine::ReportText(ReportOf(options, *prepared, engine, view->has_value())));
     if (options.command.empty()) return 0;
   }
   return RunCommand(options, *prepared, engine, *std::move(view));

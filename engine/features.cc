@@ -28,39 +28,49 @@ namespace palyra::engine {
 namespace {
 
 constexpr std::array<FeatureInfo, kFeatureCount> kInfos = {{
-    {Feature::kCgroup2, "cgroup2", "one cgroup for each run", "no run can be held", true},
+    {Feature::kCgroup2, "cgroup2", "one cgroup for each run", "no run can be held",
+     "mount it: mount -t cgroup2 cgroup2 /sys/fs/cgroup", true, true},
     {Feature::kCgroupSocketPrograms, "cgroup BPF: sockets",
-     "decides connect, send and socket calls", "no run can be held", true},
+     "decides connect, send and socket calls", "no run can be held",
+     "a kernel with CONFIG_CGROUP_BPF", true},
     {Feature::kCgroupPacketPrograms, "cgroup BPF: packets", "decides every packet that leaves",
-     "no run can be held", true},
-    {Feature::kBpfRingBuffer, "BPF ring buffer", "reports denials", "no run can be held", true},
+     "no run can be held", "a kernel with CONFIG_CGROUP_BPF", true},
+    {Feature::kBpfRingBuffer, "BPF ring buffer", "reports denials", "no run can be held",
+     "Linux 5.8 or later", true},
     {Feature::kBpffs, "BPF file system", "keeps programs and maps pinned", "no run can be held",
-     true},
+     "a kernel with CONFIG_BPF_SYSCALL, and sysfs at /sys", true, true},
     {Feature::kSeccompFilter, "seccomp filter", "refuses other socket families and kernel surface",
-     "no run can be held", true},
+     "no run can be held", "a kernel with CONFIG_SECCOMP_FILTER", true},
     {Feature::kCgroupKill, "cgroup.kill", "ends a run in one step",
-     "runs are frozen and killed process by process", false},
+     "runs are frozen and killed process by process", "Linux 5.14 or later", false},
     {Feature::kLandlock, "Landlock", "a run cannot trace processes outside",
-     "a run can trace other processes of its user", false},
+     "a run can trace other processes of its user", "boot with lsm=landlock,…", false},
+    {Feature::kLandlockFiles, "Landlock: files", "rules for files and programs without BPF LSM",
+     "rules for files and programs need BPF LSM", "Linux 6.2 or later (Landlock ABI 3)", false},
     {Feature::kLandlockScopes, "Landlock scopes",
      "a run cannot signal, or reach abstract unix sockets of, processes outside",
-     "a run can signal other processes of its user", false},
-    {Feature::kBpfLsm, "BPF LSM", "holds socket families for io_uring too",
-     "io_uring is refused inside runs", false},
+     "without BPF LSM a run can signal other processes of its user",
+     "Linux 6.12 or later (Landlock ABI 6)", false},
+    {Feature::kBpfLsm, "BPF LSM",
+     "decides on files, programs, signals, tracing and unix sockets, call by call",
+     "files and programs are held by Landlock as the run begins; io_uring is refused inside runs",
+     "boot with lsm=…,bpf and without lockdown", false},
     {Feature::kUnixSocketPrograms, "cgroup BPF: unix sockets", "rules for unix sockets",
-     "unix sockets need BPF LSM or are all-or-nothing", false},
+     "unix sockets need BPF LSM or are all-or-nothing", "Linux 6.7 or later", false},
     {Feature::kSeccompNotify, "seccomp notification", "pauses a call while a person decides",
-     "a policy that asks means deny", false},
+     "a policy that asks means deny", "Linux 5.0 or later", false},
     {Feature::kKernelBtf, "kernel BTF", "programs that read kernel structures",
-     "no BPF LSM programs", false},
-    {Feature::kIoUring, "io_uring", "available to runs where BPF LSM is", "nothing", false},
-    {Feature::kUserNamespaces, "user namespaces", "not needed by Palyra", "nothing", false},
+     "no BPF LSM programs", "a kernel with CONFIG_DEBUG_INFO_BTF", false},
+    {Feature::kIoUring, "io_uring", "available to runs where BPF LSM is", "nothing",
+     "sysctl kernel.io_uring_disabled=0", false, true},
+    {Feature::kUserNamespaces, "user namespaces", "not needed by Palyra", "nothing", "nothing",
+     false, true},
     {Feature::kMemoryController, "cgroup2 memory controller", "memory limits",
-     "limits need cgroup v1 or supervision", false},
+     "limits need cgroup v1 or supervision", "boot with cgroup_no_v1=memory", false, true},
     {Feature::kPidsController, "cgroup2 pids controller", "process limits",
-     "limits need cgroup v1 or supervision", false},
+     "limits need cgroup v1 or supervision", "boot with cgroup_no_v1=pids", false, true},
     {Feature::kCpuController, "cgroup2 cpu controller", "CPU shares",
-     "limits need cgroup v1 or supervision", false},
+     "limits need cgroup v1 or supervision", "boot with cgroup_no_v1=cpu", false, true},
 }};
 
 FeatureState Present(std::string detail = "") {
@@ -154,15 +164,18 @@ FeatureState ProbeLandlock(int least) {
   return abi >= least ? Present(detail) : Absent(detail);
 }
 
-// The program type alone tells nothing: a locked-down kernel has it and refuses to load.
+// The program type alone tells nothing: a locked-down kernel has it and refuses to load, and one
+// that has not booted with it loads and never calls.
 FeatureState ProbeBpfLsm() {
-  Result<std::string> active = base::ReadFile("/sys/kernel/security/lsm");
-  if (!active) return Absent("cannot be told: no securityfs at /sys/kernel/security");
-  if (active->find("bpf") == std::string::npos) {
-    return Absent("not an active LSM; boot with lsm=…,bpf");
+  const Result<std::string> active = base::ReadFile("/sys/kernel/security/lsm");
+  if (active && active->find("bpf") == std::string::npos) {
+    return Absent("not an active LSM; boot with lsm=" + *active + ",bpf");
   }
-  Result<void> loaded = TryLoadLsmProgram();
-  return loaded ? Present() : Absent(loaded.error().message);
+  const Result<void> loaded = TryLoadLsmProgram();
+  if (!loaded) return Absent(loaded.error().message);
+  if (active) return Present();
+  return Absent(
+      "whether programs are called cannot be told; mount -t securityfs none /sys/kernel/security");
 }
 
 FeatureState ProbeKernelBtf() {
@@ -200,6 +213,8 @@ FeatureState ProbeController(std::string_view name) {
 
 const std::array<FeatureInfo, kFeatureCount>& AllFeatures() { return kInfos; }
 
+const FeatureInfo& InfoOf(Feature feature) { return kInfos.at(static_cast<size_t>(feature)); }
+
 FeatureState ProbeKernel(Feature feature) {
   // UNIX_CONNECT, newer than the headers that this is built with.
   constexpr int kCgroupUnixConnect = 49;
@@ -220,6 +235,8 @@ FeatureState ProbeKernel(Feature feature) {
       return ProbeCgroupKill();
     case Feature::kLandlock:
       return ProbeLandlock(1);
+    case Feature::kLandlockFiles:
+      return ProbeLandlock(kLandlockFileAbi);
     case Feature::kLandlockScopes:
       return ProbeLandlock(kLandlockScopeAbi);
     case Feature::kBpfLsm:

@@ -22,6 +22,7 @@ enum class Feature {
   kSeccompFilter,
   kCgroupKill,
   kLandlock,
+  kLandlockFiles,
   kLandlockScopes,
   kBpfLsm,
   kUnixSocketPrograms,
@@ -33,18 +34,21 @@ enum class Feature {
   kPidsController,
   kCpuController,
 };
-inline constexpr int kFeatureCount = 18;
+inline constexpr int kFeatureCount = 19;
 
 struct FeatureInfo {
   Feature feature;
   std::string_view name;     // As `palyra doctor` prints it.
   std::string_view purpose;  // What it is used for.
   std::string_view lack;     // What its absence costs.
+  std::string_view remedy;   // What to do about its absence.
   bool required;             // Without it no run starts.
+  bool by_setup = false;     // How the machine is set up decides, and not the kernel alone.
 };
 
 // In the order of the enumeration.
 const std::array<FeatureInfo, kFeatureCount>& AllFeatures();
+const FeatureInfo& InfoOf(Feature feature);
 
 struct FeatureState {
   bool present = false;

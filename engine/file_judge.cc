@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "engine/file_programs.h"
-#include "engine/landlock.h"
 #include "policy/compile/named_resource.h"
 #include "policy/compile/spoken_names.h"
 
@@ -36,10 +35,6 @@ Error WithWayOut(Error error) {
   return error;
 }
 
-bool HasFileLandlock(Features& features) {
-  return features.Has(Feature::kLandlock) && LandlockAbi() >= kLandlockFileAbi;
-}
-
 // Leaves of a process: of another run, of the same.
 Result<void> CheckScope(const policy::RuleSet& rules, NameAction action) {
   const policy::NameRules* names = FindRules(rules, action);
@@ -59,7 +54,7 @@ Result<void> CheckScope(const policy::RuleSet& rules, NameAction action) {
 
 FileJudge FileJudgeOf(const Host& host, Features& features) {
   if (CanJudgeFiles(host, features)) return FileJudge::kLsm;
-  return HasFileLandlock(features) ? FileJudge::kLandlock : FileJudge::kNone;
+  return features.Has(Feature::kLandlockFiles) ? FileJudge::kLandlock : FileJudge::kNone;
 }
 
 policy::RuleSet TakeRulesForViews(policy::RuleSet& rules) {
@@ -104,7 +99,7 @@ Result<std::optional<FileView>> LowerForLandlock(const policy::RuleSet& rules, F
   const bool judges_processes = FindRules(rules, NameAction::kProcessSignal) != nullptr ||
                                 FindRules(rules, NameAction::kProcessTrace) != nullptr;
   if (!judges_files && !judges_processes) return std::optional<FileView>();
-  if (!HasFileLandlock(features)) {
+  if (!features.Has(Feature::kLandlockFiles)) {
     return Fail(ErrorCode::kRefused,
                 "FILE-KERNEL: the policies speak of files, programs or processes, and nothing on "
                 "this kernel holds that: it takes BPF LSM, or Landlock of Linux 6.2");

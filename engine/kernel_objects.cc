@@ -85,11 +85,6 @@ Result<void> RemovePins(const std::string& directory) {
   return {};
 }
 
-UnixJudge UnixJudgeFor(Features& features) {
-  if (features.Has(Feature::kBpfLsm)) return UnixJudge::kByPeer;
-  return features.Has(Feature::kUnixSocketPrograms) ? UnixJudge::kByAddress : UnixJudge::kNone;
-}
-
 unsigned DepthOf(const std::string& path) {
   unsigned depth = 0;
   bool in_name = false;
@@ -140,14 +135,15 @@ Result<void> Install(const Host& host, Features& features, const std::string& cg
   Result<Cgroup> cgroup = Cgroup::Open(cgroup_path);
   if (!cgroup) return std::unexpected(cgroup.error());
 
+  const Judges judges = JudgesFor(features);
   const std::string staging = PalyraPins(host) + "/staging";
   if (Result<void> removed = RemovePins(staging); !removed) return removed;
   if (Result<void> made = MakeDirectory(staging, 0700); !made) return made;
   Result<void> loaded = LoadAttachAndPin({.run_level = *level,
                                           .cgroup_fd = cgroup->fd(),
                                           .cgroup_id = cgroup->id(),
-                                          .with_lsm = features.Has(Feature::kBpfLsm),
-                                          .unix_judge = UnixJudgeFor(features),
+                                          .with_lsm = judges.files,
+                                          .unix_judge = judges.unix_sockets,
                                           .pin_directory = staging});
   if (!loaded) {
     (void)RemovePins(staging);
@@ -212,6 +208,14 @@ Result<UniqueFd> LockKernelObjects(const Host& host) {
   if (!fd) return fd;
   if (flock(fd->get(), LOCK_EX) != 0) return FailErrno(errno, "cannot lock \"" + path + '"');
   return fd;
+}
+
+Judges JudgesFor(Features& features) {
+  if (features.Has(Feature::kBpfLsm)) {
+    return {.families = true, .unix_sockets = UnixJudge::kByPeer, .files = true};
+  }
+  const bool sees_addresses = features.Has(Feature::kUnixSocketPrograms);
+  return {.unix_sockets = sees_addresses ? UnixJudge::kByAddress : UnixJudge::kNone};
 }
 
 const char* TableName(Table table) { return kTableNames[static_cast<size_t>(table)]; }

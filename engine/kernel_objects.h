@@ -51,6 +51,17 @@ inline constexpr size_t kTableCount = 23;
 
 const char* TableName(Table table);
 
+// What is held by programs that not every kernel takes.
+struct Judges {
+  bool families = false;  // BPF LSM: socket families, for io_uring too.
+  UnixJudge unix_sockets = UnixJudge::kNone;
+  bool files = false;  // BPF LSM: rules about files, programs and processes.
+  bool operator==(const Judges&) const = default;
+};
+
+// What an installation on this machine comes to.
+Judges JudgesFor(Features& features);
+
 class KernelObjects {
  public:
   // Opens this build's objects, installing them first where they are missing or no longer attached.
@@ -69,6 +80,10 @@ class KernelObjects {
   [[nodiscard]] UnixJudge unix_judge() const { return unix_judge_; }
   // Rules about files, programs and processes are held.
   [[nodiscard]] bool judges_files() const { return judges_files_; }
+  // All three.
+  [[nodiscard]] Judges judges() const {
+    return {.families = lsm_attached_, .unix_sockets = unix_judge_, .files = judges_files_};
+  }
   // Where links and maps are pinned.
   [[nodiscard]] const std::string& pin_path() const { return pin_path_; }
 

@@ -1,208 +1,317 @@
 #include "engine/report.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
+
+#include "engine/file_judge.h"
 
 namespace palyra::engine {
 namespace {
 
-Promise Held(std::string name, std::string mechanism) {
-  return {.name = std::move(name), .held = true, .mechanism = std::move(mechanism)};
-}
+// Collects promises under the topic that was begun last.
+class Promises {
+ public:
+  void Begin(const char* topic) { topic_ = topic; }
 
-Promise NotHeld(std::string name, std::string why) {
-  return {.name = std::move(name), .held = false, .mechanism = std::move(why)};
-}
+  void Held(std::string name, std::string mechanism) {
+    promises_.push_back({.topic = topic_,
+                         .name = std::move(name),
+                         .held = true,
+                         .mechanism = std::move(mechanism)});
+  }
 
-void AddEgressMode(policy::EgressEnforcementMode mode, std::vector<Promise>& promises) {
+  void NotHeld(std::string name, std::string why, std::string_view remedy = "") {
+    promises_.push_back({.topic = topic_,
+                         .name = std::move(name),
+                         .held = false,
+                         .mechanism = std::move(why),
+                         .remedy = std::string(remedy)});
+  }
+
+  std::vector<Promise> Take() { return std::move(promises_); }
+
+ private:
+  const char* topic_ = "";
+  std::vector<Promise> promises_;
+};
+
+// Of a run as uid 0 why it can undo much.
+struct Root {
+  bool owns_the_host;
+  std::string why;
+};
+
+constexpr const char* kOtherUser = "name another user with --user";
+
+std::string_view LsmRemedy() { return InfoOf(Feature::kBpfLsm).remedy; }
+
+void AddEgressMode(policy::EgressEnforcementMode mode, Promises& promises) {
   using enum policy::EgressEnforcementMode;
   switch (mode) {
     case kNone:
-      promises.push_back(Held("egress mode none: offline, on loopback too",
-                              "mandatory policy layer, by the programs of each net.* below"));
-      promises.push_back(
-          Held("names of hosts: none", "no resolver; DNS is denied as everything is"));
+      promises.Held("egress mode none: offline, on loopback too",
+                    "mandatory policy layer, by the programs of each net.* below");
       return;
     case kPreflight:
-      promises.push_back(Held("egress mode preflight: names as they were before the run",
-                              "policies; addresses pinned in BPF map names"));
-      promises.push_back(Held("names of hosts: no DNS leaves the machine",
-                              "BPF connect, sendmsg, recvmsg; a resolver without sockets"));
+      promises.Held("egress mode preflight: names as they were before the run",
+                    "policies; addresses pinned in BPF map names");
       return;
     case kStrict:
-      promises.push_back(
-          Held("egress mode strict: every call and packet by policy", "the programs below"));
-      promises.push_back(Held("names of hosts: no DNS but to the run's resolver",
-                              "BPF connect, sendmsg, recvmsg; where policies name hosts"));
+      promises.Held("egress mode strict: every call and packet by policy", "the programs below");
       return;
   }
   std::unreachable();
 }
 
-void AddNetwork(const KernelObjects& objects, std::vector<Promise>& promises) {
-  promises.push_back(
-      Held("net.connect: tcp, mptcp, connected udp", "BPF cgroup/connect4, connect6"));
-  promises.push_back(Held("net.send: unconnected udp", "BPF cgroup/sendmsg4, sendmsg6"));
-  promises.push_back(Held("icmp, every packet sent", "BPF cgroup_skb/egress"));
-  promises.push_back(Held("net.accept: tcp", "BPF cgroup_skb/ingress, egress"));
-  promises.push_back(Held("net.bind: tcp, udp", "BPF cgroup/bind4, bind6"));
-  promises.push_back(
-      Held("net.listen: tcp", objects.lsm_attached()
-                                  ? "BPF lsm/socket_listen, cgroup_skb/ingress"
-                                  : "BPF cgroup_skb/ingress: nobody reaches the listener"));
-  promises.push_back(Held("no raw or unusual inet sockets", "BPF cgroup/sock_create"));
-  if (objects.lsm_attached()) {
-    promises.push_back(Held("no other socket families", "seccomp, BPF lsm/socket_create"));
-    promises.push_back(Held("io_uring under the same rules", "the BPF programs above"));
+void AddNames(policy::EgressEnforcementMode mode, Promises& promises) {
+  using enum policy::EgressEnforcementMode;
+  promises.Begin("names");
+  if (mode == kNone) {
+    promises.Held("names of hosts: none", "no resolver; DNS is denied as everything is");
+  } else if (mode == kPreflight) {
+    promises.Held("names of hosts: no DNS leaves the machine",
+                  "BPF connect, sendmsg, recvmsg; a resolver without sockets");
   } else {
-    promises.push_back(Held("no other socket families", "seccomp"));
-    promises.push_back(Held("no sockets by way of io_uring", "seccomp refuses io_uring"));
+    promises.Held("names of hosts: no DNS but to the run's resolver",
+                  "BPF connect, sendmsg, recvmsg; where policies name hosts");
   }
-  promises.push_back(Held("names that are verified (@verify)",
-                          "BPF connect, getpeername, cgroup_skb; a relay that reads SNI and Host"));
-  promises.push_back(Held("cloud metadata addresses always denied", "mandatory policy layer"));
-  promises.push_back(Held("no inherited sockets but unix streams to one peer as std streams",
-                          "birth in the run's cgroup, close_range"));
+  promises.Held("names that are verified (@verify)",
+                "BPF connect, getpeername, cgroup_skb; a relay that reads SNI and Host");
 }
 
-// Of a run as uid 0 why it can undo much.
-std::string WhyOfRoot(const ToolUser& user) {
-  return "it runs as uid 0 (" + user.chosen_by + "); see --user";
+void AddNetwork(const Judges& judges, policy::EgressEnforcementMode mode, Promises& promises) {
+  promises.Begin("egress");
+  AddEgressMode(mode, promises);
+  promises.Held("net.connect: tcp, mptcp, connected udp", "BPF cgroup/connect4, connect6");
+  promises.Held("net.send: unconnected udp", "BPF cgroup/sendmsg4, sendmsg6");
+  promises.Held("icmp, every packet sent", "BPF cgroup_skb/egress");
+  promises.Held("net.accept: tcp", "BPF cgroup_skb/ingress, egress");
+  promises.Held("net.bind: tcp, udp", "BPF cgroup/bind4, bind6");
+  promises.Held("net.listen: tcp", judges.families
+                                       ? "BPF lsm/socket_listen, cgroup_skb/ingress"
+                                       : "BPF cgroup_skb/ingress: nobody reaches the listener");
+  promises.Held("no raw or unusual inet sockets", "BPF cgroup/sock_create");
+  promises.Held("no other socket families",
+                judges.families ? "seccomp, BPF lsm/socket_create" : "seccomp");
+  promises.Held("no way around by io_uring",
+                judges.families ? "the BPF programs above" : "seccomp refuses io_uring");
+  promises.Held("cloud metadata addresses always denied", "mandatory policy layer");
+  promises.Held("no inherited sockets but unix streams to one peer as std streams",
+                "birth in the run's cgroup, close_range");
+  AddNames(mode, promises);
 }
 
-void AddUnixSockets(const KernelObjects& objects, const ToolUser& user,
-                    std::vector<Promise>& promises) {
-  switch (objects.unix_judge()) {
+void AddUnixSockets(const Judges& judges, const Root& root, Promises& promises) {
+  const char* const only = "unix sockets: none but as policies permit";
+  const char* const abstract = "unix sockets: abstract names";
+  const char* const listed = "unix sockets: listed paths";
+  const char* const others = "unix sockets: patterns of paths, peers of the same run";
+  const char* const by_peer = "BPF lsm/unix_stream_connect, unix_may_send, path_rename";
+  const char* const by_address = "BPF cgroup unix_connect, unix_sendmsg";
+  const char* const nobody = "Linux before 6.7 and no BPF LSM; permits are refused";
+  promises.Begin("unix sockets");
+  switch (judges.unix_sockets) {
     case UnixJudge::kByPeer:
-      promises.push_back(Held("unix sockets: by the one that is reached",
-                              "BPF lsm/unix_stream_connect, unix_may_send, path_rename"));
+      for (const char* name : {only, abstract, listed, others}) promises.Held(name, by_peer);
       break;
     case UnixJudge::kByAddress:
-      promises.push_back(
-          Held("unix sockets: abstract names", "BPF cgroup unix_connect, unix_sendmsg"));
+      promises.Held(only, by_address);
+      promises.Held(abstract, by_address);
       // Root renames the directory above the one where they are mounted.
-      promises.push_back(
-          user.uid == 0
-              ? NotHeld("unix sockets: listed paths", WhyOfRoot(user))
-              : Held("unix sockets: listed paths",
-                     "BPF cgroup unix_connect, unix_sendmsg; sockets mounted for the run"));
-      promises.push_back(
-          NotHeld("unix sockets: patterns of paths, peers of the same run",
-                  "no BPF LSM; such policies are refused, such peers need a permit"));
+      if (root.owns_the_host) {
+        promises.NotHeld(listed, root.why, kOtherUser);
+      } else {
+        promises.Held(listed, std::string(by_address) + "; sockets mounted for the run");
+      }
+      promises.NotHeld(others, "no BPF LSM; such policies are refused, such peers need a permit",
+                       LsmRemedy());
       break;
     case UnixJudge::kNone:
-      promises.push_back(Held("no unix sockets but pairs of streams", "seccomp"));
-      promises.push_back(NotHeld("unix sockets by policy",
-                                 "Linux before 6.7 and no BPF LSM; permits are refused"));
+      promises.Held(only, "seccomp: none but pairs of streams");
+      for (const char* name : {abstract, listed, others}) {
+        promises.NotHeld(name, nobody, LsmRemedy());
+      }
       break;
   }
   const char* const passed = "no sockets passed by others";
-  promises.push_back(
-      objects.lsm_attached()
-          ? Held(passed, "BPF lsm/file_receive; unix sockets are judged as the run's own")
-          : NotHeld(passed, "no BPF LSM; servers that are permitted could pass one"));
+  if (judges.families) {
+    promises.Held(passed, "BPF lsm/file_receive; unix sockets are judged as the run's own");
+  } else {
+    promises.NotHeld(passed, "no BPF LSM; servers that are permitted could pass one", LsmRemedy());
+  }
 }
 
-void AddJudgedFiles(std::vector<Promise>& promises) {
-  promises.push_back(Held("file.*: by the object that is reached, where policies speak of files",
-                          "BPF lsm/file_open, file_receive, path_*, inode_*"));
-  promises.push_back(Held("process.exec: every file that is executed or mapped so, likewise",
-                          "BPF lsm/file_open, mmap_file, file_mprotect"));
-  promises.push_back(Held("process.signal, process.trace: the run alone, else by policy",
-                          "BPF lsm/task_kill, task_set*, ptrace_access_check, ptrace_traceme"));
-  promises.push_back(Held("no mounts, no perf events", "seccomp, BPF lsm/sb_*, perf_event_open"));
-  promises.push_back(Held("Palyra's policies, locks and pins: not changed by the run itself",
-                          "BPF lsm/file_open, path_*, inode_*"));
-  promises.push_back(NotHeld("a hard link made before the run is the file itself",
-                             "a file is judged by the name that leads to it"));
-  promises.push_back(
-      NotHeld("names and attributes hidden", "looking up, stat and readlink are not judged"));
+// What policies say of files and programs. A mechanism that is null does not hold it.
+struct FilePromise {
+  const char* topic;
+  const char* name;
+  const char* unheld;  // How --unheld names it, or null. Policies that need it are refused else.
+  const char* by_lsm;
+  const char* by_landlock;
+  const char* why_not;
+};
+
+constexpr std::array kFilePromises = {
+    FilePromise{"files", "file.read", nullptr, "BPF lsm/file_open, file_receive",
+                "Landlock domain, masks mounted over what is denied below", ""},
+    FilePromise{"files", "file.write, create, remove, rename, link", nullptr,
+                "BPF lsm/file_open, file_truncate, path_*, inode_*",
+                "Landlock domain, read-only mounts", ""},
+    FilePromise{"files", "file.attributes", "file-attributes",
+                "BPF lsm/path_chmod, path_chown, inode_set*, inode_remove*", "read-only mounts",
+                ""},
+    FilePromise{"files", "renaming and linking apart from making and removing", "file-names",
+                "BPF lsm/path_rename, path_link", nullptr, "Landlock has no such rights"},
+    FilePromise{"files", "patterns of names where new ones may be made", "file-patterns",
+                "BPF lsm/file_open, path_*", nullptr,
+                "Landlock and mounts hold for what is there as the run begins"},
+    FilePromise{"files", "protected names that are not there yet", nullptr,
+                "BPF lsm/file_open, path_*", "placeholders while the run lasts", ""},
+    FilePromise{"files", "rules that change under the run", nullptr,
+                "BPF map runs: one store puts others in force", nullptr,
+                "held from the next run on; see --on-stale"},
+    FilePromise{"files", "denials as events", nullptr, "BPF ring buffer", nullptr,
+                "Landlock tells nobody"},
+    FilePromise{"files", "looking at metadata, walking directories", nullptr, nullptr, nullptr,
+                "looking up, stat and readlink are not judged"},
+    FilePromise{"files", "a hard link made before the run is the file itself", nullptr, nullptr,
+                nullptr, "a file is judged by the name that leads to it"},
+    FilePromise{"files", "against others who move what is protected", nullptr, nullptr, nullptr,
+                "names are protected, and another name is judged as what it is"},
+    FilePromise{"programs", "process.exec, libraries too", nullptr,
+                "BPF lsm/file_open, mmap_file, file_mprotect",
+                "Landlock domain, noexec mounts (no PROT_EXEC maps)", ""},
+    FilePromise{"programs", "programs by sha256", "program-digests", nullptr, nullptr,
+                "no kernel tells it"},
+    FilePromise{"programs", "no programs made in memory files", nullptr,
+                "BPF lsm/file_open, mmap_file", "seccomp", ""},
+    FilePromise{"programs", "code that a program makes in its own memory", nullptr, nullptr,
+                nullptr, "it has no path"},
+};
+
+constexpr FilePromise kProcessPromise = {
+    "processes", "process.signal, process.trace by policy",
+    "processes", "BPF lsm/task_kill, task_set*, ptrace_access_check, ptrace_traceme",
+    nullptr,     "a Landlock domain: all of the run, nothing outside"};
+
+void AddFilePromise(const FilePromise& promise, FileJudge judge, const FileFacts& files,
+                    Promises& promises) {
+  promises.Begin(promise.topic);
+  const char* const mechanism = judge == FileJudge::kLsm        ? promise.by_lsm
+                                : judge == FileJudge::kLandlock ? promise.by_landlock
+                                                                : nullptr;
+  const bool is_named = promise.unheld != nullptr && judge != FileJudge::kLsm &&
+                        std::ranges::find(files.unheld, promise.unheld) != files.unheld.end();
+  if (is_named) {
+    promises.NotHeld(promise.name, std::string("--unheld ") + promise.unheld);
+  } else if (mechanism != nullptr) {
+    promises.Held(promise.name, mechanism);
+  } else {
+    const bool lacks_both = judge == FileJudge::kNone && promise.by_landlock != nullptr;
+    std::string why = lacks_both ? "neither BPF LSM nor Landlock since ABI 3" : promise.why_not;
+    if (lacks_both || promise.unheld != nullptr) why += "; policies that need it are refused";
+    promises.NotHeld(promise.name, std::move(why),
+                     promise.by_lsm == nullptr ? std::string_view() : LsmRemedy());
+  }
 }
 
 // By one or both of two mechanisms; empty: it is not there.
-Promise OutsideIsHeld(std::string name, const std::string& landlock, const std::string& program,
-                      std::string why_not) {
-  if (landlock.empty() && program.empty()) return NotHeld(std::move(name), std::move(why_not));
+void AddOutside(std::string name, const std::string& landlock, const std::string& program,
+                Feature lacking, Promises& promises) {
+  if (landlock.empty() && program.empty()) {
+    promises.NotHeld(std::move(name), "no " + std::string(InfoOf(lacking).name),
+                     InfoOf(lacking).remedy);
+    return;
+  }
   const std::string between = landlock.empty() || program.empty() ? "" : ", ";
-  return Held(std::move(name), landlock + between + program);
+  promises.Held(std::move(name), landlock + between + program);
 }
 
-void AddProcesses(const KernelObjects& objects, Features& features, const ToolUser& user,
-                  std::vector<Promise>& promises) {
-  // Files that belong to root make or unmake everything else where nothing holds them.
-  const bool owns_the_host = user.uid == 0;
-  const std::string why = WhyOfRoot(user);
-  promises.push_back(owns_the_host ? NotHeld("no capabilities, none to be gained", why)
-                                   : Held("no capabilities, none to be gained",
-                                          "empty sets and bounding set, securebits, no_new_privs"));
-  const bool has_files = objects.judges_files();
-  promises.push_back(Held("no user namespaces, made or entered",
-                          has_files ? "seccomp, BPF lsm/userns_create" : "seccomp"));
-  const char* const read_only = "cgroup file systems read-only in the run";
-  promises.push_back(
-      owns_the_host
-          ? NotHeld("stays in its cgroup", why)
-          : Held("stays in its cgroup",
-                 has_files ? std::string(read_only) + "; BPF lsm/file_open, path_*" : read_only));
-  promises.push_back(Held(
-      "maps and programs out of reach",
-      has_files ? "seccomp refuses bpf(2); BPF lsm/bpf, file_open" : "seccomp refuses bpf(2)"));
-  promises.push_back(OutsideIsHeld("no tracing of processes outside",
-                                   features.Has(Feature::kLandlock) ? "Landlock domain" : "",
-                                   has_files ? "BPF lsm/ptrace_access_check" : "", "no Landlock"));
-  promises.push_back(OutsideIsHeld("no signals to processes outside",
-                                   features.Has(Feature::kLandlockScopes) ? "Landlock scopes" : "",
-                                   has_files ? "BPF lsm/task_kill" : "", "Landlock before ABI 6"));
-  promises.push_back(
-      Held("ends whole", features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill"));
-  promises.push_back(Held("ends with its supervisor", "guardian process, parent-death signal"));
-  if (owns_the_host) promises.push_back(NotHeld("file permissions restrain the tool", why));
-}
-
-void AddFiles(const KernelObjects& objects, const FileFacts& files,
-              std::vector<Promise>& promises) {
-  if (objects.judges_files()) {
-    AddJudgedFiles(promises);
-  } else if (files.view == nullptr) {
-    promises.push_back(NotHeld("files, programs", "no policy speaks of them"));
+void AddProcesses(const Judges& judges, Features& features, const Root& root,
+                  const FileFacts& files, Promises& promises) {
+  promises.Begin("processes");
+  if (root.owns_the_host) {
+    promises.NotHeld("no capabilities, none to be gained", root.why, kOtherUser);
   } else {
-    const FileView& view = *files.view;
-    promises.push_back(
-        Held("file.read", "Landlock domain, masks mounted over what is denied below"));
-    promises.push_back(
-        Held("file.write, create, remove, rename, link", "Landlock domain, read-only mounts"));
-    promises.push_back(Held("file.attributes", "read-only mounts"));
-    promises.push_back(
-        Held("process.exec, libraries too", "Landlock domain, noexec mounts (no PROT_EXEC maps)"));
-    promises.push_back(Held("protected names that are not there yet",
-                            std::to_string(view.placeholders.size()) + " placeholders"));
-    promises.push_back(NotHeld("looking at metadata, walking directories", "no Landlock right"));
-    promises.push_back(NotHeld("files with a hard link from before", "judged by each path"));
-    promises.push_back(Held("no programs made in memory files", "seccomp"));
-    promises.push_back(NotHeld("code that a program makes in its own memory", "it has no path"));
-    promises.push_back(NotHeld("against others who move what is protected",
-                               "mounts go with the directory that they are on"));
-    promises.push_back(NotHeld("denials of files as events", "Landlock tells nobody"));
-    promises.push_back(NotHeld("rules on files that change under the run",
-                               "held from the next run on; see --on-stale"));
+    promises.Held("no capabilities, none to be gained",
+                  "empty sets and bounding set, securebits, no_new_privs");
   }
-  for (const std::string& name : files.unheld) {
-    promises.push_back(NotHeld(name, "--unheld"));
-  }
+  promises.Held("no user namespaces, made or entered",
+                judges.files ? "seccomp, BPF lsm/userns_create" : "seccomp");
+  promises.Held("no mounts, no perf events",
+                judges.files ? "seccomp, BPF lsm/sb_*, perf_event_open" : "seccomp");
+  AddFilePromise(kProcessPromise, judges.files ? FileJudge::kLsm : FileJudge::kLandlock, files,
+                 promises);
+  AddOutside("no tracing of processes outside",
+             features.Has(Feature::kLandlock) ? "Landlock domain" : "",
+             judges.files ? "BPF lsm/ptrace_access_check" : "", Feature::kLandlock, promises);
+  AddOutside("no signals to processes outside",
+             features.Has(Feature::kLandlockScopes) ? "Landlock scopes" : "",
+             judges.files ? "BPF lsm/task_kill" : "", Feature::kLandlockScopes, promises);
+}
+
+// Files that belong to root make or unmake everything else where nothing holds them.
+void AddSelf(const Judges& judges, const Root& root, Promises& promises) {
+  promises.Begin("self-protection");
+  const std::string read_only = "read-only mounts in the run";
+  const auto unless_root = [&](bool is_root_held, const char* name, std::string mechanism) {
+    if (root.owns_the_host && !is_root_held) {
+      promises.NotHeld(name, root.why, kOtherUser);
+    } else {
+      promises.Held(name, std::move(mechanism));
+    }
+  };
+  unless_root(false, "stays in its cgroup",
+              judges.files ? read_only + "; BPF lsm/file_open, path_*" : read_only);
+  promises.Held("maps and programs out of reach",
+                judges.files ? "seccomp refuses bpf(2); BPF lsm/bpf" : "seccomp refuses bpf(2)");
+  unless_root(judges.files, "Palyra's policies, locks and pins: not changed by the run itself",
+              judges.files ? read_only + "; BPF lsm/file_open, path_*, inode_*" : read_only);
+  unless_root(false, "file permissions restrain the tool", "it is not uid 0");
+}
+
+void AddLimits(Features& features, Promises& promises) {
+  promises.Begin("limits");
+  promises.Held("ends whole",
+                features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill");
+  promises.Held("ends with its supervisor", "guardian process, parent-death signal");
+  promises.Held("ends at its time", "the supervisor's timer; see --timeout");
+  promises.NotHeld("memory, processors, number of processes", "this version sets no limits");
 }
 
 }  // namespace
 
-EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
-                              const ToolUser& user, policy::EgressEnforcementMode egress,
-                              const FileFacts& files) {
-  EnforcementReport report;
-  AddEgressMode(egress, report.promises);
-  AddNetwork(objects, report.promises);
-  AddUnixSockets(objects, user, report.promises);
-  AddProcesses(objects, features, user, report.promises);
-  AddFiles(objects, files, report.promises);
-  return report;
+EnforcementReport BuildReport(const Judges& judges, Features& features, const ToolUser& user,
+                              policy::EgressEnforcementMode egress, const FileFacts& files) {
+  const Root root = {.owns_the_host = user.uid == 0,
+                     .why = "it runs as uid 0 (" + user.chosen_by + ")"};
+  Promises promises;
+  AddNetwork(judges, egress, promises);
+  AddUnixSockets(judges, root, promises);
+  if (files.judged) {
+    const FileJudge judge = judges.files                            ? FileJudge::kLsm
+                            : features.Has(Feature::kLandlockFiles) ? FileJudge::kLandlock
+                                                                    : FileJudge::kNone;
+    for (const FilePromise& promise : kFilePromises) {
+      AddFilePromise(promise, judge, files, promises);
+    }
+  } else {
+    promises.Begin("files");
+    promises.NotHeld("files, programs", "no policy speaks of them");
+  }
+  AddProcesses(judges, features, root, files, promises);
+  AddSelf(judges, root, promises);
+  AddLimits(features, promises);
+  return {.promises = promises.Take()};
+}
+
+EnforcementReport ReportOfMachine(Features& features) {
+  ToolUser user;
+  user.uid = 1000;
+  return BuildReport(JudgesFor(features), features, user, policy::EgressEnforcementMode::kStrict,
+                     {.judged = true});
 }
 
 std::string ReportText(const EnforcementReport& report) {
@@ -212,7 +321,9 @@ std::string ReportText(const EnforcementReport& report) {
   for (const Promise& promise : report.promises) {
     text += promise.held ? "held      " : "NOT HELD  ";
     text += promise.name + std::string(width - promise.name.size() + 2, ' ');
-    text += promise.mechanism + '\n';
+    text += promise.mechanism;
+    if (!promise.remedy.empty()) text += "; " + promise.remedy;
+    text += '\n';
   }
   return text;
 }

@@ -1,4 +1,5 @@
-// What is enforced for a run on this kernel, by which mechanism, and what is not.
+// What is enforced for a run on this kernel, by which mechanism, and what is not. The one list of
+// promises: `palyra-run --report`, `palyra doctor` and the records of runs show it.
 
 #ifndef PALYRA_ENGINE_REPORT_H_
 #define PALYRA_ENGINE_REPORT_H_
@@ -7,7 +8,6 @@
 #include <vector>
 
 #include "engine/features.h"
-#include "engine/file_view.h"
 #include "engine/kernel_objects.h"
 #include "engine/tool_user.h"
 #include "policy/egress_mode.h"
@@ -15,24 +15,28 @@
 namespace palyra::engine {
 
 struct Promise {
-  std::string name;  // "tcp and connected udp".
+  std::string topic;  // "egress", "files", …: promises of a topic stand together.
+  std::string name;   // "net.send: unconnected udp"; the same on every kernel.
   bool held = false;
-  std::string mechanism;  // "cgroup/connect4, connect6"; why not, where it is not held.
+  std::string mechanism;    // "BPF cgroup/sendmsg4, sendmsg6"; why not, where it is not held.
+  std::string remedy = {};  // NOLINT(readability-redundant-member-init): What to do about it, if.
 };
 
 struct EnforcementReport {
   std::vector<Promise> promises;
 };
 
-// What holds files: the view of a run without BPF LSM, null where no policy speaks of them.
 struct FileFacts {
-  const FileView* view = nullptr;
-  std::vector<std::string> unheld;  // Promises that whoever starts the run goes without.
+  bool judged = false;                   // Policies speak of files and programs.
+  std::vector<std::string> unheld = {};  // NOLINT(readability-redundant-member-init): --unheld.
 };
 
-EnforcementReport BuildReport(const KernelObjects& objects, Features& features,
-                              const ToolUser& user, policy::EgressEnforcementMode egress,
-                              const FileFacts& files = {});
+// `judges` are KernelObjects::judges(), or JudgesFor() where nothing needs to be installed.
+EnforcementReport BuildReport(const Judges& judges, Features& features, const ToolUser& user,
+                              policy::EgressEnforcementMode egress, const FileFacts& files = {});
+
+// What a run of an ordinary user gets here whose policies speak of everything.
+EnforcementReport ReportOfMachine(Features& features);
 
 // One line for each promise, in columns; ends with a newline.
 std::string ReportText(const EnforcementReport& report);

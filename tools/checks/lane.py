@@ -24,7 +24,7 @@ BOOT_SECONDS = 1500
 TIME_IS_UP = 143  # What busybox's timeout gives, and a test that ends itself by SIGTERM.
 GUEST_SCRIPT = "/lane/tests"
 # Directories of data that tests open by their place in the tree; below the top unless absolute.
-DATA = ("examples",)
+DATA = ("docs", "examples")
 
 
 @dataclasses.dataclass

@@ -21,6 +21,7 @@ TEST(Features, SayWhatTheyAreForAndWhatTheirAbsenceCosts) {
     EXPECT_FALSE(info.name.empty());
     EXPECT_FALSE(info.purpose.empty()) << info.name;
     EXPECT_FALSE(info.lack.empty()) << info.name;
+    EXPECT_FALSE(info.remedy.empty()) << info.name;
     EXPECT_EQ(info.required, info.lack == "no run can be held") << info.name;
     names.insert(info.name);
   }

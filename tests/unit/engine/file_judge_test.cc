@@ -5,9 +5,7 @@
 
 #include <string>
 
-#include "engine/landlock.h"
 #include "policy/compile/spoken_names.h"
-#include "tests/support/require_feature.h"
 #include "tests/unit/engine/view_model.h"
 #include "tests/unit/policy/compile_fixture.h"
 
@@ -55,18 +53,6 @@ std::string RefusalOf(const std::string& policies, bool has_landlock = true) {
   return view ? "held" : view.error().message;
 }
 
-class FileJudgeTest : public testing::Test {
- protected:
-  void SetUp() override {
-    PALYRA_REQUIRE_FEATURE(tests::Feature(
-        {.name = "Landlock ABI 3",
-         .since = {.major = 6, .minor = 2},
-         .state = LandlockAbi() >= kLandlockFileAbi
-                      ? Result<void>()
-                      : Fail(ErrorCode::kUnsupported, "the kernel has an older one, or none")}));
-  }
-};
-
 TEST(JudgedNames, AreThoseThatPoliciesSpeakOf) {
   EXPECT_EQ(Judged("permit (principal, action, resource);"), kUnix);
   EXPECT_EQ(Judged(On("permit", "net.connect")), kUnix);
@@ -109,7 +95,7 @@ TEST(CompareFileRules, TellsWhatIsDeniedByNowFromWhatIsAllowed) {
   EXPECT_EQ(compare(all, all + On("permit", "net.connect")), "");
 }
 
-TEST_F(FileJudgeTest, HoldsWhatPoliciesSayOfFilesOrNothing) {
+TEST(FileJudgeTest, HoldsWhatPoliciesSayOfFilesOrNothing) {
   const auto view = Lower(On("permit", "file.read"));
   ASSERT_TRUE(view) << view.error().message;
   EXPECT_TRUE(view->has_value());
@@ -119,7 +105,7 @@ TEST_F(FileJudgeTest, HoldsWhatPoliciesSayOfFilesOrNothing) {
   EXPECT_EQ(RefusalOf("permit (principal, action, resource);", false), "held");
 }
 
-TEST_F(FileJudgeTest, ProcessesAreThoseOfTheRun) {
+TEST(FileJudgeTest, ProcessesAreThoseOfTheRun) {
   for (const char* const action : {"process.signal", "process.trace"}) {
     EXPECT_EQ(RefusalOf(On("permit", action, "resource.same_run")), "held");
     EXPECT_THAT(RefusalOf(On("permit", action)), HasSubstr("PROCESS-SCOPE"));
@@ -131,7 +117,7 @@ TEST_F(FileJudgeTest, ProcessesAreThoseOfTheRun) {
   EXPECT_TRUE(Lower(On("permit", "process.signal"), true, unheld));
 }
 
-TEST_F(FileJudgeTest, SaysWhatCouldGoUnheld) {
+TEST(FileJudgeTest, SaysWhatCouldGoUnheld) {
   EXPECT_THAT(RefusalOf(On("permit", "file.read") + On("permit", "file.write")),
               HasSubstr("or weaken the run by --unheld file-attributes"));
   Unheld unheld;

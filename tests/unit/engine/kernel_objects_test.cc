@@ -73,6 +73,10 @@ TEST_F(KernelObjectsTest, AreAttachedOnceAndThenFound) {
   EXPECT_EQ(LinkIds(), before) << "installed a second time";
 }
 
+TEST_F(KernelObjectsTest, ComeToWhatTheFeaturesOfTheKernelPromise) {
+  EXPECT_EQ(kernel_->objects().judges(), JudgesFor(kernel_->features()));
+}
+
 TEST_F(KernelObjectsTest, AreInstalledAgainWhereAPinIsMissing) {
   for (const char* program : {kProgramNames.front(), kProgramNames.back()}) {
     ASSERT_EQ(unlink(LinkOf(program).c_str()), 0);
