@@ -14,6 +14,9 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "base/sha256.h"
+#include "cli/report_json.h"
+#include "policy/rule_set_binary.h"
 
 namespace palyra::cli {
 namespace {
@@ -158,6 +161,27 @@ Result<AuditLog> AuditLog::Open(const std::string& path) {
 void AuditLog::WriteLine(const std::string& line) {
   if (!state_) return;
   state_ = base::WriteAll(fd_.get(), line, "audit file");
+}
+
+void AuditLog::WriteStart(const RunStart& start) {
+  WriteLine(Dump({{"event", "start"},
+                  {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
+                  {"run", start.run.id},
+                  {"cgroup", start.run.cgroup},
+                  {"agent", start.facts.agent},
+                  {"tool", start.facts.tool},
+                  {"tier", start.facts.tier},
+                  {"workspace", start.facts.workspace},
+                  {"user",
+                   {{"uid", start.user.uid},
+                    {"gid", start.user.gid},
+                    {"name", start.user.name},
+                    {"chosen_by", start.user.chosen_by}}},
+                  {"command", start.command},
+                  {"egress", policy::EgressModeName(start.egress)},
+                  {"rules", base::HexText(policy::Digest(start.rules))},
+                  {"unheld", start.unheld},
+                  {"promises", PromisesJson(start.report)}}));
 }
 
 void AuditLog::Write(const palyra_event& event, const Denial& denial) {

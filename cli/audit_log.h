@@ -1,20 +1,37 @@
-// The file of --audit: JSON lines, one object for each denial, or allow where these are asked for,
-// and one for the end of the run.
+// The file of --audit: JSON lines, one object for the start of the run, one for each denial, or
+// allow where these are asked for, and one for the end.
 
 #ifndef PALYRA_CLI_AUDIT_LOG_H_
 #define PALYRA_CLI_AUDIT_LOG_H_
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "cli/denials.h"
+#include "cli/run_input.h"
 #include "engine/events.h"
+#include "engine/report.h"
 #include "engine/run.h"
+#include "engine/tool_user.h"
 #include "policy/egress_mode.h"
+#include "policy/rule_set.h"
 
 namespace palyra::cli {
+
+// A run as it begins.
+struct RunStart {
+  const engine::RunName& run;
+  const RunFacts& facts;
+  const engine::ToolUser& user;
+  const std::string& command;
+  policy::EgressEnforcementMode egress;
+  const policy::RuleSet& rules;
+  const std::vector<std::string>& unheld;
+  const engine::EnforcementReport& report;
+};
 
 class AuditLog {
  public:
@@ -27,6 +44,10 @@ class AuditLog {
   // made those.
   static Result<AuditLog> Open(const std::string& path);
 
+  // {"event":"start","time","run","cgroup","agent","tool","tier","workspace","user":{"uid","gid",
+  //  "name","chosen_by"},"command","egress","rules","unheld","promises"}: `command` without its
+  //  arguments, `rules` the digest, `unheld` what whoever started it named, and PromisesJson().
+  void WriteStart(const RunStart& start);
   // {"event":"denial","time","cgroup","verdict","action","protocol","address","port","pid","comm",
   //  "policies","layer","names"?}. Each record is one write; a failure is remembered. A run that is
   //  denied

@@ -5,10 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <deque>
 #include <optional>
 #include <span>
@@ -31,6 +28,7 @@
 #include "cli/run_options.h"
 #include "cli/run_record.h"
 #include "cli/run_rules.h"
+#include "cli/run_status.h"
 #include "engine/clock.h"
 #include "engine/environment.h"
 #include "engine/file_programs.h"
@@ -47,35 +45,6 @@ namespace {
 
 constexpr const char* kProgram = "palyra-run";
 constexpr const char* kRuleCache = "/run/palyra/rules";
-
-constexpr int kStatusTimedOut = 124;
-constexpr int kStatusFailed = 125;
-constexpr int kStatusRefused = 126;
-constexpr int kStatusNotFound = 127;
-constexpr int kStatusSignalBase = 128;
-constexpr int kStatusKilled = 137;  // By a limit, or by rules that no longer permit the run.
-
-int StatusOf(const Error& error) {
-  return error.code == ErrorCode::kRefused ? kStatusRefused : kStatusFailed;
-}
-
-int StatusOf(const engine::RunOutcome& outcome) {
-  switch (outcome.end) {
-    case engine::RunEnd::kExited:
-      return outcome.exit_code;
-    case engine::RunEnd::kSignaled:
-      return kStatusSignalBase + outcome.signal;
-    case engine::RunEnd::kTimedOut:
-      return kStatusTimedOut;
-    case engine::RunEnd::kRulesChanged:
-      return kStatusKilled;
-    case engine::RunEnd::kNotFound:
-      return kStatusNotFound;
-    case engine::RunEnd::kNotExecutable:
-      return kStatusRefused;
-  }
-  return kStatusFailed;
-}
 
 // Rendered diagnostics are blocks of their own; everything else is one line.
 int Report(const Error& error) {
@@ -141,25 +110,6 @@ Result<void> Prepare(Engine& engine) {
     Say(kProgram, fmt::format("an abandoned run could not be swept: {}", failure));
   }
   return {};
-}
-
-void TellEnd(const RunOptions& options, const engine::RunOutcome& outcome,
-             const DenialSummary& denials) {
-  if (outcome.end == engine::RunEnd::kTimedOut) {
-    Say(kProgram, fmt::format("killed at the deadline of {} s",
-                              static_cast<double>(options.timeout->count()) / 1000));
-  }
-  if (outcome.end == engine::RunEnd::kNotFound || outcome.end == engine::RunEnd::kNotExecutable) {
-    Say(kProgram, fmt::format("cannot execute \"{}\": {}", options.command[0],
-                              strerror(outcome.start_errno)));
-  }
-  if (const auto line = denials.Line(outcome.counters.denied, outcome.counters.lost)) {
-    Say(kProgram, *line);
-  }
-  if (outcome.counters.lost_audited > 0) {
-    Say(kProgram, fmt::format("{} of {} allows found no room on their way to the audit file",
-                              outcome.counters.lost_audited, outcome.counters.audited));
-  }
 }
 
 struct Prepared {
@@ -276,6 +226,27 @@ Result<void> GoToStart(const RunOptions& options, const Prepared& prepared) {
   return {};
 }
 
+engine::EnforcementReport ReportOf(const RunOptions& options, const Prepared& prepared,
+                                   Engine& engine, bool has_view) {
+  const bool judges_files =
+      has_view || FindRules(prepared.rules, policy::NameAction::kFileRead) != nullptr;
+  return engine::BuildReport(engine.objects->judges(), engine.features, prepared.user,
+                             options.egress,
+                             {.judged = judges_files, .unheld = options.unheld.names});
+}
+
+void WriteStart(const RunOptions& options, Prepared& prepared, Engine& engine, bool has_view,
+                const engine::RunName& run) {
+  prepared.audit->WriteStart({.run = run,
+                              .facts = prepared.facts,
+                              .user = prepared.user,
+                              .command = options.command[0],
+                              .egress = options.egress,
+                              .rules = prepared.rules,
+                              .unheld = options.unheld.names,
+                              .report = ReportOf(options, prepared, engine, has_view)});
+}
+
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine,
                        std::optional<engine::FileView> view) {
   if (Result<void> gone = GoToStart(options, prepared); !gone) return std::unexpected(gone.error());
@@ -315,6 +286,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
                      {.on_refusal = [&](const auto& refused) { record.OnRefusedName(refused); },
                       .on_relayed = [&](const auto& event) { record.OnRelayed(event); }});
   }
+  const bool has_view = view.has_value();
   const engine::RunRequest request = {
       .argv = options.command,
       .environment = *std::move(environment),
@@ -322,6 +294,10 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .rules = prepared.rules,
       .file_view = std::move(view),
       .timeout = options.timeout,
+      .on_begin =
+          [&, has_view](const engine::RunName& run) {
+            if (prepared.audit) WriteStart(options, prepared, engine, has_view, run);
+          },
       .on_denial = [&](const auto& event, const auto* rules,
                        size_t source) { record.OnDenial(event, rules, source); },
       .on_path_denial = [&](const auto& event, const auto* rules,
@@ -342,20 +318,11 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);
   if (!outcome) return std::unexpected(outcome.error());
   const int status = StatusOf(*outcome);
-  TellEnd(options, *outcome, record.denials());
+  TellEnd(*outcome, options.command[0], options.timeout, record.denials());
   if (!prepared.audit) return status;
   prepared.audit->WriteEnd(*outcome, status, options.egress);
   if (!prepared.audit->state()) return std::unexpected(prepared.audit->state().error());
   return status;
-}
-
-engine::EnforcementReport ReportOf(const RunOptions& options, const Prepared& prepared,
-                                   Engine& engine, bool has_view) {
-  const bool judges_files =
-      has_view || FindRules(prepared.rules, policy::NameAction::kFileRead) != nullptr;
-  return engine::BuildReport(engine.objects->judges(), engine.features, prepared.user,
-                             options.egress,
-                             {.judged = judges_files, .unheld = options.unheld.names});
 }
 
 // What a run would be refused for, it is refused for here.

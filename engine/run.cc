@@ -314,6 +314,7 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   run.AuditAllows(request.audit_allows);
   if (request.is_offline) run.MarkOffline();
 
+  if (request.on_begin) request.on_begin({.id = run.id(), .cgroup = run.cgroup().id()});
   // Before the command: it may detach children as soon as it runs.
   Result<Guardian> guardian = Guardian::Start([&] {
     if (run.Remove() && placeholders != nullptr) placeholders->Remove();

@@ -4,6 +4,7 @@
 #define PALYRA_ENGINE_RUN_H_
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -38,6 +39,12 @@ struct BrokerService {
   std::function<void(RunRelay&)> recheck_relay;
 };
 
+// How a run is known: to people, and in the kernel's events.
+struct RunName {
+  std::string id;
+  uint64_t cgroup;
+};
+
 struct RunRequest {
   std::vector<std::string> argv;  // Not empty; argv[0] is looked up in the environment's PATH.
   std::vector<std::string> environment;  // NAME=VALUE, complete.
@@ -46,6 +53,8 @@ struct RunRequest {
   // What the rules say of files, where no program judges them (file_judge.h).
   std::optional<FileView> file_view = std::nullopt;
   std::optional<std::chrono::milliseconds> timeout;  // Wall clock, from the start of the command.
+  // Called before the command is started, when everything is ready for it. Null: nobody asks.
+  std::function<void(const RunName&)> on_begin = nullptr;
   // Called for each denial, in order, in the calling thread. `rules` are those that it was judged
   // by, and `source` is what SourcedRules says of them, 0 for the first ones; null where another
   // process had put them in force.

@@ -29,11 +29,18 @@ using testing::IsEmpty;
 using testing::Le;
 using testing::Not;
 
+// But for how it began.
 std::vector<json> Records(const PalyraRun& run) {
   std::vector<json> records;
   std::istringstream lines(ReadText(run.AuditPath()));
   for (std::string line; std::getline(lines, line);) records.push_back(json::parse(line));
+  if (!records.empty() && records[0]["event"] == "start") records.erase(records.begin());
   return records;
+}
+
+json StartOf(const PalyraRun& run) {
+  const std::string text = ReadText(run.AuditPath());
+  return json::parse(text.substr(0, text.find('\n')));
 }
 
 // "net.connect tcp 192.0.2.10:4001" for each allow.
@@ -78,6 +85,32 @@ TEST_F(Audit, ShowsNoAllowsUnasked) {
   ASSERT_EQ(records.size(), 1U);
   EXPECT_EQ(records[0]["event"], "end");
   EXPECT_EQ(records[0]["audited"], 0);
+}
+
+TEST_F(Audit, BeginsWithWhatHoldsTheRun) {
+  PalyraRun run;
+  run.Policy(kPermitAll).Option("--report").Option("--agent", "bot");
+  const Ended ended = run.Run({"/bin/true", "--secret"});
+  const json start = StartOf(run);
+  EXPECT_EQ(start["event"], "start");
+  EXPECT_EQ(start["agent"], "bot");
+  EXPECT_EQ(start["user"]["uid"], 1000);
+  EXPECT_EQ(start["command"], "/bin/true");
+  EXPECT_EQ(start["egress"], "strict");
+  EXPECT_EQ(start["run"], Records(run).back()["run"]);
+  EXPECT_EQ(start["unheld"], json::array());
+  EXPECT_THAT(start.dump(), Not(HasSubstr("--secret")));
+  ASSERT_GT(start["promises"].size(), 20U);
+  for (const json& promise : start["promises"]) {
+    const bool held = promise["held"];
+    const std::string name = promise["promise"];
+    const std::string mechanism = promise[held ? "mechanism" : "why"];
+    // As --report has them.
+    const size_t line = ended.error_output.find((held ? "held      " : "NOT HELD  ") + name + ' ');
+    ASSERT_NE(line, std::string::npos) << name << Describe(ended);
+    const size_t end = ended.error_output.find('\n', line);
+    EXPECT_THAT(ended.error_output.substr(line, end - line), HasSubstr(mechanism));
+  }
 }
 
 TEST_F(Audit, ShowsAConnectionWithWhoAndWhy) {

@@ -137,6 +137,39 @@ TEST_F(AuditLogTest, WritesValidJsonForAnyNameOfAProcess) {
   EXPECT_EQ(records[5]["comm"], "sixteen-bytes-xx") << "without a final NUL";
 }
 
+TEST_F(AuditLogTest, WritesHowTheRunBegins) {
+  AuditLog log = Open();
+  engine::ToolUser user;
+  user.uid = 1000;
+  user.chosen_by = "--user";
+  log.WriteStart(
+      {.run = {.id = "0123", .cgroup = 0xFFFF'FFFF'FFFF'FFFE},
+       .facts = {.agent = "a", .tool = "git", .workspace = "/w"},
+       .user = user,
+       .command = "/usr/bin/git",
+       .egress = policy::EgressEnforcementMode::kNone,
+       .rules = {},
+       .unheld = {"file-names"},
+       .report = {.promises = {{.topic = "t", .name = "p", .held = true, .mechanism = "m"},
+                               {.topic = "t", .name = "q", .mechanism = "w", .remedy = "r"}}}});
+  const ordered_json record = Records().at(0);
+  EXPECT_THAT(Keys(record),
+              ElementsAre("event", "time", "run", "cgroup", "agent", "tool", "tier", "workspace",
+                          "user", "command", "egress", "rules", "unheld", "promises"));
+  EXPECT_EQ(record["event"], "start");
+  EXPECT_EQ(record["run"], "0123");
+  EXPECT_EQ(record["cgroup"], 0xFFFF'FFFF'FFFF'FFFE);
+  EXPECT_EQ(record["tool"], "git");
+  EXPECT_EQ(record["user"]["uid"], 1000);
+  EXPECT_EQ(record["command"], "/usr/bin/git");
+  EXPECT_EQ(record["egress"], "none");
+  EXPECT_EQ(record["rules"].get<std::string>().size(), 64U);
+  EXPECT_EQ(record["unheld"], ordered_json::array({"file-names"}));
+  EXPECT_EQ(record["promises"], ordered_json::parse(R"([
+              {"topic": "t", "promise": "p", "held": true, "mechanism": "m"},
+              {"topic": "t", "promise": "q", "held": false, "why": "w", "remedy": "r"}])"));
+}
+
 TEST_F(AuditLogTest, WritesTheEndOfTheRun) {
   AuditLog log = Open();
   engine::RunOutcome outcome;
