@@ -184,6 +184,19 @@ void AuditLog::WriteStart(const RunStart& start) {
                   {"promises", PromisesJson(start.report)}}));
 }
 
+void AuditLog::WriteRefusal(const RunFacts& facts, const ExecutionRefusal& refusal,
+                            const std::vector<std::string>& unheld) {
+  WriteLine(Dump({{"event", "refusal"},
+                  {"time", TimeText(NowNanoseconds(CLOCK_REALTIME))},
+                  {"verdict", "deny"},
+                  {"action", "tool.execute"},
+                  {"agent", facts.agent},
+                  {"tool", facts.tool},
+                  {"layer", policy::LayerName(refusal.layer)},
+                  {"policies", refusal.policies},
+                  {"unheld", unheld}}));
+}
+
 void AuditLog::Write(const palyra_event& event, const Denial& denial) {
   if (++denials_ > kMostDenials) return;
   WriteLine(Dump(RecordOf("denial", "deny", event, denial)));

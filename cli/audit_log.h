@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "cli/denials.h"
+#include "cli/execution_check.h"
 #include "cli/run_input.h"
 #include "engine/events.h"
 #include "engine/report.h"
@@ -48,6 +49,10 @@ class AuditLog {
   //  "name","chosen_by"},"command","egress","rules","unheld","promises"}: `command` without its
   //  arguments, `rules` the digest, `unheld` what whoever started it named, and PromisesJson().
   void WriteStart(const RunStart& start);
+  // {"event":"refusal","time","verdict","action","agent","tool","layer","policies","unheld"} of a
+  // run that the policies did not let begin.
+  void WriteRefusal(const RunFacts& facts, const ExecutionRefusal& refusal,
+                    const std::vector<std::string>& unheld);
   // {"event":"denial","time","cgroup","verdict","action","protocol","address","port","pid","comm",
   //  "policies","layer","names"?}. Each record is one write; a failure is remembered. A run that is
   //  denied

@@ -19,6 +19,7 @@
 #include "cli/console.h"
 #include "cli/denials.h"
 #include "cli/dry_run.h"
+#include "cli/execution_check.h"
 #include "cli/name_answers.h"
 #include "cli/policy_sources.h"
 #include "cli/real_path.h"
@@ -121,6 +122,7 @@ struct Prepared {
   // The last are in force; those before them named what was denied until then.
   std::deque<NamedLayers> layers;
   policy::RuleSet rules;
+  bool may_deny_start = false;  // See RunRules.
   std::optional<RunFiles> files;
   std::optional<PinnedNames> pins;  // To be resolved before the run; no others ever.
   std::optional<AuditLog> audit;
@@ -190,6 +192,7 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   if (!made->warnings.empty()) SayBlock(made->warnings);
   prepared.layers.push_back(std::move(made->layers));
   prepared.rules = std::move(made->rules);
+  prepared.may_deny_start = made->may_deny_start;
   prepared.files.emplace(std::move(made->files), options.marks_stale);
   prepared.pins = std::move(made->pins);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
@@ -224,6 +227,22 @@ Result<void> GoToStart(const RunOptions& options, const Prepared& prepared) {
   }
   setenv("PWD", prepared.start.c_str(), 1);
   return {};
+}
+
+// Decided before anything is set up in the kernel for it.
+Result<void> RequireExecution(const RunOptions& options, Prepared& prepared) {
+  if (!prepared.may_deny_start) return {};
+  const std::vector<LayerPolicies>& layers = prepared.layers.back().Get();
+  if (layers.size() != prepared.layers.back().sources().size()) {
+    return Fail(ErrorCode::kInternal, "the policies cannot be read again");
+  }
+  const std::optional<ExecutionRefusal> refusal =
+      RefusalOfExecution(layers, ExecutionRequestOf(options, prepared.facts, prepared.user));
+  if (!refusal) return {};
+  if (prepared.audit) {
+    prepared.audit->WriteRefusal(prepared.facts, *refusal, options.unheld.names);
+  }
+  return Fail(ErrorCode::kRefused, refusal->text);
 }
 
 engine::EnforcementReport ReportOf(const RunOptions& options, const Prepared& prepared,
@@ -326,7 +345,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
 }
 
 // What a run would be refused for, it is refused for here.
-Result<int> ShowDryRun(const RunOptions& options, const Prepared& prepared, Engine& engine,
+Result<int> ShowDryRun(const RunOptions& options, Prepared& prepared, Engine& engine,
                        const std::optional<engine::FileView>& view) {
   const std::string text =
       DryRunText({.facts = prepared.facts,
@@ -339,6 +358,9 @@ Result<int> ShowDryRun(const RunOptions& options, const Prepared& prepared, Engi
       engine::ReportText(ReportOf(options, prepared, engine, view.has_value()));
   if (Result<void> printed = base::WriteAll(STDOUT_FILENO, text, "stdout"); !printed) {
     return std::unexpected(printed.error());
+  }
+  if (Result<void> permitted = RequireExecution(options, prepared); !permitted) {
+    return std::unexpected(permitted.error());
   }
   if (Result<void> held = engine::RequireFilePrograms(*engine.objects, prepared.rules); !held) {
     return std::unexpected(held.error());
@@ -358,6 +380,11 @@ Result<int> Run(const RunOptions& options) {
   }
   Result<Prepared> prepared = PrepareInput(options);
   if (!prepared) return std::unexpected(prepared.error());
+  if (!options.dry_run && !options.command.empty()) {
+    if (Result<void> permitted = RequireExecution(options, *prepared); !permitted) {
+      return std::unexpected(permitted.error());
+    }
+  }
   Engine engine;
   if (Result<void> ready = Prepare(engine); !ready) return std::unexpected(ready.error());
   Result<std::optional<engine::FileView>> view =

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMagic = "palyra-cached-rules 1\n";
+constexpr std::string_view kMagic = "palyra-cached-rules 2\n";
 constexpr mode_t kOthers = S_IRWXG | S_IRWXO;
 
 std::string NumberText(uint64_t value) {
@@ -52,6 +52,7 @@ std::string BytesOf(const base::Sha256Digest& key, const CachedRules& entry) {
   std::string bytes(kMagic);
   bytes.append(reinterpret_cast<const char*>(key.data()), key.size());
   bytes += NumberText(static_cast<uint64_t>(entry.compiled_ms));
+  bytes += NumberText(entry.may_deny_start ? 1 : 0);
   bytes += NumberText(entry.warnings.size());
   bytes += entry.warnings;
   bytes += policy::WriteRules(entry.rules);
@@ -64,14 +65,16 @@ std::optional<CachedRules> Parse(std::string_view bytes, const base::Sha256Diges
     return std::nullopt;
   }
   const std::optional<uint64_t> compiled = TakeNumber(bytes);
-  const std::optional<uint64_t> size = compiled ? TakeNumber(bytes) : std::nullopt;
+  const std::optional<uint64_t> may_deny = compiled ? TakeNumber(bytes) : std::nullopt;
+  const std::optional<uint64_t> size = may_deny ? TakeNumber(bytes) : std::nullopt;
   const std::optional<std::string_view> warnings = size ? Take(bytes, *size) : std::nullopt;
   if (!warnings) return std::nullopt;
   Result<policy::RuleSet> rules = policy::ReadRules(bytes);
   if (!rules) return std::nullopt;
   return CachedRules{.compiled_ms = static_cast<int64_t>(*compiled),
                      .rules = *std::move(rules),
-                     .warnings = std::string(*warnings)};
+                     .warnings = std::string(*warnings),
+                     .may_deny_start = *may_deny != 0};
 }
 
 // Whether nobody else could have put something there.

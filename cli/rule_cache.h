@@ -22,7 +22,8 @@ namespace palyra::cli {
 struct CachedRules {
   int64_t compiled_ms = 0;  // Wall clock, since the epoch: what `context.now` was.
   policy::RuleSet rules;
-  std::string warnings;  // As they were rendered.
+  std::string warnings;         // As they were rendered.
+  bool may_deny_start = false;  // RunRules::may_deny_start
 };
 
 class RuleCache {

@@ -7,6 +7,7 @@
 #include "policy/compile/compiler.h"
 #include "policy/compile/pinned_names.h"
 #include "policy/compile/spoken_names.h"
+#include "policy/execution.h"
 
 namespace palyra::cli {
 namespace {
@@ -125,6 +126,7 @@ Result<RunRules> MakeRules(const RunOptions& options, const RunFacts& facts,
       made.rules = std::move(found->rules);
       made.files = engine::TakeRulesForViews(made.rules);
       made.warnings = std::move(found->warnings);
+      made.may_deny_start = found->may_deny_start;
       made.was_there = true;
       return made;
     }
@@ -134,6 +136,7 @@ Result<RunRules> MakeRules(const RunOptions& options, const RunFacts& facts,
   Result<policy::CompileOutput> compiled = Compile(options, facts, *layers);
   if (!compiled) return std::unexpected(compiled.error());
   made.warnings = WarningsOf(*layers, *compiled);
+  made.may_deny_start = policy::MayDenyExecution(InputFor(facts, *layers).layers);
   if (pins_names) {
     const auto names = policy::NamesToPin(*compiled);
     if (!names) return Refuse(names.error());
@@ -142,8 +145,10 @@ Result<RunRules> MakeRules(const RunOptions& options, const RunFacts& facts,
   made.rules = std::move(compiled->rules);
   made.layers.Set(*std::move(layers));
   if (key) {
-    CachedRules entry = {.compiled_ms = now_ms, .rules = std::move(made.rules), .warnings = {}};
-    entry.warnings = made.warnings;
+    CachedRules entry = {.compiled_ms = now_ms,
+                         .rules = std::move(made.rules),
+                         .warnings = made.warnings,
+                         .may_deny_start = made.may_deny_start};
     cache->Store(*key, entry);
     made.rules = std::move(entry.rules);
   }

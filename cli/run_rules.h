@@ -46,6 +46,7 @@ struct RunRules {
   NamedLayers layers;
   std::string warnings;             // Of the validator and the compiler, rendered.
   std::optional<PinnedNames> pins;  // To be resolved before the run; no others ever.
+  bool may_deny_start = false;      // The policies may deny the run to begin at all.
   bool was_there = false;           // Nothing was compiled.
 };
 

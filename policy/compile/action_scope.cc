@@ -9,6 +9,7 @@
 
 #include "policy/compile/endpoint.h"
 #include "policy/compile/named_resource.h"
+#include "policy/execution.h"
 #include "policy/printer.h"
 
 namespace palyra::policy {
@@ -22,7 +23,7 @@ constexpr std::array<std::string_view, 18> kElsewhere = {
     "policy.update", "audit.read",    "agent.act"};
 
 constexpr std::string_view kNetworkHint =
-    "this version enforces the actions net.* and unix.connect";
+    "this version enforces the actions net.*, unix.connect and tool.execute";
 
 template <size_t kCount>
 bool Names(const std::array<std::string_view, kCount>& actions, const EntityUid& uid) {
@@ -85,7 +86,9 @@ class ScopeReader {
                                        .hint = "did you mean " + ToCedar(NearestAction(uid))});
       }
       // What else policies speak of is decided elsewhere, or by these tables.
-      if (coverage_ == Coverage::kAll && !IsOne<NameAction, kNameActionCount>(uid)) {
+      const bool is_elsewhere =
+          coverage_ == Coverage::kAll && !IsOne<NameAction, kNameActionCount>(uid);
+      if (is_elsewhere || uid == ExecuteAction()) {
         elsewhere = true;
       } else {
         scope.oddities.push_back(NotEnforced(uid));
@@ -164,7 +167,8 @@ class ScopeReader {
     if (type == kSocketType && NamesCovered(coverage_) != 0) {
       return std::nullopt;
     }
-    if (type == kEndpointType || (resource.kind == Scope::Kind::kIn && type == kDomainType)) {
+    if (type == kToolType || type == kToolGroupType || type == kEndpointType ||
+        (resource.kind == Scope::Kind::kIn && type == kDomainType)) {
       return std::nullopt;
     }
     return Finding{.code = "LOW-ACTION",

@@ -53,7 +53,8 @@ struct LayerInput {
 
 // Which events are decided by the tables.
 enum class Coverage : uint8_t {
-  // The five actions net.*. Policies on anything else are refused, not skipped.
+  // The five actions net.*. Policies on anything else are refused, not skipped, but for those on
+  // tool.execute, which is decided before a run (policy/execution.h).
   kNetwork,
   // Those, and unix.connect: what every kernel is held to.
   kNetworkAndUnix,

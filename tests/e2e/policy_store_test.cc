@@ -143,5 +143,66 @@ TEST_F(PolicyStoreCommand, LoadingDeniesARunUnderRulesOfAnother) {
   (void)run.Wait();
 }
 
+// How a run is started is the operator's to decide, before anything runs.
+TEST_F(PolicyStoreCommand, TheOperatorForbidsToGoUnheld) {
+  const std::string no_weakening = files_.Write("strict.cedar", std::string(kPermitAll) + R"(
+        @id("hold everything")
+        forbid (principal, action == Palyra::Action::"tool.execute", resource)
+        when { context has unheld };)");
+  ASSERT_EQ(Policy({"load", no_weakening}).status, 0);
+  const std::vector<std::string> command = {"/bin/sh", "-c", "echo ran"};
+  PalyraRun weak;
+  weak.Policy(kPermitAll).Option("--unheld", "file-names");
+  const Ended refused = weak.Run(command, Inside());
+  EXPECT_EQ(refused.status, 126) << Describe(refused);
+  EXPECT_EQ(refused.output, "");
+  EXPECT_THAT(refused.error_output, HasSubstr("tool.execute"));
+  EXPECT_THAT(refused.error_output, HasSubstr("\"hold everything\""));
+  EXPECT_THAT(refused.error_output, HasSubstr("unheld: [\"file-names\"]"));
+  EXPECT_THAT(ReadText(weak.AuditPath()), HasSubstr("\"event\":\"refusal\""));
+  EXPECT_EQ(weak.Option("--dry-run").Run(command, Inside()).status, 126);
+
+  PalyraRun whole;
+  whole.Policy(kPermitAll);
+  // Twice: compiled, and found where the first has left its rules.
+  for (int i = 0; i < 2; ++i) {
+    const Ended ran = whole.Run(command, Inside());
+    EXPECT_EQ(ran.status, 0) << Describe(ran);
+    EXPECT_EQ(ran.output, "ran\n");
+    EXPECT_EQ(weak.Run(command, Inside()).status, 126);
+  }
+  // Elsewhere nobody forbids it.
+  PalyraRun control;
+  control.Policy(kPermitAll).Option("--unheld", "file-names");
+  EXPECT_EQ(control.Run(command).output, "ran\n");
+}
+
+TEST_F(PolicyStoreCommand, OnceTheOperatorSpeaksOfToolsTheRestIsDenied) {
+  const std::string tools = files_.Write("tools.cedar", R"(
+      permit (principal, action in [Palyra::Action::"net.connect"], resource);
+      permit (principal, action == Palyra::Action::"tool.execute", resource == Palyra::Tool::"git")
+      when { context has egress && context.egress == "none" };
+      @ask("a person must look")
+      permit (principal, action == Palyra::Action::"tool.execute", resource == Palyra::Tool::"npm");)");
+  ASSERT_EQ(Policy({"load", tools}).status, 0);
+  const auto started = [&](const std::string& tool, const std::string& egress) {
+    PalyraRun run;
+    run.Policy(kPermitAll).Option("--tool", tool).Option("--egress", egress);
+    return run.Run({"/bin/sh", "-c", "echo ran"}, Inside());
+  };
+  const Ended permitted = started("git", "none");
+  EXPECT_EQ(permitted.status, 0) << Describe(permitted);
+  EXPECT_EQ(permitted.output, "ran\n");
+  EXPECT_EQ(started("git", "strict").status, 126);
+  const Ended unknown = started("curl", "none");
+  EXPECT_EQ(unknown.status, 126);
+  EXPECT_THAT(unknown.error_output, HasSubstr("no policy of the operator permits it"));
+  EXPECT_THAT(unknown.error_output, HasSubstr("\npermit (principal == Palyra::Agent::\"unknown\""));
+  const Ended asked = started("npm", "none");
+  EXPECT_EQ(asked.status, 126);
+  EXPECT_THAT(asked.error_output, HasSubstr("(\"a person must look\"), and nobody can be asked"));
+  EXPECT_EQ(asked.output, "");
+}
+
 }  // namespace
 }  // namespace palyra::tests

@@ -170,6 +170,20 @@ TEST_F(AuditLogTest, WritesHowTheRunBegins) {
               {"topic": "t", "promise": "q", "held": false, "why": "w", "remedy": "r"}])"));
 }
 
+TEST_F(AuditLogTest, WritesThatARunDidNotBegin) {
+  AuditLog log = Open();
+  log.WriteRefusal({.agent = "a", .tool = "git"},
+                   {.layer = policy::Layer::kOperator, .policies = {"policy0"}, .text = "no"},
+                   {"file-names"});
+  const ordered_json record = Records().at(0);
+  EXPECT_THAT(Keys(record), ElementsAre("event", "time", "verdict", "action", "agent", "tool",
+                                        "layer", "policies", "unheld"));
+  EXPECT_EQ(record["event"], "refusal");
+  EXPECT_EQ(record["action"], "tool.execute");
+  EXPECT_EQ(record["layer"], "operator");
+  EXPECT_EQ(record["policies"], ordered_json::array({"policy0"}));
+}
+
 TEST_F(AuditLogTest, WritesTheEndOfTheRun) {
   AuditLog log = Open();
   engine::RunOutcome outcome;

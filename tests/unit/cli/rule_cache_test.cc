@@ -31,7 +31,8 @@ base::Sha256Digest Key(uint8_t number) {
 }
 
 CachedRules Entry(std::optional<int64_t> until = std::nullopt, size_t ids = 1) {
-  CachedRules entry{.compiled_ms = kNow, .rules = {}, .warnings = "a warning\n"};
+  CachedRules entry{
+      .compiled_ms = kNow, .rules = {}, .warnings = "a warning\n", .may_deny_start = true};
   entry.rules.classes.resize(1);
   entry.rules.reasons = {{.layers = {{.layer = policy::Layer::kCaller, .policy_ids = {}}}},
                          {.layers = {{.layer = policy::Layer::kCaller,
@@ -62,6 +63,7 @@ TEST_F(RuleCacheTest, FindsWhatWasStored) {
   EXPECT_EQ(found->rules, Entry().rules);
   EXPECT_EQ(found->warnings, "a warning\n");
   EXPECT_EQ(found->compiled_ms, kNow);
+  EXPECT_TRUE(found->may_deny_start);
   EXPECT_FALSE(cache_.Find(Key(2), kNow));
   EXPECT_EQ(Count(), 1U) << "nothing unfinished is left";
 }

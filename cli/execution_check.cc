@@ -1,0 +1,109 @@
+#include "cli/execution_check.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <utility>
+
+#include "policy/egress_mode.h"
+#include "policy/printer.h"
+
+namespace palyra::cli {
+namespace {
+
+using policy::Value;
+
+Value SetOf(const std::vector<std::string>& texts) {
+  std::vector<Value> elements;
+  elements.reserve(texts.size());
+  for (const std::string& text : texts) elements.push_back(Value::String(text));
+  return Value::Set(std::move(elements));
+}
+
+// uid 0 under any of its names is root.
+std::string NameOf(const engine::ToolUser& user) {
+  if (user.uid == 0) return "root";
+  return user.name.empty() ? std::to_string(user.uid) : user.name;
+}
+
+// The context without the arguments, which may be long.
+std::string ShownContext(const Value& context) {
+  std::vector<policy::RecordValue::Field> fields = context.AsRecord()->fields();
+  std::erase_if(fields, [](const auto& field) { return field.first == "argv"; });
+  return policy::ToCedar(Value::Record(std::move(fields)));
+}
+
+std::string AskedOf(const LayerPolicies& layer, size_t policy) {
+  for (const policy::Annotation& annotation : layer.policies[policy].policy.annotations) {
+    if (annotation.key == "ask") return annotation.value;
+  }
+  return "";
+}
+
+std::string WayOut(const policy::ExecutionRequest& request, const ExecutionRefusal& refusal,
+                   bool asks) {
+  if (!refusal.policies.empty() && !asks) return "a forbid wins over every permit; change that one";
+  return fmt::format(
+      "what would permit it among the policies of the {}:\n"
+      "permit (principal == {}, action == {}, resource == {});",
+      policy::LayerName(refusal.layer), policy::ToCedar(request.principal),
+      policy::ToCedar(policy::ExecuteAction()), policy::ToCedar(request.tool));
+}
+
+}  // namespace
+
+policy::ExecutionRequest ExecutionRequestOf(const RunOptions& options, const RunFacts& facts,
+                                            const engine::ToolUser& user) {
+  policy::CompileInput input = InputFor(facts, {});
+  std::vector<policy::RecordValue::Field> context = input.context.AsRecord()->fields();
+  context.emplace_back("egress",
+                       Value::String(std::string(policy::EgressModeName(options.egress))));
+  context.emplace_back("user", Value::String(NameOf(user)));
+  if (!options.command.empty()) context.emplace_back("argv", SetOf(options.command));
+  if (!options.unheld.names.empty()) context.emplace_back("unheld", SetOf(options.unheld.names));
+  if (options.timeout) {
+    // Rounded up, so that what is within a bound is so by the clock.
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*options.timeout);
+    context.emplace_back("limits", Value::Record({{"seconds", Value::Long(seconds.count())}}));
+  }
+  return {.principal = std::move(input.principal),
+          .tool = policy::EntityUid(std::string(policy::kToolType), facts.tool),
+          .context = Value::Record(std::move(context))};
+}
+
+std::optional<ExecutionRefusal> RefusalOfExecution(std::span<const LayerPolicies> layers,
+                                                   const policy::ExecutionRequest& request) {
+  std::vector<policy::LayerInput> inputs;
+  inputs.reserve(layers.size());
+  for (const LayerPolicies& layer : layers) {
+    inputs.push_back({layer.layer, &layer.policies, &layer.entities});
+  }
+  const policy::ExecutionVerdict decided = policy::DecideExecution(inputs, request);
+  if (decided.verdict == policy::Verdict::kAllow) return std::nullopt;
+  ExecutionRefusal refusal = {.layer = decided.layer, .policies = {}, .text = {}};
+  const bool asks = decided.verdict == policy::Verdict::kAsk;
+  std::string why;
+  for (const LayerPolicies& layer : layers) {
+    if (layer.layer != decided.layer) continue;
+    for (const size_t policy : decided.reasons) {
+      refusal.policies.push_back(layer.policies[policy].Label());
+      if (asks && why.empty()) why = AskedOf(layer, policy);
+    }
+  }
+  const std::string_view name = policy::LayerName(decided.layer);
+  refusal.text = fmt::format("refused: tool.execute of {} by {}: ", policy::ToCedar(request.tool),
+                             policy::ToCedar(request.principal));
+  if (refusal.policies.empty()) {
+    refusal.text += fmt::format("no policy of the {} permits it", name);
+  } else {
+    refusal.text += fmt::format("{} {} of the {}", asks ? "asked for by" : "forbidden by",
+                                fmt::join(refusal.policies, ", "), name);
+  }
+  if (asks) refusal.text += fmt::format(" (\"{}\"), and nobody can be asked yet", why);
+  for (const std::string& error : decided.errors) refusal.text += "\nerror: " + error;
+  refusal.text += "\ncontext: " + ShownContext(request.context);
+  refusal.text += "\nhint: " + WayOut(request, refusal, asks);
+  return refusal;
+}
+
+}  // namespace palyra::cli
