@@ -169,6 +169,8 @@ constexpr std::array kFilePromises = {
                 "Landlock and mounts hold for what is there as the run begins"},
     FilePromise{"files", "protected names that are not there yet", nullptr,
                 "BPF lsm/file_open, path_*", "placeholders while the run lasts", ""},
+    FilePromise{"files", "--defaults: .env at any depth outside the workspace", nullptr,
+                "BPF lsm/file_open", nullptr, "nobody looks at every file before a run"},
     FilePromise{"files", "rules that change under the run", nullptr,
                 "BPF map runs: one store puts others in force", nullptr,
                 "held from the next run on; see --on-stale"},

@@ -93,8 +93,10 @@ TEST(ReportTest, SaysWhatALockedKernelTakesAway) {
       Lost({}, {.judges = kByAddress}),
       Names({"unix sockets: patterns of paths, peers of the same run",
              "no sockets passed by others", "renaming and linking apart from making and removing",
-             "patterns of names where new ones may be made", "rules that change under the run",
-             "denials as events", "process.signal, process.trace by policy"}));
+             "patterns of names where new ones may be made",
+             "--defaults: .env at any depth outside the workspace",
+             "rules that change under the run", "denials as events",
+             "process.signal, process.trace by policy"}));
   const EnforcementReport report = Report({.judges = kByAddress});
   const Promise* patterns = Find(report, "patterns of names where new ones may be made");
   ASSERT_NE(patterns, nullptr);
