@@ -104,24 +104,28 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Rules that all tell the path from others: a directory each, of which the last holds it.
-void WriteRules(const std::string& file, const std::string& directory, int count) {
-  std::ofstream text(file);
-  text << "permit (principal, action in [Palyra::Action::\"file.read\", "
-          "Palyra::Action::\"process.exec\"], resource) unless { resource in Palyra::Directory::\""
-       << directory << "\" };\n";
-  for (int i = 0; i < count; ++i) {
-    text << "permit (principal, action == Palyra::Action::\"file.read\", resource in "
-            "Palyra::Directory::\""
-         << directory << '/' << i << "\");\n";
-  }
-}
-
 std::string DirectoryOfSelf() {
   std::error_code failure;
   const fs::path self = fs::read_symlink("/proc/self/exe", failure);
   if (failure) Die("no /proc");
   return self.parent_path().string();
+}
+
+// Beside the system, a directory for each rule; the first one holds the file that is opened.
+void WriteRules(const std::string& file, const std::string& directory, int count,
+                const char* actions) {
+  std::ofstream text(file);
+  for (const std::string& system :
+       {std::string("/usr"), std::string("/bin"), std::string("/lib"), std::string("/lib64"),
+        std::string("/etc"), DirectoryOfSelf()}) {
+    text << "permit (principal, action in [Palyra::Action::\"file.read\", "
+            "Palyra::Action::\"process.exec\"], resource in Palyra::Directory::\""
+         << system << "\");\n";
+  }
+  for (int i = 0; i < count; ++i) {
+    text << "permit (principal, action " << actions << ", resource in Palyra::Directory::\""
+         << directory << '/' << i << "\");\n";
+  }
 }
 
 void Compare(int rounds) {
@@ -133,14 +137,27 @@ void Compare(int rounds) {
   std::vector<Case> cases = {{.name = "outside, a run is alive", .prefix = ""}};
   const std::string directory = top + "/files";
   std::string path = directory + "/0/";
-  for (const int rules : {10, 1'000, 10'000}) {
-    for (int i = 0; i < rules; ++i) fs::create_directories(directory + '/' + std::to_string(i));
-    const std::string file = fmt::format("{}/{}.cedar", top, rules);
-    WriteRules(file, directory, rules);
+  struct {
+    int rules;
+    const char* actions;
+    const char* what;
+  } const policies[] = {
+      {10, "in Palyra::Action::\"file.any\"", "what may be changed"},
+      {1'000, "in Palyra::Action::\"file.any\"", "what may be changed"},
+      {10'000, "in Palyra::Action::\"file.any\"", "what may be changed"},
+      {1'000, "== Palyra::Action::\"file.read\"", "what may only be read"},
+  };
+  for (const auto& policy : policies) {
+    for (int i = 0; i < policy.rules; ++i) {
+      fs::create_directories(directory + '/' + std::to_string(i));
+    }
+    const std::string file = fmt::format("{}/{}.cedar", top, cases.size());
+    WriteRules(file, directory, policy.rules, policy.actions);
     const std::string run = fmt::format("{}/palyra-run --user 65534 --policy {} -- ", bin, file);
-    // Landlock holds a rule for each of so many directories, up to a limit.
-    if (std::system((run + "true 2>/dev/null").c_str()) != 0) continue;
-    cases.push_back({.name = fmt::format("in a run, {} rules", rules), .prefix = run});
+    // Without BPF LSM each directory has a mount, up to a limit.
+    if (std::system((run + self + " nothing 2>/dev/null").c_str()) != 0) continue;
+    cases.push_back(
+        {.name = fmt::format("in a run, {} rules, {}", policy.rules, policy.what), .prefix = run});
   }
   path.append(kPathLength - std::min(path.size(), kPathLength - 1), 'x');
   std::ofstream(path) << "x";
