@@ -42,4 +42,17 @@ std::string HexText(const Sha256Digest& digest) {
   return text;
 }
 
+std::optional<Sha256Digest> DigestOfHex(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  Sha256Digest digest = {};
+  if (text.size() != 2 * digest.size()) return std::nullopt;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const size_t digit = kDigits.find(text[i]);
+    if (digit == std::string_view::npos) return std::nullopt;
+    uint8_t& byte = digest.at(i / 2);
+    byte = static_cast<uint8_t>(byte << 4 | digit);
+  }
+  return digest;
+}
+
 }  // namespace palyra::base

@@ -6,8 +6,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace palyra::base {
 
@@ -30,6 +32,9 @@ class Sha256 {
 
 // 64 hexadecimal digits in lower case.
 std::string HexText(const Sha256Digest& digest);
+
+// The digest of such a text; nothing where it is none.
+std::optional<Sha256Digest> DigestOfHex(std::string_view text);
 
 }  // namespace palyra::base
 

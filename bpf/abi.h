@@ -45,6 +45,7 @@
 #define PALYRA_MAX_UNIX_SOCKETS 4096
 #define PALYRA_MAX_NAME_RULES (1 << 14)
 #define PALYRA_MAX_NAME_LEAVES (1 << 17)
+#define PALYRA_MAX_PROGRAM_DIGESTS (1 << 16)
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
 
@@ -138,6 +139,7 @@ enum palyra_hook : __u8 {
 	PALYRA_HOOK_BPF = 64,
 	PALYRA_HOOK_PERF_EVENT_OPEN = 65,
 	PALYRA_HOOK_FILE_FCNTL = 66,
+	PALYRA_HOOK_BPRM_CHECK = 67,
 	/* Of unix sockets: bpf/unix.bpf.c. */
 	PALYRA_HOOK_UNIX_CONNECT = 80,
 	PALYRA_HOOK_UNIX_SENDMSG = 81,
@@ -172,7 +174,9 @@ struct palyra_run {
 	__u32 epoch;
 	/* 1: no rules may be put in force for it but its own; no program reads it. */
 	__u32 is_offline;
-	__u32 padding;
+	/* 1 since before it was first under a profile with PALYRA_ASKS_DIGESTS. */
+	__u8 asks_digests;
+	__u8 padding[3];
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
 	__u64 audited; /* allows that were to be events */
@@ -216,6 +220,9 @@ struct palyra_address6_key {
  * these are not judged, but for what no run may do.
  */
 #define PALYRA_JUDGES_FILES (1U << 30)
+
+/* Likewise of those that permit some programs by their digest. */
+#define PALYRA_ASKS_DIGESTS (1U << 29)
 
 struct palyra_host4_key {
 	__u32 profile;
@@ -294,11 +301,12 @@ struct palyra_profile {
 	__u32 hosts; /* entries in `hosts4` and `hosts6` together */
 	__u32 name_leaves;
 	__u32 automata; /* entries of `automata` that its name rules hold */
+	__u32 program_digests;
 	/* Where the profile's keys begin in the order in which the kernel walks a trie. */
 	struct palyra_address4_key first4;
 	struct palyra_address6_key first6;
 	__u8 complete;
-	__u8 padding[7];
+	__u8 padding[3];
 };
 
 /*
@@ -530,7 +538,19 @@ struct palyra_name_leaf_key {
 struct palyra_name_leaf {
 	__u32 reason; /* key into `reasons` */
 	enum palyra_verdict verdict;
-	__u8 padding[3];
+	/* Only of flag 0 of programs. 1: other flags of the class have other verdicts, so the
+	 * digest must be known; such a leaf is never left out. */
+	__u8 needs_digest;
+	__u8 padding[2];
+};
+
+/*
+ * Map `program_digests`: the SHA-256 values that the rules of a profile tell apart -> their flag in
+ * `name_leaves`. Any other has the last flag of the profile's programs. They go after the leaves.
+ */
+struct palyra_program_digest {
+	__u32 profile;
+	__u8 bytes[PALYRA_DIGEST_LENGTH];
 };
 
 enum palyra_judged : __u8 {
@@ -560,6 +580,9 @@ enum palyra_path_state : __u8 {
 	PALYRA_PATH_UNPINNED = 12, /* a socket that was not there as the run began: unix_sockets */
 	PALYRA_PATH_RENAMES_SOCKET = 13, /* a socket would have that name, which it was not given */
 	PALYRA_PATH_OWN = 14, /* Palyra's own: policies, locks, and what leads to them */
+	PALYRA_PATH_NO_DIGEST = 15, /* of the program, on which the verdict depends */
+	PALYRA_PATH_WRITTEN = 16, /* likewise, and somebody has it open for writing */
+	PALYRA_PATH_MAPPED = 17, /* to be written, and a run executes it because of its digest */
 };
 
 /*
@@ -596,8 +619,9 @@ struct palyra_judgement {
 	enum palyra_name_action action;
 	enum palyra_judged judged; /* answer */
 	enum palyra_verdict verdict; /* answer of a profile, with its reason */
-	__u8 padding;
+	__u8 has_digest; /* 1: of a program, in place of `flag` */
 	__u32 reason;
+	__u8 digest[PALYRA_DIGEST_LENGTH];
 	struct palyra_text text;
 };
 

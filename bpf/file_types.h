@@ -62,6 +62,9 @@
 
 #define PROT_EXEC 0x4
 
+/* What IMA calculates, as <linux/hash_info.h> numbers it. */
+#define HASH_ALGO_SHA256 4
+
 /* Of super_block::s_magic. */
 #define CGROUP_SUPER_MAGIC 0x27e0eb
 #define CGROUP2_SUPER_MAGIC 0x63677270
@@ -103,10 +106,16 @@ struct super_block {
 	struct list_head s_mounts;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct inode {
 	__u16 i_mode;
 	struct super_block *i_sb;
 	unsigned int i_nlink;
+	atomic_t i_writecount; /* open for writing so often; below 0: nobody may, as it is executed
+				*/
 };
 
 struct qstr {
@@ -160,6 +169,10 @@ struct file {
 	struct inode *f_inode;
 	void *private_data; /* of a socket: its struct socket; NULL of what is open as a path alone
 			     */
+};
+
+struct linux_binprm {
+	struct file *file;
 };
 
 struct iattr {

@@ -22,6 +22,9 @@
  *   mmap_file, file_mprotect
  *                           process.exec of what becomes executable; memory without a file is not
  *                           asked about
+ *   bprm_check_security, mmap_file, sleeping
+ *                           likewise where that depends on the program's digest:
+ *                           bpf/program_digests.h
  *   task_kill, task_setnice, task_setioprio, task_setscheduler, task_movememory, file_fcntl
  *                           process.signal: bpf/processes.h
  *   ptrace_access_check, ptrace_traceme
@@ -102,6 +105,46 @@ int BPF_PROG(palyra_file_mprotect, struct vm_area_struct *area, unsigned long re
 	     unsigned long protection)
 {
 	return judge_mapping(area->vm_file, protection, PALYRA_HOOK_FILE_MPROTECT);
+}
+
+/* ---- Programs by their digest: after the programs above have left them to these ---- */
+
+static __always_inline int judge_digest(struct file *file, struct inode *inode,
+					enum palyra_hook hook)
+{
+	struct digest_question q = { .place = place_of(file), .hook = hook };
+	int answer;
+
+	if (!is_held() || !asks_digests())
+		return 0;
+	answer = palyra_judge_program(&q);
+	if (answer != PALYRA_NEEDS_DIGEST)
+		return answer ? -EACCES : 0;
+	q.state = hook == PALYRA_HOOK_MMAP_FILE ? keep_from_writers(inode) : PALYRA_PATH_FOUND;
+	if (q.state == PALYRA_PATH_FOUND && is_written(inode))
+		q.state = PALYRA_PATH_WRITTEN;
+	if (q.state == PALYRA_PATH_FOUND &&
+	    bpf_ima_file_hash(file, q.digest, sizeof(q.digest)) != HASH_ALGO_SHA256)
+		q.state = PALYRA_PATH_NO_DIGEST;
+	return palyra_decide_digest(&q) ? -EACCES : 0;
+}
+
+/* A script, its interpreter, a program: one after the other. */
+SEC("?lsm.s/bprm_check_security")
+int BPF_PROG(palyra_exec_by_digest, struct linux_binprm *bprm)
+{
+	struct file *file = bprm->file;
+
+	return judge_digest(file, file->f_inode, PALYRA_HOOK_BPRM_CHECK);
+}
+
+SEC("?lsm.s/mmap_file")
+int BPF_PROG(palyra_mmap_by_digest, struct file *file, unsigned long requested,
+	     unsigned long protection, unsigned long flags)
+{
+	if (!(protection & PROT_EXEC) || !file || is_null(file))
+		return 0;
+	return judge_digest(file, file->f_inode, PALYRA_HOOK_MMAP_FILE);
 }
 
 /* ---- Names ---- */

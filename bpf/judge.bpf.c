@@ -65,6 +65,8 @@ int palyra_judge_name(struct __sk_buff *skb)
 	struct name_answer answer = {};
 
 	palyra_decide_name(&q, &asked->text, &answer);
+	if (asked->has_digest && answer.judged == PALYRA_JUDGED)
+		decide_by_digest(asked->profile, asked->digest, &answer);
 	asked->state = answer.state;
 	asked->text_class = answer.text_class;
 	asked->verdict = answer.verdict;

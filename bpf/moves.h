@@ -55,12 +55,30 @@ static __always_inline __u64 state_below(__u32 profile, enum palyra_name_action 
 	return judged == PALYRA_JUDGED ? held->state | BELOW_JUDGED : BELOW_JUDGED << 1;
 }
 
+#define PERMITTED (1ULL << 32)
+
+/* 0: not, PERMITTED, or what tells by which digests of a program. */
+static __always_inline __u64 permission_of(__u32 profile, enum palyra_name_action action,
+					   __u32 slot)
+{
+	__u64 decision = palyra_judge_path(profile, action, 0, slot);
+	struct path_slot *held = slot_at(slot);
+
+	if ((decision & NEEDS_DIGEST) && held)
+		return 1ULL + held->text_class;
+	return (__u8)decision == PALYRA_ALLOW ? PERMITTED : 0;
+}
+
 static __always_inline int gains(__u32 profile, enum palyra_name_action action, __u32 old_slot,
 				 __u32 new_slot)
 {
-	if ((__u8)palyra_judge_path(profile, action, 0, new_slot) != PALYRA_ALLOW)
+	__u64 permission = permission_of(profile, action, new_slot);
+	__u64 before;
+
+	if (!permission)
 		return 0;
-	return (__u8)palyra_judge_path(profile, action, 0, old_slot) != PALYRA_ALLOW;
+	before = permission_of(profile, action, old_slot);
+	return before != permission && before != PERMITTED;
 }
 
 /* Nothing may be permitted under a new name that was not under the old one; PALYRA_NAME_ACTIONS, or

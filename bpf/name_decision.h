@@ -19,6 +19,7 @@ struct name_question {
 struct name_answer {
 	enum palyra_verdict verdict;
 	enum palyra_judged judged; /* why it is a deny without a policy, where not PALYRA_JUDGED */
+	__u8 needs_digest; /* see palyra_name_leaf */
 	__u32 reason;
 	/* Where the name ends in the automaton, and its class: of two names with the same state
 	 * everything below them is decided alike. */
@@ -52,8 +53,41 @@ static __always_inline struct name_answer decide_name(const struct name_question
 	if (leaf) {
 		answer.verdict = leaf->verdict;
 		answer.reason = leaf->reason;
+		answer.needs_digest = leaf->needs_digest;
 	}
 	return answer;
+}
+
+/*
+ * Changes what was answered of a program without a digest to what is decided of one with that
+ * digest.
+ */
+static __always_inline void decide_by_digest(__u32 profile, const __u8 *digest,
+					     struct name_answer *answer)
+{
+	struct palyra_name_rules_key key = { .profile = profile, .action = PALYRA_PROCESS_EXEC };
+	struct palyra_name_rules *found = bpf_map_lookup_elem(&name_rules, &key);
+	struct palyra_program_digest digest_key = { .profile = profile };
+	struct palyra_name_leaf_key leaf_key = {
+		.profile = profile,
+		.text_class = answer->text_class,
+		.action = PALYRA_PROCESS_EXEC,
+	};
+	struct palyra_name_leaf *leaf;
+	__u32 *flag;
+
+	answer->verdict = PALYRA_DENY;
+	answer->reason = 0;
+	if (!found)
+		return;
+	__builtin_memcpy(digest_key.bytes, digest, sizeof(digest_key.bytes));
+	flag = bpf_map_lookup_elem(&program_digests, &digest_key);
+	leaf_key.flag = flag ? *flag : found->flag_count - 1;
+	leaf = bpf_map_lookup_elem(&name_leaves, &leaf_key);
+	if (leaf) {
+		answer->verdict = leaf->verdict;
+		answer->reason = leaf->reason;
+	}
 }
 
 /* Whether any policy of the profile speaks of the action. */

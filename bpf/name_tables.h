@@ -40,4 +40,12 @@ struct {
 	__type(value, struct palyra_name_leaf);
 } name_leaves SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_PROGRAM_DIGESTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_program_digest);
+	__type(value, __u32);
+} program_digests SEC(".maps");
+
 #endif /* PALYRA_BPF_NAME_TABLES_H_ */

@@ -5,6 +5,7 @@
 #define PALYRA_BPF_OPENED_FILES_H_
 
 #include "bpf/path_decision.h"
+#include "bpf/program_digests.h"
 
 #define READ_BIT ACTION_BIT(PALYRA_FILE_READ)
 #define WRITE_BIT ACTION_BIT(PALYRA_FILE_WRITE)
@@ -43,7 +44,10 @@ static __always_inline int judge_at(const struct path *path, __u32 actions, enum
 		.is_internal_allowed = 1,
 	};
 
-	return is_held() && actions ? judge_path(&q) : 0;
+	if (!actions || !is_held())
+		return 0;
+	q.is_mapped = (actions & WRITE_BIT) && is_mapped_by_digest(path->dentry->d_inode);
+	return judge_path(&q);
 }
 
 /*
@@ -68,9 +72,28 @@ static __always_inline int judge_program(__u64 dentry, __u64 vfsmount, enum paly
 		.actions = ACTION_BIT(PALYRA_PROCESS_EXEC),
 		.hook = hook,
 		.must_be_linked = 1,
+		.leaves_digest = judges_digests && hook != PALYRA_HOOK_FILE_MPROTECT,
 	};
 
 	return is_held() ? judge_path(&q) : 0;
+}
+
+/* The path under which the caller knows it. */
+static __always_inline struct program_place place_of(const struct file *file)
+{
+	struct program_place place = {
+		.dentry = (__u64)file->f_path.dentry,
+		.vfsmount = (__u64)file->f_path.mnt,
+	};
+
+	if (bpf_core_field_exists(((struct backing_file *)0)->user_path) &&
+	    is_of_layer(&file->f_path)) {
+		const struct backing_file *backing = (const struct backing_file *)file;
+
+		place.dentry = (__u64)BPF_CORE_READ(backing, user_path.dentry);
+		place.vfsmount = (__u64)BPF_CORE_READ(backing, user_path.mnt);
+	}
+	return place;
 }
 
 /* Libraries and the dynamic linker are programs too, so that the latter executes none in the name
@@ -78,20 +101,12 @@ static __always_inline int judge_program(__u64 dentry, __u64 vfsmount, enum paly
 static __always_inline int judge_mapping(const struct file *file, unsigned long protection,
 					 enum palyra_hook hook)
 {
-	struct path path;
+	struct program_place place;
 
 	if (!(protection & PROT_EXEC) || is_null(file))
 		return 0;
-	path.dentry = file->f_path.dentry;
-	path.mnt = file->f_path.mnt;
-	if (bpf_core_field_exists(((struct backing_file *)0)->user_path) &&
-	    is_of_layer(&file->f_path)) {
-		const struct backing_file *backing = (const struct backing_file *)file;
-
-		path.dentry = BPF_CORE_READ(backing, user_path.dentry);
-		path.mnt = BPF_CORE_READ(backing, user_path.mnt);
-	}
-	return judge_program((__u64)path.dentry, (__u64)path.mnt, hook);
+	place = place_of(file);
+	return judge_program(place.dentry, place.vfsmount, hook);
 }
 
 static __always_inline int is_btrfs_command(__u32 command)

@@ -38,6 +38,7 @@ struct path_slot {
 	__u32 first; /* of the path in text.bytes; it ends before PATH_END */
 	__u32 is_below; /* 1: what is below the path is asked about; the text goes on with a '/' */
 	__u32 state; /* answer: where the text that was asked about ends in the automaton */
+	__u32 text_class; /* answer: its class there */
 	struct palyra_path_event event;
 	struct palyra_path_event room; /* for a copy that ends where the path begins */
 	struct palyra_text text;

@@ -34,6 +34,10 @@ struct path_denial {
 	enum palyra_name_action action;
 	enum palyra_path_state path_state;
 	enum palyra_judged judged;
+	__u8 leaves_digest; /* as of a path_question */
+	__u8 needs_digest; /* answer: it was left */
+	__u8 padding[2];
+	__u32 text_class; /* answer, where needs_digest */
 };
 
 /* Into the event, by way of a second slot, where it can be told at once. */
@@ -126,6 +130,8 @@ struct path_question {
 	__u8 is_internal_allowed; /* on a mount of the kernel's own, as a pipe is */
 	__u8 must_be_linked; /* else it is denied */
 	__u8 may_be_outside; /* of the mount: then nothing is said of it */
+	__u8 leaves_digest; /* a program whose digest decides is left to who knows that */
+	__u8 is_mapped; /* by digest: nobody writes it (bpf/program_digests.h) */
 };
 
 /*
@@ -172,11 +178,15 @@ static __always_inline int is_linked(__u64 dentry)
 static __always_inline int is_denied_to_all(enum palyra_path_state state)
 {
 	return state == PALYRA_PATH_CONTROL || state == PALYRA_PATH_OWN ||
-	       state == PALYRA_PATH_NO_SLOT || state == PALYRA_PATH_UNSTABLE;
+	       state == PALYRA_PATH_MAPPED || state == PALYRA_PATH_NO_SLOT ||
+	       state == PALYRA_PATH_UNSTABLE;
 }
 
-/* The verdict, with the reason in the upper half and why there may be none in the second byte. The
- * kernel checks this once, so nothing else in these programs walks an automaton. */
+#define NEEDS_DIGEST (1ULL << 16)
+
+/* The verdict, with the reason in the upper half and why there may be none in the second byte; and
+ * NEEDS_DIGEST where that of a program depends on it. The kernel checks this once, so nothing else
+ * in these programs walks an automaton. */
 __noinline __u64 palyra_judge_path(__u32 profile, enum palyra_name_action action, __u32 flag,
 				   __u32 slot)
 {
@@ -190,7 +200,24 @@ __noinline __u64 palyra_judge_path(__u32 profile, enum palyra_name_action action
 	q.length = PATH_END - held->first + !!held->is_below;
 	answer = decide_name(&q, &held->text);
 	held->state = answer.state;
-	return answer.verdict | answer.judged << 8 | (__u64)answer.reason << 32;
+	held->text_class = answer.text_class;
+	return answer.verdict | answer.judged << 8 | (answer.needs_digest ? NEEDS_DIGEST : 0) |
+	       (__u64)answer.reason << 32;
+}
+
+/* Whether `decision` is left to those who know the digest. Else it is denied. */
+static __always_inline int leave_to_digest(struct path_denial *denial, __u64 *decision, __u32 slot)
+{
+	struct path_slot *held = slot_at(slot);
+
+	if (denial->leaves_digest && held) {
+		denial->needs_digest = 1;
+		denial->text_class = held->text_class;
+		return 1;
+	}
+	denial->path_state = PALYRA_PATH_NO_DIGEST;
+	*decision = PALYRA_DENY | PALYRA_JUDGED << 8;
+	return 0;
 }
 
 /* What the rules say of each of `actions`, of the path in the slot where there is one. */
@@ -210,6 +237,8 @@ static __always_inline int judge_in_slot(struct palyra_run *run, struct path_den
 			denial->reason = PALYRA_REASON_EXPIRED;
 		else if (denial->path_state == PALYRA_PATH_FOUND)
 			decision = palyra_judge_path(denial->profile, action, 0, slot);
+		if ((decision & NEEDS_DIGEST) && leave_to_digest(denial, &decision, slot))
+			continue;
 		if ((__u8)decision == PALYRA_ALLOW)
 			continue;
 		if (!expired)
@@ -240,13 +269,39 @@ static __always_inline int answer_in_slot(struct palyra_run *run, const struct p
 		return PALYRA_SAYS_NOTHING;
 	if (!judges_files(READ_ONCE(run->profile)) && !is_denied_to_all(denial->path_state))
 		return 0;
-	if (denial->path_state == PALYRA_PATH_CONTROL || denial->path_state == PALYRA_PATH_OWN) {
+	if (denial->path_state == PALYRA_PATH_CONTROL || denial->path_state == PALYRA_PATH_OWN ||
+	    denial->path_state == PALYRA_PATH_MAPPED) {
 		denial->action = change_of(q->actions);
 		return palyra_report_path(denial, slot);
 	}
 	if (denial->path_state == PALYRA_PATH_FOUND && q->must_be_linked && !is_linked(q->dentry))
 		denial->path_state = PALYRA_PATH_UNLINKED;
 	return judge_in_slot(run, denial, q->actions, slot);
+}
+
+static __always_inline int judge_question(const struct path_question *q, struct path_denial *denial)
+{
+	struct palyra_run *run;
+	int answer;
+	__u32 slot;
+
+	denial->run_id = own_run_id();
+	run = find_run(denial->run_id);
+	if (!run)
+		return -EACCES;
+	if (!judges_files(READ_ONCE(run->profile)) && !(q->actions & CHANGES))
+		return 0;
+	slot = palyra_claim_path();
+	denial->hook = q->hook;
+	denial->leaves_digest = q->leaves_digest;
+	denial->path_state = slot < PATH_SLOTS ? palyra_path_of(q->dentry, q->vfsmount, slot)
+					       : PALYRA_PATH_NO_SLOT;
+	denial->path_state = state_of(q->dentry, q->actions, denial->path_state, slot);
+	if (q->is_mapped && denial->path_state == PALYRA_PATH_FOUND)
+		denial->path_state = PALYRA_PATH_MAPPED;
+	answer = answer_in_slot(run, q, denial, slot);
+	palyra_release_path(slot);
+	return answer;
 }
 
 /*
@@ -256,23 +311,9 @@ static __always_inline int answer_in_slot(struct palyra_run *run, const struct p
  */
 __noinline int palyra_judge_question(const struct path_question *q)
 {
-	struct path_denial denial = { .run_id = own_run_id() };
-	struct palyra_run *run = find_run(denial.run_id);
-	int answer;
-	__u32 slot;
+	struct path_denial denial = {};
 
-	if (!run || !q)
-		return -EACCES;
-	if (!judges_files(READ_ONCE(run->profile)) && !(q->actions & CHANGES))
-		return 0;
-	slot = palyra_claim_path();
-	denial.hook = q->hook;
-	denial.path_state = slot < PATH_SLOTS ? palyra_path_of(q->dentry, q->vfsmount, slot)
-					      : PALYRA_PATH_NO_SLOT;
-	denial.path_state = state_of(q->dentry, q->actions, denial.path_state, slot);
-	answer = answer_in_slot(run, q, &denial, slot);
-	palyra_release_path(slot);
-	return answer;
+	return q ? judge_question(q, &denial) : -EACCES;
 }
 
 static __always_inline int judge_path(const struct path_question *q)

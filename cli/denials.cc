@@ -89,7 +89,7 @@ constexpr std::array kHookNames = {
     "task_set…",           "sb_mount",          "sb_umount",
     "sb_remount",          "sb_pivotroot",      "move_mount",
     "path_chroot",         "userns_create",     "bpf",
-    "perf_event_open",     "file_fcntl",
+    "perf_event_open",     "file_fcntl",        "bprm_check",
 };
 
 std::string HookName(palyra_hook hook) {
@@ -132,6 +132,12 @@ std::string WithoutPolicy(const palyra_path_event& event) {
       return "the kernel is controlled there";
     case PALYRA_PATH_OWN:
       return "Palyra's own, which no run changes";
+    case PALYRA_PATH_NO_DIGEST:
+      return "it depends on the program's digest, which cannot be told there";
+    case PALYRA_PATH_WRITTEN:
+      return "it depends on the program's digest, and somebody has it open for writing";
+    case PALYRA_PATH_MAPPED:
+      return "it was executed because of its digest; replace it by a new file";
     case PALYRA_PATH_UNPINNED:
       return "permitted, but no socket of one name was there when the run began";
     case PALYRA_PATH_WALKING:

@@ -22,6 +22,7 @@
 #include "engine/cgroup.h"
 #include "engine/host.h"
 #include "engine/landlock.h"
+#include "engine/program_digests.h"
 #include "engine/programs.h"
 
 namespace palyra::engine {
@@ -55,6 +56,9 @@ constexpr std::array<FeatureInfo, kFeatureCount> kInfos = {{
      "decides on files, programs, signals, tracing and unix sockets, call by call",
      "files and programs are held by Landlock as the run begins; io_uring is refused inside runs",
      "boot with lsm=…,bpf and without lockdown", false},
+    {Feature::kProgramDigests, "IMA digests", "rules for programs by sha256",
+     "policies that tell programs apart by sha256 are refused",
+     "a kernel with CONFIG_IMA and ima_hash=sha256, and BPF LSM", false},
     {Feature::kUnixSocketPrograms, "cgroup BPF: unix sockets", "rules for unix sockets",
      "unix sockets need BPF LSM or are all-or-nothing", "Linux 6.7 or later", false},
     {Feature::kSeccompNotify, "seccomp notification", "pauses a call while a person decides",
@@ -178,6 +182,13 @@ FeatureState ProbeBpfLsm() {
       "whether programs are called cannot be told; mount -t securityfs none /sys/kernel/security");
 }
 
+FeatureState ProbeProgramDigests() {
+  FeatureState lsm = ProbeBpfLsm();
+  if (!lsm.present) return lsm;
+  Result<void> tried = TryProgramDigests();
+  return tried ? Present("sha256") : Absent(tried.error().message);
+}
+
 FeatureState ProbeKernelBtf() {
   return access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? Present() : AbsentErrno(errno);
 }
@@ -241,6 +252,8 @@ FeatureState ProbeKernel(Feature feature) {
       return ProbeLandlock(kLandlockScopeAbi);
     case Feature::kBpfLsm:
       return ProbeBpfLsm();
+    case Feature::kProgramDigests:
+      return ProbeProgramDigests();
     case Feature::kUnixSocketPrograms:
       return ProbeProgram(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, kCgroupUnixConnect);
     case Feature::kSeccompNotify:

@@ -25,6 +25,7 @@ enum class Feature {
   kLandlockFiles,
   kLandlockScopes,
   kBpfLsm,
+  kProgramDigests,
   kUnixSocketPrograms,
   kSeccompNotify,
   kKernelBtf,

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "bpf/files.skel.h"
 #include "engine/libbpf_log.h"
@@ -28,6 +29,10 @@ constexpr std::array<std::string_view, 3> kLaterHooks = {"file_truncate", "inode
 
 // Pinned last.
 constexpr const char* kLastPinned = "palyra_path_rename";
+
+// One of those that ask for digests, all of which end like it.
+constexpr const char* kDigestProgram = "palyra_mmap_by_digest";
+constexpr std::string_view kByDigest = "_by_digest";
 
 // Of a program in section "?lsm/HOOK".
 std::string HookOf(const bpf_program* program) {
@@ -70,7 +75,7 @@ bool Fits(const bpf_program* program, unsigned argument_count) {
   return true;
 }
 
-Result<void> ChoosePrograms(const files_bpf& skeleton) {
+Result<void> ChoosePrograms(const files_bpf& skeleton, bool with_digests) {
   Result<Hooks> hooks = Hooks::Load();
   if (!hooks) return std::unexpected(hooks.error());
   bpf_program* program = nullptr;
@@ -80,13 +85,34 @@ Result<void> ChoosePrograms(const files_bpf& skeleton) {
     if (!argument_count && std::ranges::find(kLaterHooks, hook) == kLaterHooks.end()) {
       return Fail(ErrorCode::kUnsupported, "this kernel has no hook " + hook);
     }
-    bpf_program__set_autoload(program, argument_count && Fits(program, *argument_count));
+    const bool is_wanted =
+        with_digests || !std::string_view(bpf_program__name(program)).ends_with(kByDigest);
+    bpf_program__set_autoload(program,
+                              is_wanted && argument_count && Fits(program, *argument_count));
   }
   return {};
 }
 
+// Nothing where nothing is installed: what is stays as it is, and costs no try.
+std::optional<std::string> InstalledPins(const Host& host) {
+  std::string pins = PalyraPins(host) + '/' + GenerationName();
+  const bool are_there = access(LinkPath(pins, kProgramNames[0]).c_str(), F_OK) == 0;
+  return are_there ? std::optional(std::move(pins)) : std::nullopt;
+}
+
 Result<void> AttachAndPin(const bpf_program* program, const std::string& directory) {
   return PinLink(bpf_program__attach_lsm(program), bpf_program__name(program), directory);
+}
+
+Result<void> AttachAll(const files_bpf& skeleton, const std::string& directory, bool by_digest) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton.obj) {
+    const std::string_view name = bpf_program__name(program);
+    const bool is_among_them = name != kLastPinned && name.ends_with(kByDigest) == by_digest;
+    if (bpf_program__fd(program) < 0 || !is_among_them) continue;
+    if (Result<void> attached = AttachAndPin(program, directory); !attached) return attached;
+  }
+  return {};
 }
 
 }  // namespace
@@ -98,7 +124,10 @@ Result<void> AttachFilePrograms(const FileAttachRequest& request) {
   if (skeleton == nullptr) return LoadFailure(errno, "to open the programs of files");
   skeleton->rodata->run_level = request.run_level;
   skeleton->rodata->palyra_cgroup = request.cgroup_id;
-  if (Result<void> chosen = ChoosePrograms(*skeleton); !chosen) return chosen;
+  skeleton->rodata->judges_digests = request.with_digests ? 1 : 0;
+  if (Result<void> chosen = ChoosePrograms(*skeleton, request.with_digests); !chosen) {
+    return chosen;
+  }
   if (Result<void> shared = ShareMaps(skeleton->obj, request.pin_directory); !shared) return shared;
   if (const int failure = files_bpf__load(skeleton.get()); failure != 0) {
     return LoadFailure(-failure, "to load the programs of files");
@@ -106,14 +135,10 @@ Result<void> AttachFilePrograms(const FileAttachRequest& request) {
   if (Result<void> pinned = PinNewMaps(skeleton->obj, request.pin_directory); !pinned) {
     return pinned;
   }
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton->obj) {
-    const bool is_last = std::string_view(bpf_program__name(program)) == kLastPinned;
-    if (bpf_program__fd(program) < 0 || is_last) continue;
-    if (Result<void> attached = AttachAndPin(program, request.pin_directory); !attached) {
-      return attached;
-    }
-  }
+  // What is attached last is called first: those about digests come after those about names.
+  Result<void> attached = AttachAll(*skeleton, request.pin_directory, /*by_digest=*/true);
+  if (attached) attached = AttachAll(*skeleton, request.pin_directory, /*by_digest=*/false);
+  if (!attached) return attached;
   return AttachAndPin(skeleton->progs.palyra_path_rename, request.pin_directory);
 }
 
@@ -121,21 +146,28 @@ bool HasPinnedFilePrograms(const std::string& pin_directory) {
   return access(LinkPath(pin_directory, kLastPinned).c_str(), F_OK) == 0;
 }
 
-bool CanJudgeFiles(const Host& host, Features& features) {
-  // What is installed stays as it is, and costs no try.
-  const std::string pins = PalyraPins(host) + '/' + GenerationName();
-  if (access(LinkPath(pins, kProgramNames[0]).c_str(), F_OK) == 0) {
-    return HasPinnedFilePrograms(pins);
-  }
-  return features.Has(Feature::kBpfLsm);
+bool HasPinnedDigestPrograms(const std::string& pin_directory) {
+  return access(LinkPath(pin_directory, kDigestProgram).c_str(), F_OK) == 0;
 }
 
-Result<void> CheckDigests(const policy::RuleSet& rules) {
+bool CanJudgeFiles(const Host& host, Features& features) {
+  const std::optional<std::string> pins = InstalledPins(host);
+  return pins ? HasPinnedFilePrograms(*pins) : features.Has(Feature::kBpfLsm);
+}
+
+bool CanJudgeDigests(const Host& host, Features& features) {
+  const std::optional<std::string> pins = InstalledPins(host);
+  return pins ? HasPinnedDigestPrograms(*pins) : features.Has(Feature::kProgramDigests);
+}
+
+Result<void> RefuseDigests(const policy::RuleSet& rules) {
   const policy::NameRules* programs = FindRules(rules, policy::NameAction::kProcessExec);
   if (programs == nullptr || !policy::DependsOnDigest(*programs)) return {};
-  return Fail(ErrorCode::kRefused,
-              "FILE-DIGEST: the policies ask for the sha256 of programs, which no kernel tells; "
-              "name programs by path, and permit nothing to write there");
+  return Fail(
+      ErrorCode::kRefused,
+      "FILE-DIGEST: the policies ask for the sha256 of programs, which this kernel does not "
+      "tell (it takes CONFIG_IMA, with ima_hash=sha256); name programs by path, and permit "
+      "nothing to write there");
 }
 
 Result<void> RequireFilePrograms(const KernelObjects& objects, const policy::RuleSet& rules) {
@@ -147,7 +179,7 @@ Result<void> RequireFilePrograms(const KernelObjects& objects, const policy::Rul
                 "FILE-KERNEL: the policies speak of files, programs or processes, and nothing on "
                 "this kernel holds that; boot with lsm=…,bpf, or leave them out");
   }
-  return CheckDigests(rules);
+  return objects.judges_digests() ? Result<void>() : RefuseDigests(rules);
 }
 
 }  // namespace palyra::engine

@@ -149,6 +149,9 @@ Result<void> KernelJudge::Upload(const TableImage& image) {
   if (written) {
     written = UploadTo(bpf_map__fd(maps.name_leaves), image.name_leaves, "name_leaves");
   }
+  if (written) {
+    written = UploadTo(bpf_map__fd(maps.program_digests), image.program_digests, "program_digests");
+  }
   Entries<palyra_name_rules_key, palyra_name_rules> names;
   for (const NameRulesImage& rules : image.name_rules) names.Add(rules.key, rules.rules);
   if (written) written = UploadTo(bpf_map__fd(maps.name_rules), names, "name_rules");
@@ -162,6 +165,8 @@ Result<palyra_judgement> KernelJudge::AskName(const palyra_judgement& question,
   asked.profile = question.profile;
   asked.action = question.action;
   asked.flag = question.flag;
+  asked.has_digest = question.has_digest;
+  std::ranges::copy(question.digest, asked.digest);
   const Result<std::chrono::nanoseconds> ran =
       State::Run(*state_->skeleton->progs.palyra_judge_name, asked.judged, 1);
   if (!ran) return std::unexpected(ran.error());

@@ -25,10 +25,10 @@ namespace palyra::engine {
 namespace {
 
 constexpr std::array<const char*, kTableCount> kTableNames = {
-    "runs",    "profiles",   "digests",     "unfinished", "addresses4",  "addresses6",
-    "hosts4",  "hosts6",     "rows",        "reasons",    "ring_owners", "rings",
-    "grants",  "flows",      "names",       "redirects",  "brokers",     "relayed",
-    "audited", "name_rules", "name_leaves", "automata",   "unix_sockets"};
+    "runs",    "profiles",   "digests",     "unfinished",      "addresses4",  "addresses6",
+    "hosts4",  "hosts6",     "rows",        "reasons",         "ring_owners", "rings",
+    "grants",  "flows",      "names",       "redirects",       "brokers",     "relayed",
+    "audited", "name_rules", "name_leaves", "program_digests", "automata",    "unix_sockets"};
 
 // A link outlives the cgroup it was attached to, but then attaches nothing.
 bool IsAttachedTo(const std::string& link_path, uint64_t cgroup_id) {
@@ -143,6 +143,7 @@ Result<void> Install(const Host& host, Features& features, const std::string& cg
                                           .cgroup_fd = cgroup->fd(),
                                           .cgroup_id = cgroup->id(),
                                           .with_lsm = judges.files,
+                                          .with_digests = judges.digests,
                                           .unix_judge = judges.unix_sockets,
                                           .pin_directory = staging});
   if (!loaded) {
@@ -212,7 +213,10 @@ Result<UniqueFd> LockKernelObjects(const Host& host) {
 
 Judges JudgesFor(Features& features) {
   if (features.Has(Feature::kBpfLsm)) {
-    return {.families = true, .unix_sockets = UnixJudge::kByPeer, .files = true};
+    return {.families = true,
+            .unix_sockets = UnixJudge::kByPeer,
+            .files = true,
+            .digests = features.Has(Feature::kProgramDigests)};
   }
   const bool sees_addresses = features.Has(Feature::kUnixSocketPrograms);
   return {.unix_sockets = sees_addresses ? UnixJudge::kByAddress : UnixJudge::kNone};
@@ -265,6 +269,7 @@ Result<KernelObjects> KernelObjects::TryOpen(const Host& host, Features& feature
   });
   objects.unix_judge_ = PinnedUnixJudge(objects.pin_path_);
   objects.judges_files_ = HasPinnedFilePrograms(objects.pin_path_);
+  objects.judges_digests_ = HasPinnedDigestPrograms(objects.pin_path_);
   return objects;
 }
 

@@ -44,10 +44,11 @@ enum class Table {
   kAudited,
   kNameRules,
   kNameLeaves,
+  kProgramDigests,
   kAutomata,
   kUnixSockets,
 };
-inline constexpr size_t kTableCount = 23;
+inline constexpr size_t kTableCount = 24;
 
 const char* TableName(Table table);
 
@@ -55,7 +56,8 @@ const char* TableName(Table table);
 struct Judges {
   bool families = false;  // BPF LSM: socket families, for io_uring too.
   UnixJudge unix_sockets = UnixJudge::kNone;
-  bool files = false;  // BPF LSM: rules about files, programs and processes.
+  bool files = false;    // BPF LSM: rules about files, programs and processes.
+  bool digests = false;  // And IMA: those that tell programs apart by digest.
   bool operator==(const Judges&) const = default;
 };
 
@@ -80,9 +82,14 @@ class KernelObjects {
   [[nodiscard]] UnixJudge unix_judge() const { return unix_judge_; }
   // Rules about files, programs and processes are held.
   [[nodiscard]] bool judges_files() const { return judges_files_; }
-  // All three.
+  // And those that tell programs apart by digest.
+  [[nodiscard]] bool judges_digests() const { return judges_digests_; }
+  // All of these.
   [[nodiscard]] Judges judges() const {
-    return {.families = lsm_attached_, .unix_sockets = unix_judge_, .files = judges_files_};
+    return {.families = lsm_attached_,
+            .unix_sockets = unix_judge_,
+            .files = judges_files_,
+            .digests = judges_digests_};
   }
   // Where links and maps are pinned.
   [[nodiscard]] const std::string& pin_path() const { return pin_path_; }
@@ -117,6 +124,7 @@ class KernelObjects {
   bool lsm_attached_ = false;
   UnixJudge unix_judge_ = UnixJudge::kNone;
   bool judges_files_ = false;
+  bool judges_digests_ = false;
 };
 
 // Directories that hold every generation's objects.

@@ -175,6 +175,25 @@ Result<policy::NameRules> NamesOf(const NameRulesImage& image) {
                                {.verdict = Verdict::kDeny, .reason = policy::kReasonDefaultDeny})};
 }
 
+// Flags from 1 on, but for the last, are those of digests.
+Result<void> AddDigests(const TableImage& image, RuleSet& rules) {
+  const auto programs =
+      std::ranges::find(rules.names, policy::NameAction::kProcessExec, &policy::NameRules::action);
+  if (programs != rules.names.end() && programs->flag_count > 1) {
+    programs->digests.resize(programs->flag_count - 2);
+  }
+  for (size_t i = 0; i < image.program_digests.keys.size(); ++i) {
+    const uint32_t flag = image.program_digests.values[i];
+    if (programs == rules.names.end() || flag == 0 || flag > programs->digests.size()) {
+      return Contradiction("a digest of no leaf");
+    }
+    base::Sha256Digest digest;
+    std::ranges::copy(image.program_digests.keys[i].bytes, digest.begin());
+    programs->digests[flag - 1] = base::HexText(digest);
+  }
+  return {};
+}
+
 Result<void> AddNames(const TableImage& image, RuleSet& rules) {
   for (const NameRulesImage& names : image.name_rules) {
     Result<policy::NameRules> read = NamesOf(names);
@@ -193,7 +212,7 @@ Result<void> AddNames(const TableImage& image, RuleSet& rules) {
         .verdict = static_cast<Verdict>(image.name_leaves.values[i].verdict),
         .reason = image.name_leaves.values[i].reason};
   }
-  return {};
+  return AddDigests(image, rules);
 }
 
 template <typename Key>
@@ -314,6 +333,8 @@ Result<TableImage> ReadTables(const KernelObjects& objects, uint32_t profile) {
   image.name_rules = *std::move(names);
   image.name_leaves =
       ReadEntries<palyra_name_leaf_key, palyra_name_leaf>(objects, Table::kNameLeaves, profile);
+  image.program_digests =
+      ReadEntries<palyra_program_digest, uint32_t>(objects, Table::kProgramDigests, profile);
   return image;
 }
 
@@ -383,6 +404,8 @@ std::vector<std::string> DifferencesBetween(const TableImage& expected, const Ta
   AddDifferences(Table::kRows, expected.rows, live.rows, differences);
   AddDifferences(Table::kReasons, expected.reasons, live.reasons, differences);
   AddDifferences(Table::kNameLeaves, expected.name_leaves, live.name_leaves, differences);
+  AddDifferences(Table::kProgramDigests, expected.program_digests, live.program_digests,
+                 differences);
   AddDifferences(Table::kNameRules, PlacelessRules(expected), PlacelessRules(live), differences);
   AddAutomatonDifferences(expected, live, differences);
   if (differences.size() > most) {

@@ -47,6 +47,7 @@ Result<void> UploadImage(const KernelObjects& objects, const TableImage& image) 
   if (written) written = UploadEntries(objects, Table::kHosts6, image.hosts6);
   if (written) written = UploadEntries(objects, Table::kAddresses4, image.addresses4);
   if (written) written = UploadEntries(objects, Table::kAddresses6, image.addresses6);
+  if (written) written = UploadEntries(objects, Table::kProgramDigests, image.program_digests);
   if (written) written = UploadEntries(objects, Table::kNameLeaves, image.name_leaves);
   if (written) written = UploadNameRules(objects, image.name_rules);
   return written;
@@ -88,6 +89,7 @@ void RemoveImage(const KernelObjects& objects, const TableImage& image) {
   RemoveKeys(objects, Table::kRows, image.rows.keys);
   RemoveKeys(objects, Table::kReasons, image.reasons.keys);
   RemoveKeys(objects, Table::kNameLeaves, image.name_leaves.keys);
+  RemoveKeys(objects, Table::kProgramDigests, image.program_digests.keys);
   if (!image.name_rules.empty()) RemoveNameRules(objects, image.name_rules[0].key.profile);
 }
 
@@ -153,6 +155,12 @@ size_t RemoveLeaves(const KernelObjects& objects, uint32_t profile) {
   return removed;
 }
 
+// How many there were.
+template <typename Key>
+size_t RemoveAllKeysOf(const KernelObjects& objects, Table table, uint32_t profile) {
+  return RemoveKeys(objects, table, AllKeysOf<Key>(objects.fd(table), profile));
+}
+
 // False where the profile is not as its record says: then something is left.
 bool RemoveByRecord(const KernelObjects& objects, const ProfileRecord& record) {
   const palyra_profile& profile = record.profile;
@@ -182,14 +190,14 @@ bool RemoveByRecord(const KernelObjects& objects, const ProfileRecord& record) {
   RemoveKeys(objects, Table::kReasons, ReasonKeys(record.id, profile.reasons));
   if (profile.automata != 0) {
     if (RemoveLeaves(objects, record.id) != profile.name_leaves) return false;
+    if (profile.program_digests != 0 &&
+        RemoveAllKeysOf<palyra_program_digest>(objects, Table::kProgramDigests, record.id) !=
+            profile.program_digests) {
+      return false;
+    }
     RemoveNameRules(objects, record.id);
   }
   return rows == profile.rows && hosts == profile.hosts;
-}
-
-template <typename Key>
-void RemoveAllKeysOf(const KernelObjects& objects, Table table, uint32_t profile) {
-  RemoveKeys(objects, table, AllKeysOf<Key>(objects.fd(table), profile));
 }
 
 void RemoveBySearch(const KernelObjects& objects, uint32_t id) {
@@ -204,6 +212,7 @@ void RemoveBySearch(const KernelObjects& objects, uint32_t id) {
   RemoveAllKeysOf<palyra_row_key>(objects, Table::kRows, id);
   RemoveAllKeysOf<palyra_reason_key>(objects, Table::kReasons, id);
   RemoveAllKeysOf<palyra_name_leaf_key>(objects, Table::kNameLeaves, id);
+  RemoveAllKeysOf<palyra_program_digest>(objects, Table::kProgramDigests, id);
   RemoveNameRules(objects, id);
 }
 
@@ -241,7 +250,8 @@ void ForgetDigest(const KernelObjects& objects, const ProfileRecord& record) {
 
 // `flags` as HostsFlags() and JudgedFlags() say.
 Result<uint32_t> TakeProfileId(const KernelObjects& objects, uint32_t flags) {
-  constexpr uint32_t kFlags = PALYRA_HAS_HOSTS4 | PALYRA_HAS_HOSTS6 | PALYRA_JUDGES_FILES;
+  constexpr uint32_t kFlags =
+      PALYRA_HAS_HOSTS4 | PALYRA_HAS_HOSTS6 | PALYRA_JUDGES_FILES | PALYRA_ASKS_DIGESTS;
   const palyra_profile profile = {};
   const auto own = static_cast<uint32_t>(getpid());
   while (true) {
@@ -274,6 +284,7 @@ palyra_profile RecordOf(const TableImage& image, const base::Sha256Digest& diges
   profile.hosts = static_cast<uint32_t>(image.hosts4.keys.size() + image.hosts6.keys.size());
   profile.name_leaves = static_cast<uint32_t>(image.name_leaves.keys.size());
   profile.automata = AutomataEntries(image.name_rules);
+  profile.program_digests = static_cast<uint32_t>(image.program_digests.keys.size());
   profile.first4 = FirstKey(image.addresses4.keys);
   profile.first6 = FirstKey(image.addresses6.keys);
   profile.complete = 1;

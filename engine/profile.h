@@ -36,7 +36,7 @@ struct ProfileRecord {
   palyra_profile profile;
   [[nodiscard]] size_t entries() const {
     return size_t{profile.addresses4} + profile.addresses6 + profile.hosts + profile.rows +
-           profile.reasons + profile.name_leaves;
+           profile.reasons + profile.name_leaves + profile.program_digests;
   }
 };
 

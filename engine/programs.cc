@@ -82,6 +82,7 @@ Result<void> LoadAttachAndPin(const AttachRequest& request) {
   if (!unix_attached || !request.with_lsm) return unix_attached;
   return AttachFilePrograms({.run_level = request.run_level,
                              .cgroup_id = request.cgroup_id,
+                             .with_digests = request.with_digests,
                              .pin_directory = request.pin_directory});
 }
 

@@ -28,6 +28,7 @@ struct AttachRequest {
   int cgroup_fd;       // The cgroup above them.
   uint64_t cgroup_id;  // Its id.
   bool with_lsm;
+  bool with_digests;  // The kernel tells the digests of programs.
   UnixJudge unix_judge;
   std::string pin_directory;  // Empty, on a BPF file system.
 };

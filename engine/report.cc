@@ -153,6 +153,8 @@ struct FilePromise {
   const char* why_not;
 };
 
+constexpr const char* kByDigest = "program-digests";
+
 constexpr std::array kFilePromises = {
     FilePromise{"files", "file.read", nullptr, "BPF lsm/file_open, file_receive",
                 "Landlock domain, masks mounted over what is denied below", ""},
@@ -185,8 +187,9 @@ constexpr std::array kFilePromises = {
     FilePromise{"programs", "process.exec, libraries too", nullptr,
                 "BPF lsm/file_open, mmap_file, file_mprotect",
                 "Landlock domain, noexec mounts (no PROT_EXEC maps)", ""},
-    FilePromise{"programs", "programs by sha256", "program-digests", nullptr, nullptr,
-                "no kernel tells it"},
+    FilePromise{"programs", "programs by sha256", kByDigest,
+                "IMA, BPF lsm/bprm_check_security, mmap_file", nullptr,
+                "it takes BPF LSM and IMA with sha256"},
     FilePromise{"programs", "no programs made in memory files", nullptr,
                 "BPF lsm/file_open, mmap_file", "seccomp", ""},
     FilePromise{"programs", "code that a program makes in its own memory", nullptr, nullptr,
@@ -297,7 +300,8 @@ EnforcementReport BuildReport(const Judges& judges, Features& features, const To
                             : features.Has(Feature::kLandlockFiles) ? FileJudge::kLandlock
                                                                     : FileJudge::kNone;
     for (const FilePromise& promise : kFilePromises) {
-      AddFilePromise(promise, judge, files, promises);
+      const bool lacks_ima = promise.unheld == kByDigest && !judges.digests;
+      AddFilePromise(promise, lacks_ima ? FileJudge::kNone : judge, files, promises);
     }
   } else {
     promises.Begin("files");

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/sha256.h"
 #include "policy/compile/named_resource.h"
 
 namespace palyra::engine {
@@ -29,6 +30,14 @@ std::vector<std::optional<std::string>> TextsTo(const policy::Automaton& automat
     }
   }
   return texts;
+}
+
+// Some other digest where the text is none: none of a file is equal to it.
+base::Sha256Digest DigestOf(const std::string& hex) {
+  if (const auto digest = base::DigestOfHex(hex)) return *digest;
+  base::Sha256 other;
+  other.Update({reinterpret_cast<const uint8_t*>(hex.data()), hex.size()});
+  return other.Finish();
 }
 
 }  // namespace
@@ -66,11 +75,14 @@ Result<policy::Ruling> RuleJudge::Decide(const policy::NetEvent& event) {
 }
 
 Result<policy::Ruling> RuleJudge::Decide(const policy::NameEvent& event) {
-  const policy::NameRules* names = policy::FindRules(*rules_, event.action);
   palyra_judgement question = {};
   question.profile = profile_;
   question.action = static_cast<palyra_name_action>(event.action);
-  question.flag = names == nullptr ? 0 : policy::FlagOf(*names, event);
+  question.flag = event.flag ? 1 : 0;
+  if (event.sha256) {
+    question.has_digest = 1;
+    std::ranges::copy(DigestOf(*event.sha256), question.digest);
+  }
   Result<palyra_judgement> answer = judge_.AskName(question, event.name);
   if (!answer) return std::unexpected(answer.error());
   return policy::Ruling{.verdict = static_cast<policy::Verdict>(answer->verdict),

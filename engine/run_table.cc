@@ -26,6 +26,8 @@ void BeginEpoch(palyra_run& run) {
   while (before != PALYRA_LAST_EPOCH && !epoch.compare_exchange_weak(before, before + 1)) continue;
 }
 
+__u8 AsksDigests(uint32_t profile) { return (profile & PALYRA_ASKS_DIGESTS) != 0 ? 1 : 0; }
+
 }  // namespace
 
 Result<RunTable> RunTable::Map(int map_fd) {
@@ -54,6 +56,7 @@ void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring,
   Shared(run.lost_audited).store(0);
   Shared(run.audit_allows).store(0);
   Shared(run.is_offline).store(0);
+  Shared(run.asks_digests).store(AsksDigests(profile));
   Shared(run.has_grants).store(0);
   Shared(run.has_names).store(0);
   for (__u16& port : run.resolver_ports) Shared(port).store(0);
@@ -71,6 +74,8 @@ std::optional<uint32_t> RunTable::Replace(uint64_t cgroup, uint32_t profile,
   const uint64_t before = Shared(run.expires_ns).load();
   const bool earlier = expires_ns != 0 && (before == 0 || expires_ns < before);
   if (earlier) Shared(run.expires_ns).store(expires_ns);
+  // First: a program that is left to others, because of the profile, is judged by them.
+  if (AsksDigests(profile) != 0) Shared(run.asks_digests).store(1);
   const uint32_t previous = Shared(run.profile).exchange(profile);
   BeginEpoch(run);
   if (!earlier) Shared(run.expires_ns).store(expires_ns);

@@ -3,7 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
+
+#include "base/sha256.h"
+#include "policy/path_states.h"
 
 namespace palyra::engine {
 namespace {
@@ -169,14 +174,40 @@ uint32_t ClassCount(const policy::NameRules& rules) {
   return static_cast<uint32_t>(rules.leaves.size()) / rules.flag_count;
 }
 
+// What is permitted of a class is not the same for each of its flags.
+bool NeedsDigest(const policy::NameRules& rules, size_t text_class) {
+  if (rules.action != policy::NameAction::kProcessExec) return false;
+  const std::span flags =
+      std::span(rules.leaves).subspan(text_class * rules.flag_count, rules.flag_count);
+  const auto permits = [](const policy::Ruling& leaf) { return leaf.verdict == Verdict::kAllow; };
+  return std::ranges::any_of(flags, permits) && !std::ranges::all_of(flags, permits);
+}
+
+// A text that is no SHA-256 in lower case is the digest of no file. Flag 0 is for programs whose
+// digest is not known.
+void AddDigests(const policy::NameRules& rules, uint32_t profile, TableImage& image) {
+  for (size_t i = 0; i < rules.digests.size(); ++i) {
+    const auto digest = base::DigestOfHex(rules.digests[i]);
+    if (!digest) continue;
+    palyra_program_digest key = {};
+    key.profile = profile;
+    std::ranges::copy(*digest, key.bytes);
+    image.program_digests.Add(key, static_cast<uint32_t>(i) + 1);
+  }
+}
+
 // Leaves that say what no leaf says are left out.
 Result<void> AddNameRules(const policy::NameRules& rules, uint32_t profile, TableImage& image) {
   Result<AutomatonImage> automaton = AutomatonImage::Pack(rules.automaton);
   if (!automaton) return std::unexpected(automaton.error());
   const auto action = static_cast<palyra_name_action>(rules.action);
+  AddDigests(rules, profile, image);
   for (uint32_t i = 0; i < rules.leaves.size(); ++i) {
     const policy::Ruling& leaf = rules.leaves[i];
-    if (leaf.verdict == Verdict::kDeny && leaf.reason == policy::kReasonDefaultDeny) continue;
+    const bool needs_digest = i % rules.flag_count == 0 && NeedsDigest(rules, i / rules.flag_count);
+    const bool is_default =
+        leaf.verdict == Verdict::kDeny && leaf.reason == policy::kReasonDefaultDeny;
+    if (is_default && !needs_digest) continue;
     image.name_leaves.Add({.profile = profile,
                            .text_class = i / rules.flag_count,
                            .flag = i % rules.flag_count,
@@ -184,6 +215,7 @@ Result<void> AddNameRules(const policy::NameRules& rules, uint32_t profile, Tabl
                            .padding = {}},
                           {.reason = leaf.reason,
                            .verdict = static_cast<palyra_verdict>(leaf.verdict),
+                           .needs_digest = static_cast<uint8_t>(needs_digest ? 1 : 0),
                            .padding = {}});
   }
   image.name_rules.push_back(
@@ -214,6 +246,7 @@ Result<void> CheckSizes(const TableImage& image) {
       {image.rows.keys.size(), PALYRA_MAX_ROWS, "rows of port spans"},
       {image.reasons.keys.size(), PALYRA_MAX_REASONS, "reasons"},
       {image.name_leaves.keys.size(), PALYRA_MAX_NAME_LEAVES, "leaves of classes of names"},
+      {image.program_digests.keys.size(), PALYRA_MAX_PROGRAM_DIGESTS, "digests of programs"},
   };
   for (const auto& table : tables) {
     if (Result<void> fits = CheckSize(table.entries, table.most, table.what); !fits) return fits;
@@ -238,7 +271,9 @@ uint32_t HostsFlags(const policy::RuleSet& rules) {
 uint32_t JudgedFlags(const policy::RuleSet& rules) {
   const bool judges = FindRules(rules, policy::NameAction::kFileRead) != nullptr ||
                       FindRules(rules, policy::NameAction::kProcessExec) != nullptr;
-  return judges ? PALYRA_JUDGES_FILES : 0;
+  const policy::NameRules* programs = FindRules(rules, policy::NameAction::kProcessExec);
+  const bool asks = programs != nullptr && policy::DependsOnDigest(*programs);
+  return (judges ? PALYRA_JUDGES_FILES : 0) | (asks ? PALYRA_ASKS_DIGESTS : 0);
 }
 
 Result<TableImage> BuildTableImage(const policy::RuleSet& rules, uint32_t profile) {

@@ -46,6 +46,7 @@ struct TableImage {
   Entries<palyra_reason_key, palyra_reason> reasons;
   std::vector<NameRulesImage> name_rules;  // By action.
   Entries<palyra_name_leaf_key, palyra_name_leaf> name_leaves;
+  Entries<palyra_program_digest, uint32_t> program_digests;
 };
 
 // PALYRA_HAS_HOSTS4 and 6 where `rules` name so many single addresses of the family that finding
@@ -68,7 +69,7 @@ std::vector<HostKey> HostKeys(const Key& prefix) {
   return hosts;
 }
 
-// PALYRA_JUDGES_FILES where the rules have tables for that, else 0.
+// PALYRA_JUDGES_FILES and PALYRA_ASKS_DIGESTS where the rules have tables for that.
 uint32_t JudgedFlags(const policy::RuleSet& rules);
 
 // Every entry carries `profile` in its key. A class with more than a few spans has them in rows,

@@ -86,12 +86,14 @@ std::optional<Error> ObstacleToLandlock(const CompiledPolicy& compiled) {
 // The same by what is named: lsm, landlock, or here for what this machine has; empty: not asked.
 std::optional<Error> Obstacle(const CompiledPolicy& compiled, const std::string& judge) {
   if (judge.empty()) return std::nullopt;
+  if (judge == "lsm") return std::nullopt;
   engine::Features features;
-  const bool by_lsm = judge == "here"
-                          ? engine::FileJudgeOf(engine::Host(), features) == engine::FileJudge::kLsm
-                          : judge == "lsm";
+  const engine::Host host;
+  const bool by_lsm =
+      judge == "here" && engine::FileJudgeOf(host, features) == engine::FileJudge::kLsm;
   if (!by_lsm) return ObstacleToLandlock(compiled);
-  const Result<void> checked = engine::CheckDigests(compiled.rules());
+  if (engine::CanJudgeDigests(host, features)) return std::nullopt;
+  const Result<void> checked = engine::RefuseDigests(compiled.rules());
   return checked ? std::nullopt : std::optional(checked.error());
 }
 

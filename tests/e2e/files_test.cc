@@ -216,18 +216,6 @@ TEST_F(Files, WhoSaysNothingOfFilesIsNotJudged) {
       << raw;
 }
 
-TEST_F(Files, ADigestIsAskedForInVain) {
-  const Ended ended =
-      PalyraRun()
-          .Policy(
-              "permit (principal, action == Palyra::Action::\"process.exec\", resource) when { "
-              "resource has sha256 && resource.sha256 == "
-              "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" };")
-          .Run({"/bin/true"});
-  EXPECT_EQ(ended.status, 126) << Describe(ended);
-  EXPECT_NE(ended.error_output.find("FILE-DIGEST"), std::string::npos) << Describe(ended);
-}
-
 TEST_F(Files, TheLogSaysWhatWasDeniedToWhom) {
   PalyraRun run;
   run.Policy(Policy());

@@ -147,6 +147,24 @@ int Map(Words words) {
   return fd.valid() ? MapErrno(fd.get(), MAP_PRIVATE) : ENOTRECOVERABLE;
 }
 
+// While it is open for writing.
+int MapWritten(Words words) {
+  const UniqueFd writer(open(words[0].c_str(), O_RDWR | O_CLOEXEC));
+  return writer.valid() ? Map(words) : ENOTRECOVERABLE;
+}
+
+// After that it is opened for writing.
+int WriteMapped(Words words) {
+  if (Map(words) != 0) return ENOTRECOVERABLE;
+  const UniqueFd writer(open(words[0].c_str(), O_WRONLY | O_CLOEXEC));
+  return ErrnoOf(writer.get());
+}
+
+int TruncateMapped(Words words) {
+  if (Map(words) != 0) return ENOTRECOVERABLE;
+  return ErrnoOf(truncate(words[0].c_str(), 1));
+}
+
 int Protect(Words words) {
   const UniqueFd fd(open(words[0].c_str(), O_RDONLY | O_CLOEXEC));
   void* memory =
@@ -174,6 +192,9 @@ constexpr std::array kAttempts = {
     Attempt{"exec-path", 1, ExecPath},
     Attempt{"exec-copy", 2, ExecCopy},
     Attempt{"map", 1, Map},
+    Attempt{"map-written", 1, MapWritten},
+    Attempt{"write-mapped", 1, WriteMapped},
+    Attempt{"truncate-mapped", 1, TruncateMapped},
     Attempt{"protect", 1, Protect},
     Attempt{"map-memory", 0, MapMemory},
     Attempt{"map-anonymous", 0, MapAnonymous},

@@ -45,5 +45,16 @@ TEST(Sha256, DoesNotDependOnHowTheBytesArrive) {
   }
 }
 
+TEST(Sha256, IsReadFromItsText) {
+  const std::string text = DigestOf("abc");
+  const std::optional<Sha256Digest> digest = DigestOfHex(text);
+  ASSERT_TRUE(digest);
+  EXPECT_EQ(HexText(*digest), text);
+  EXPECT_FALSE(DigestOfHex(text.substr(1)));
+  EXPECT_FALSE(DigestOfHex(text + '0'));
+  EXPECT_FALSE(DigestOfHex('A' + text.substr(1)));
+  EXPECT_FALSE(DigestOfHex('g' + text.substr(1)));
+}
+
 }  // namespace
 }  // namespace palyra::base

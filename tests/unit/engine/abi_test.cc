@@ -26,16 +26,16 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(
-    kNoHiddenPadding<palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-                     palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key,
-                     palyra_span, palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner,
-                     palyra_event, palyra_entry, palyra_arena, palyra_automaton, palyra_text,
-                     palyra_judgement, palyra_digest, palyra_grant_key, palyra_grant, palyra_flow,
-                     palyra_broker, palyra_relayed_key, palyra_relayed, palyra_name_key,
-                     palyra_name, palyra_origin, palyra_redirect, palyra_audited_peer,
-                     palyra_audited, palyra_name_rules_key, palyra_name_rules, palyra_name_leaf_key,
-                     palyra_name_leaf, palyra_unix_key, palyra_unix_socket, palyra_path_event>);
+static_assert(kNoHiddenPadding<
+              palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
+              palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
+              palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
+              palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
+              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_broker,
+              palyra_relayed_key, palyra_relayed, palyra_name_key, palyra_name, palyra_origin,
+              palyra_redirect, palyra_audited_peer, palyra_audited, palyra_name_rules_key,
+              palyra_name_rules, palyra_name_leaf_key, palyra_name_leaf, palyra_program_digest,
+              palyra_unix_key, palyra_unix_socket, palyra_path_event>);
 
 struct Member {
   std::string name;
@@ -65,9 +65,9 @@ std::vector<Struct> StructsOfRunsAndFlows() {
         MEMBER(palyra_run, ring), MEMBER(palyra_run, has_grants), MEMBER(palyra_run, has_names),
         MEMBER(palyra_run, relay_port), MEMBER(palyra_run, audit_allows),
         MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, broker_mark),
-        MEMBER(palyra_run, epoch), MEMBER(palyra_run, is_offline), MEMBER(palyra_run, padding),
-        MEMBER(palyra_run, denied), MEMBER(palyra_run, lost), MEMBER(palyra_run, audited),
-        MEMBER(palyra_run, lost_audited)}},
+        MEMBER(palyra_run, epoch), MEMBER(palyra_run, is_offline), MEMBER(palyra_run, asks_digests),
+        MEMBER(palyra_run, padding), MEMBER(palyra_run, denied), MEMBER(palyra_run, lost),
+        MEMBER(palyra_run, audited), MEMBER(palyra_run, lost_audited)}},
       {"palyra_flow",
        sizeof(palyra_flow),
        {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted), MEMBER(palyra_flow, kept),
@@ -145,7 +145,10 @@ std::vector<Struct> StructsOfNameTables() {
       {"palyra_name_leaf",
        sizeof(palyra_name_leaf),
        {MEMBER(palyra_name_leaf, reason), MEMBER(palyra_name_leaf, verdict),
-        MEMBER(palyra_name_leaf, padding)}},
+        MEMBER(palyra_name_leaf, needs_digest), MEMBER(palyra_name_leaf, padding)}},
+      {"palyra_program_digest",
+       sizeof(palyra_program_digest),
+       {MEMBER(palyra_program_digest, profile), MEMBER(palyra_program_digest, bytes)}},
   };
 }
 
@@ -161,9 +164,9 @@ const std::vector<Struct>& StructsInCpp() {
             MEMBER(palyra_profile, addresses4), MEMBER(palyra_profile, addresses6),
             MEMBER(palyra_profile, rows), MEMBER(palyra_profile, reasons),
             MEMBER(palyra_profile, hosts), MEMBER(palyra_profile, name_leaves),
-            MEMBER(palyra_profile, automata), MEMBER(palyra_profile, first4),
-            MEMBER(palyra_profile, first6), MEMBER(palyra_profile, complete),
-            MEMBER(palyra_profile, padding)}},
+            MEMBER(palyra_profile, automata), MEMBER(palyra_profile, program_digests),
+            MEMBER(palyra_profile, first4), MEMBER(palyra_profile, first6),
+            MEMBER(palyra_profile, complete), MEMBER(palyra_profile, padding)}},
           {"palyra_grant_key",
            sizeof(palyra_grant_key),
            {MEMBER(palyra_grant_key, run), MEMBER(palyra_grant_key, address),
@@ -235,8 +238,9 @@ const std::vector<Struct>& StructsOfJudge() {
         MEMBER(palyra_judgement, state), MEMBER(palyra_judgement, text_class),
         MEMBER(palyra_judgement, profile), MEMBER(palyra_judgement, flag),
         MEMBER(palyra_judgement, action), MEMBER(palyra_judgement, judged),
-        MEMBER(palyra_judgement, verdict), MEMBER(palyra_judgement, padding),
-        MEMBER(palyra_judgement, reason), MEMBER(palyra_judgement, text)}},
+        MEMBER(palyra_judgement, verdict), MEMBER(palyra_judgement, has_digest),
+        MEMBER(palyra_judgement, reason), MEMBER(palyra_judgement, digest),
+        MEMBER(palyra_judgement, text)}},
       {"palyra_net_judgement",
        sizeof(palyra_net_judgement),
        {MEMBER(palyra_net_judgement, profile), MEMBER(palyra_net_judgement, reason),
@@ -463,6 +467,7 @@ TEST_F(AbiTest, EnumsHaveTheNamesAndValuesOfTheCompiledObject) {
                     {"PALYRA_HOOK_BPF", PALYRA_HOOK_BPF},
                     {"PALYRA_HOOK_PERF_EVENT_OPEN", PALYRA_HOOK_PERF_EVENT_OPEN},
                     {"PALYRA_HOOK_FILE_FCNTL", PALYRA_HOOK_FILE_FCNTL},
+                    {"PALYRA_HOOK_BPRM_CHECK", PALYRA_HOOK_BPRM_CHECK},
                     {"PALYRA_HOOK_UNIX_CONNECT", PALYRA_HOOK_UNIX_CONNECT},
                     {"PALYRA_HOOK_UNIX_SENDMSG", PALYRA_HOOK_UNIX_SENDMSG},
                     {"PALYRA_HOOK_LSM_UNIX_STREAM_CONNECT", PALYRA_HOOK_LSM_UNIX_STREAM_CONNECT},
@@ -525,6 +530,7 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"audited", {sizeof(int), sizeof(palyra_audited)}},
       {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
       {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
+      {"program_digests", {sizeof(palyra_program_digest), sizeof(__u32)}},
       {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
       {"unix_sockets", {sizeof(palyra_unix_key), sizeof(palyra_unix_socket)}},
   };
@@ -534,6 +540,7 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
                  {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
                  {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
                  {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
+                 {"program_digests", {sizeof(palyra_program_digest), sizeof(__u32)}},
                  {"judgement", {sizeof(__u32), sizeof(palyra_judgement)}},
                  {"net_judgement", {sizeof(__u32), sizeof(palyra_net_judgement)}},
                  {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},

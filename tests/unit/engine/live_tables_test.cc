@@ -134,7 +134,7 @@ class Corruption : public LiveTablesTest {
   static bool HasEveryKindOfEntry(const RuleSet& rules) {
     const TableImage image = *BuildTableImage(rules, HostsFlags(rules));
     return !image.rows.keys.empty() && !image.hosts4.keys.empty() && !image.hosts6.keys.empty() &&
-           !image.name_leaves.keys.empty();
+           !image.name_leaves.keys.empty() && !image.program_digests.keys.empty();
   }
 
   // Each entry of the table in turn.
@@ -188,6 +188,11 @@ TEST_F(Corruption, OfALeafIsFound) {
   ExpectFound(Table::kNameLeaves, &TableImage::name_leaves, [](palyra_name_leaf& leaf) {
     leaf.verdict = leaf.verdict == PALYRA_ALLOW ? PALYRA_DENY : PALYRA_ALLOW;
   });
+}
+
+TEST_F(Corruption, OfADigestIsFound) {
+  ExpectFound(Table::kProgramDigests, &TableImage::program_digests,
+              [](uint32_t& flag) { flag ^= 1U; });
 }
 
 TEST_F(Corruption, OfAnAutomatonIsFound) {

@@ -142,7 +142,8 @@ std::map<std::string, size_t> OwnKernel::ProfileEntries() const {
   std::map<std::string, size_t> counts;
   for (const Table table :
        {Table::kProfiles, Table::kDigests, Table::kAddresses4, Table::kAddresses6, Table::kHosts4,
-        Table::kHosts6, Table::kRows, Table::kReasons, Table::kNameRules, Table::kNameLeaves}) {
+        Table::kHosts6, Table::kRows, Table::kReasons, Table::kNameRules, Table::kNameLeaves,
+        Table::kProgramDigests}) {
     counts[TableName(table)] = CountEntries(objects_->fd(table));
   }
   return counts;
@@ -163,6 +164,7 @@ bool OwnKernel::HoldsWholeProfilesOnly() const {
     expected["rows"] += record.profile.rows;
     expected["reasons"] += record.profile.reasons;
     expected["name_leaves"] += record.profile.name_leaves;
+    expected["program_digests"] += record.profile.program_digests;
     automata += record.profile.automata;
     expected["name_rules"] += NameRulesOf(*objects_, record.id, taken);
   }
@@ -180,7 +182,8 @@ bool OwnKernel::HoldsWholeProfilesOnly() const {
 
 Features CgroupProgramsAlone() {
   return Features([](Feature feature) {
-    if (feature == Feature::kBpfLsm || feature == Feature::kUnixSocketPrograms) {
+    if (feature == Feature::kBpfLsm || feature == Feature::kProgramDigests ||
+        feature == Feature::kUnixSocketPrograms) {
       return FeatureState{.present = false, .detail = "left out"};
     }
     return ProbeKernel(feature);

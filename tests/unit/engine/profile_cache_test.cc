@@ -88,6 +88,7 @@ class ProfileCacheTest : public testing::Test {
     ExpectThere(Table::kRows, image->rows);
     ExpectThere(Table::kReasons, image->reasons);
     ExpectThere(Table::kNameLeaves, image->name_leaves);
+    ExpectThere(Table::kProgramDigests, image->program_digests);
     const Result<std::vector<NameRulesImage>> names = ReadNameRules(Objects(), id);
     ASSERT_TRUE(names);
     ASSERT_EQ(names->size(), image->name_rules.size());

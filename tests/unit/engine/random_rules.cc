@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/sha256.h"
+
 namespace palyra::engine {
 namespace {
 
@@ -111,6 +113,16 @@ policy::Automaton RandomRules::Automaton(uint32_t class_count) {
   return policy::Automaton(dfa);
 }
 
+void RandomRules::AddDigests(policy::NameRules& rules) {
+  for (size_t i = Below(4); i > 0; --i) {
+    base::Sha256Digest digest;
+    for (uint8_t& byte : digest) byte = static_cast<uint8_t>(Below(256));
+    rules.digests.push_back(base::HexText(digest));
+  }
+  std::ranges::sort(rules.digests);
+  rules.flag_count = static_cast<uint32_t>(rules.digests.size()) + 2;
+}
+
 // Now and then two actions have the same automaton.
 std::vector<policy::NameRules> RandomRules::Names(uint32_t reason_count) {
   static constexpr std::array kVerdicts = {Verdict::kDeny, Verdict::kAsk, Verdict::kAllow};
@@ -123,6 +135,7 @@ std::vector<policy::NameRules> RandomRules::Names(uint32_t reason_count) {
                                .digests = {},
                                .flag_count = static_cast<uint32_t>(1 + Below(2)),
                                .leaves = {}};
+    if (rules.action == policy::NameAction::kProcessExec) AddDigests(rules);
     const bool is_shared = !names.empty() && Below(4) == 0;
     if (is_shared) rules.automaton = names.back().automaton;
     const size_t classes =

@@ -37,6 +37,7 @@ class RandomRules {
   policy::AddressPrefix Prefix(const std::vector<policy::AddressPrefix>& others,
                                size_t class_count);
   policy::Automaton Automaton(uint32_t class_count);
+  void AddDigests(policy::NameRules& rules);
   std::vector<policy::NameRules> Names(uint32_t reason_count);
 };
 
