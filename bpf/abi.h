@@ -46,6 +46,7 @@
 #define PALYRA_MAX_NAME_RULES (1 << 14)
 #define PALYRA_MAX_NAME_LEAVES (1 << 17)
 #define PALYRA_MAX_PROGRAM_DIGESTS (1 << 16)
+#define PALYRA_MAX_LINKED_NAMES 4096
 #define PALYRA_AUTOMATA_ENTRIES (1 << 20)
 #define PALYRA_RING_BYTES (1 << 16)
 
@@ -176,7 +177,8 @@ struct palyra_run {
 	__u32 is_offline;
 	/* 1 since before it was first under a profile with PALYRA_ASKS_DIGESTS. */
 	__u8 asks_digests;
-	__u8 padding[3];
+	__u8 has_linked_names; /* 1 since the first entry of this run in `linked_names` */
+	__u8 padding[2];
 	__u64 denied; /* decisions that were deny */
 	__u64 lost; /* of those, events that found no room in the ring */
 	__u64 audited; /* allows that were to be events */
@@ -553,6 +555,25 @@ struct palyra_program_digest {
 	__u8 bytes[PALYRA_DIGEST_LENGTH];
 };
 
+/*
+ * Map `linked_names`: the names under which the rules protect a file that has other names too,
+ * which were made before the run. The rules of a run are asked about these whatever leads to the
+ * file; so many at most. The run's supervisor holds each such file open: the inode stays in place.
+ */
+#define PALYRA_MOST_LINKED_NAMES 8
+
+struct palyra_linked_key {
+	__u64 run; /* cgroup id */
+	__u64 inode; /* where it is in the kernel's memory */
+	__u32 index; /* from 0 on */
+	__u32 padding;
+};
+
+struct palyra_linked_name {
+	__u32 first; /* the name is what lies from there on to before the last byte, a NUL */
+	__u8 text[PALYRA_TEXT_LENGTH];
+};
+
 enum palyra_judged : __u8 {
 	PALYRA_JUDGED_NOTHING = 0,
 	PALYRA_JUDGED = 1,
@@ -583,6 +604,7 @@ enum palyra_path_state : __u8 {
 	PALYRA_PATH_NO_DIGEST = 15, /* of the program, on which the verdict depends */
 	PALYRA_PATH_WRITTEN = 16, /* likewise, and somebody has it open for writing */
 	PALYRA_PATH_MAPPED = 17, /* to be written, and a run executes it because of its digest */
+	PALYRA_PATH_LINKED = 18, /* the path is another name of what was reached, and denied */
 };
 
 /*

@@ -162,6 +162,15 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct file {
 	unsigned int f_flags;
 	unsigned int f_mode;
@@ -230,6 +239,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct css_set *cgroups;
 	struct mm_struct *mm;
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	const struct cred *real_cred;
 	const struct cred *cred;

@@ -48,4 +48,12 @@ struct {
 	__type(value, __u32);
 } program_digests SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_LINKED_NAMES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_linked_key);
+	__type(value, struct palyra_linked_name);
+} linked_names SEC(".maps");
+
 #endif /* PALYRA_BPF_NAME_TABLES_H_ */

@@ -36,7 +36,8 @@ struct path_denial {
 	enum palyra_judged judged;
 	__u8 leaves_digest; /* as of a path_question */
 	__u8 needs_digest; /* answer: it was left */
-	__u8 padding[2];
+	__u8 is_linked_name; /* what is denied was reached by another name */
+	__u8 padding[1];
 	__u32 text_class; /* answer, where needs_digest */
 };
 
@@ -245,6 +246,8 @@ static __always_inline int judge_in_slot(struct palyra_run *run, struct path_den
 			denial->reason = decision >> 32;
 		denial->judged = decision >> 8;
 		denial->action = action;
+		if (denial->is_linked_name && denial->path_state == PALYRA_PATH_FOUND)
+			denial->path_state = PALYRA_PATH_LINKED;
 		return palyra_report_path(denial, slot);
 	}
 	return 0;
@@ -316,10 +319,65 @@ __noinline int palyra_judge_question(const struct path_question *q)
 	return q ? judge_question(q, &denial) : -EACCES;
 }
 
+/*
+ * The names by which the rules protect what was reached by another: of each the same is asked. Not
+ * below palyra_judge_question(), for want of stack.
+ */
+__noinline int palyra_judge_linked(const struct path_question *q)
+{
+	struct path_denial denial = { .run_id = own_run_id(), .is_linked_name = 1 };
+	struct palyra_run *run = find_run(denial.run_id);
+	struct palyra_linked_key key = { .run = denial.run_id };
+	const struct dentry *dentry;
+	int answer = -EACCES;
+	struct path_slot *held;
+	__u32 slot;
+
+	if (!q || !run)
+		return -EACCES;
+	if (!READ_ONCE(run->has_linked_names) || !judges_files(READ_ONCE(run->profile)))
+		return 0;
+	dentry = (const struct dentry *)q->dentry;
+	key.inode = (__u64)BPF_CORE_READ(dentry, d_inode);
+	if (!bpf_map_lookup_elem(&linked_names, &key))
+		return 0;
+	denial.hook = q->hook;
+	slot = palyra_claim_path();
+	held = slot_at(slot);
+	for (__u32 i = 0; held && i < PALYRA_MOST_LINKED_NAMES; i++) {
+		struct palyra_linked_name *name;
+
+		key.index = i;
+		name = bpf_map_lookup_elem(&linked_names, &key);
+		answer = 0;
+		if (!name)
+			break;
+		bpf_probe_read_kernel(&held->text, sizeof(name->text), name->text);
+		held->first = name->first;
+		held->is_below = 0;
+		denial.path_state = PALYRA_PATH_FOUND;
+		answer = judge_in_slot(run, &denial, q->actions, slot);
+		if (answer)
+			break;
+	}
+	palyra_release_path(slot);
+	return answer;
+}
+
+/* Of a file with one name there is no other. */
+static __always_inline int judge_other_names(const struct path_question *q)
+{
+	const struct dentry *dentry = (const struct dentry *)q->dentry;
+
+	if (BPF_CORE_READ(dentry, d_inode, i_nlink) < 2)
+		return 0;
+	return palyra_judge_linked(q) ? -EACCES : 0;
+}
+
 static __always_inline int judge_path(const struct path_question *q)
 {
 	/* Of what a function that is not inlined returns the verifier knows nothing. */
-	return palyra_judge_question(q) ? -EACCES : 0;
+	return palyra_judge_question(q) ? -EACCES : judge_other_names(q);
 }
 
 #endif /* PALYRA_BPF_PATH_DECISION_H_ */

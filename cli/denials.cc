@@ -113,6 +113,7 @@ std::string HookName(palyra_hook hook) {
 std::string WithoutPolicy(const palyra_path_event& event) {
   switch (event.path_state) {
     case PALYRA_PATH_FOUND:
+    case PALYRA_PATH_LINKED:
       break;
     case PALYRA_PATH_TOO_LONG:
       return "its path is too long to be judged";

@@ -251,7 +251,9 @@ engine::EnforcementReport ReportOf(const RunOptions& options, const Prepared& pr
       has_view || FindRules(prepared.rules, policy::NameAction::kFileRead) != nullptr;
   return engine::BuildReport(engine.objects->judges(), engine.features, prepared.user,
                              options.egress,
-                             {.judged = judges_files, .unheld = options.unheld.names});
+                             {.judged = judges_files,
+                              .unheld = options.unheld.names,
+                              .unlinked = prepared.files->Unlinked(prepared.rules)});
 }
 
 void WriteStart(const RunOptions& options, Prepared& prepared, Engine& engine, bool has_view,

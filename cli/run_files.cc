@@ -1,7 +1,11 @@
 #include "cli/run_files.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "cli/console.h"
 #include "engine/file_tree.h"
+#include "engine/linked_names.h"
 #include "policy/compile/spoken_names.h"
 
 namespace palyra::cli {
@@ -26,6 +30,12 @@ Result<policy::FileParts> DefaultsHere(const engine::Unheld& unheld) {
 Result<std::optional<engine::FileView>> RunFiles::Lower(engine::Features& features,
                                                         const engine::Unheld& unheld) const {
   return engine::LowerForLandlock(rules_, features, engine::RealFileTree(), unheld);
+}
+
+std::vector<std::string> RunFiles::Unlinked(const policy::RuleSet& judged) const {
+  std::vector<std::string> names = engine::FindLinkedFiles(rules_).left_out;
+  std::ranges::move(engine::FindLinkedFiles(judged).left_out, std::back_inserter(names));
+  return names;
 }
 
 void RunFiles::OnRules(const policy::RuleSet& rules) {

@@ -5,7 +5,9 @@
 #define PALYRA_CLI_RUN_FILES_H_
 
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "engine/features.h"
@@ -30,6 +32,9 @@ class RunFiles {
   // Needs root.
   [[nodiscard]] Result<std::optional<engine::FileView>> Lower(engine::Features& features,
                                                               const engine::Unheld& unheld) const;
+
+  // Of what they forbid by name, what may have hard links that nobody knows of (linked_names.h).
+  [[nodiscard]] std::vector<std::string> Unlinked(const policy::RuleSet& judged) const;
 
   // The policies have changed to these rules; says what that means for the run.
   void OnRules(const policy::RuleSet& rules);

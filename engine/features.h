@@ -35,7 +35,7 @@ enum class Feature {
   kPidsController,
   kCpuController,
 };
-inline constexpr int kFeatureCount = 19;
+inline constexpr int kFeatureCount = 20;
 
 struct FeatureInfo {
   Feature feature;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/file_programs.h"
+#include "engine/linked_names.h"
 #include "policy/compile/named_resource.h"
 #include "policy/compile/spoken_names.h"
 
@@ -19,10 +20,11 @@ struct Promise {
   std::string_view code;  // Of the refusals that it takes back.
 };
 
-constexpr std::array<Promise, 6> kPromises = {{{"file-attributes", "FILE-ATTRIBUTES"},
+constexpr std::array<Promise, 7> kPromises = {{{"file-attributes", "FILE-ATTRIBUTES"},
                                                {"file-names", "FILE-RENAME"},
                                                {"file-names", "FILE-LINK"},
                                                {"file-patterns", "FILE-PATTERN"},
+                                               {"file-links", "FILE-LINKED"},
                                                {"program-digests", "FILE-DIGEST"},
                                                {"processes", "PROCESS-SCOPE"}}};
 
@@ -48,6 +50,16 @@ Result<void> CheckScope(const policy::RuleSet& rules, NameAction action) {
               "PROCESS-SCOPE: without BPF LSM " + std::string(policy::ActionName(action)) +
                   " reaches every process of the run and none outside; permit it when { "
                   "resource.same_run }, and there alone");
+}
+
+// Each name of a file is judged by itself, so the other one would do.
+Result<void> RefuseLinks(const policy::RuleSet& rules) {
+  const LinkedFiles found = FindLinkedFiles(rules);
+  if (found.files.empty()) return {};
+  return Fail(ErrorCode::kRefused,
+              "FILE-LINKED: \"" + found.files[0].path +
+                  "\" is forbidden and has other hard links, which lead to it all the same; remove "
+                  "them");
 }
 
 }  // namespace
@@ -78,6 +90,8 @@ Result<void> AddUnheld(std::string_view list, Unheld& unheld) {
       unheld.files.names = true;
     } else if (name == "file-patterns") {
       unheld.files.patterns = true;
+    } else if (name == "file-links") {
+      unheld.links = true;
     } else if (name == "program-digests") {
       unheld.files.digests = true;
     } else if (name == "processes") {
@@ -85,8 +99,8 @@ Result<void> AddUnheld(std::string_view list, Unheld& unheld) {
     } else {
       return Fail(ErrorCode::kInvalidArgument,
                   "--unheld: \"" + name +
-                      "\" is none of file-attributes, file-names, file-patterns, program-digests, "
-                      "processes");
+                      "\" is none of file-attributes, file-names, file-patterns, file-links, "
+                      "program-digests, processes");
     }
     unheld.names.push_back(name);
   }
@@ -120,6 +134,9 @@ Result<std::optional<FileView>> LowerForLandlock(const policy::RuleSet& rules, F
   if (!judges_files) return std::optional<FileView>();
   Result<FileView> view = LowerFiles(rules, tree, unheld.files);
   if (!view) return std::unexpected(WithWayOut(view.error()));
+  if (Result<void> checked = unheld.links ? Result<void>() : RefuseLinks(rules); !checked) {
+    return std::unexpected(WithWayOut(checked.error()));
+  }
   return std::optional(*std::move(view));
 }
 

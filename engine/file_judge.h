@@ -31,9 +31,10 @@ FileJudge FileJudgeOf(const Host& host, Features& features);
 policy::RuleSet TakeRulesForViews(policy::RuleSet& rules);
 
 // Promises that whoever starts a run may name as unheld, as refusals print them:
-// file-attributes, file-names, file-patterns, program-digests, processes.
+// file-attributes, file-names, file-patterns, file-links, program-digests, processes.
 struct Unheld {
   UnheldFiles files;
+  bool links = false;
   bool processes = false;
   std::vector<std::string> names;  // As they were given, for the report.
 };
@@ -43,7 +44,8 @@ Result<void> AddUnheld(std::string_view list, Unheld& unheld);
 
 // For machines without the LSM programs: what `rules` say of files and programs, lowered; nothing
 // where they have no rules for them. kRefused with a code where they cannot be held: those of
-// LowerFiles, FILE-KERNEL without Landlock, and PROCESS-SCOPE for rules on signals and tracing
+// LowerFiles, FILE-KERNEL without Landlock, FILE-LINKED where a file that is forbidden by name has
+// another hard link (linked_names.h), and PROCESS-SCOPE for rules on signals and tracing
 // other than a Landlock domain's: everything in the run, nothing outside.
 Result<std::optional<FileView>> LowerForLandlock(const policy::RuleSet& rules, Features& features,
                                                  const FileTree& tree, const Unheld& unheld);

@@ -40,6 +40,10 @@ bool IsDenial(int failure) { return failure == EACCES || failure == EPERM; }
 
 int OpenPathWithoutLinks(const char* path) { return OpenWithoutLinks(path, O_PATH); }
 
+int OpenDirectoryWithoutLinks(const char* path) {
+  return OpenWithoutLinks(path, O_RDONLY | O_DIRECTORY);
+}
+
 Result<std::optional<FileKind>> RealFileTree::KindOf(const std::string& path) const {
   // O_NOFOLLOW with O_PATH opens the link itself, which RESOLVE_NO_SYMLINKS allows at the end.
   const UniqueFd fd(OpenWithoutLinks(path.c_str(), O_PATH | O_NOFOLLOW));
@@ -53,7 +57,7 @@ Result<std::optional<FileKind>> RealFileTree::KindOf(const std::string& path) co
 
 Result<std::vector<FileEntry>> RealFileTree::List(const std::string& path) const {
   std::vector<FileEntry> entries;
-  UniqueFd fd(OpenWithoutLinks(path.c_str(), O_RDONLY | O_DIRECTORY));
+  UniqueFd fd(OpenDirectoryWithoutLinks(path.c_str()));
   if (!fd.valid() && (IsAbsence(errno) || IsDenial(errno))) return entries;
   if (!fd.valid()) return FailErrno(errno, "cannot list \"" + path + '"');
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd.get()), closedir);

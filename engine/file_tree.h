@@ -50,6 +50,8 @@ class RealFileTree final : public FileTree {
 // O_PATH, and never through a symbolic link on the way or at the end; -1 with errno. Allocates
 // nothing.
 int OpenPathWithoutLinks(const char* path);
+// Likewise, to list it.
+int OpenDirectoryWithoutLinks(const char* path);
 
 }  // namespace palyra::engine
 

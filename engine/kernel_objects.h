@@ -45,10 +45,11 @@ enum class Table {
   kNameRules,
   kNameLeaves,
   kProgramDigests,
+  kLinkedNames,
   kAutomata,
   kUnixSockets,
 };
-inline constexpr size_t kTableCount = 24;
+inline constexpr size_t kTableCount = 25;
 
 const char* TableName(Table table);
 

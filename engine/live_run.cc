@@ -2,7 +2,9 @@
 
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "bpf/abi.h"
@@ -68,7 +70,22 @@ Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
   if (!registered) return registered;
   objects_->runs().PutInForce(cgroup_.id(), profile->id(), ring_->index(),
                               BootDeadlineOf(rules.valid_until_ms));
-  return {};
+  return AddLinkedNamesOf(rules);
+}
+
+// What earlier rules protected stays known: the rules in force are asked about it, and may permit
+// it.
+Result<void> LiveRun::AddLinkedNamesOf(const policy::RuleSet& rules) {
+  if (!objects_->judges_files()) return {};
+  LinkedFiles found = FindLinkedFiles(rules);
+  Result<void> added = AddLinkedNames(*objects_, cgroup_.id(), found.files);
+  std::ranges::move(found.files, std::back_inserter(linked_files_));
+  return added;
+}
+
+Result<Replacement> LiveRun::Replace(const policy::RuleSet& rules) {
+  if (Result<void> added = AddLinkedNamesOf(rules); !added) return std::unexpected(added.error());
+  return ReplaceRules(*objects_, cgroup_, rules, names_ ? &*names_ : nullptr);
 }
 
 Result<RunNames*> LiveRun::UseBrokers(const BrokerPorts& ports, std::span<const int> sockets,
@@ -116,6 +133,7 @@ void LiveRun::FreeEntry() {
   if (names_) names_->RemoveAll();
   if (objects_->unix_judge() == UnixJudge::kByAddress) RemovePlacesOf(*objects_, cgroup_.id());
   if (uses_relay_) RemoveRelayedOf(*objects_, cgroup_.id());
+  if (!linked_files_.empty()) RemoveLinkedNamesOf(*objects_, cgroup_.id());
 }
 
 Result<void> LiveRun::Remove() {

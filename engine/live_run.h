@@ -8,12 +8,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "engine/cgroup.h"
 #include "engine/events.h"
 #include "engine/host.h"
 #include "engine/kernel_objects.h"
+#include "engine/linked_names.h"
 #include "engine/rule_update.h"
 #include "engine/run_lock.h"
 #include "engine/run_names.h"
@@ -44,9 +46,7 @@ class LiveRun {
   [[nodiscard]] uint32_t first_profile() const { return first_profile_; }
 
   // Other rules from now on; rule_update.h.
-  Result<Replacement> Replace(const policy::RuleSet& rules) {
-    return ReplaceRules(*objects_, cgroup_, rules, names_ ? &*names_ : nullptr);
-  }
+  Result<Replacement> Replace(const policy::RuleSet& rules);
 
   // From now on its DNS, and its connections that are to be verified, go to these ports, where
   // `sockets` listen; the resolver tells the names what it gives out. `rules` are those that it
@@ -77,6 +77,7 @@ class LiveRun {
  private:
   LiveRun(const KernelObjects& objects, RunLock lock, Cgroup cgroup);
   Result<void> PutInForce(const policy::RuleSet& rules);
+  Result<void> AddLinkedNamesOf(const policy::RuleSet& rules);
   void FreeEntry();
 
   const KernelObjects* objects_;
@@ -86,6 +87,7 @@ class LiveRun {
   std::optional<EventRing> ring_;
   uint32_t first_profile_ = 0;
   std::optional<RunNames> names_;
+  std::vector<LinkedFile> linked_files_;  // Open until the run has ended.
   bool uses_relay_ = false;
   bool removed_ = false;
 };

@@ -180,8 +180,11 @@ constexpr std::array kFilePromises = {
                 "Landlock tells nobody"},
     FilePromise{"files", "looking at metadata, walking directories", nullptr, nullptr, nullptr,
                 "looking up, stat and readlink are not judged"},
-    FilePromise{"files", "a hard link made before the run is the file itself", nullptr, nullptr,
-                nullptr, "a file is judged by the name that leads to it"},
+    FilePromise{"files", "hard links from before the run, to what is forbidden by name",
+                "file-links", "BPF map linked_names: the file is judged by that name too",
+                "a run that could use one is refused", ""},
+    FilePromise{"files", "hard links from before the run, to what patterns forbid", nullptr,
+                nullptr, nullptr, "a file is judged by the name that leads to it"},
     FilePromise{"files", "against others who move what is protected", nullptr, nullptr, nullptr,
                 "names are protected, and another name is judged as what it is"},
     FilePromise{"programs", "process.exec, libraries too", nullptr,
@@ -302,6 +305,11 @@ EnforcementReport BuildReport(const Judges& judges, Features& features, const To
     for (const FilePromise& promise : kFilePromises) {
       const bool lacks_ima = promise.unheld == kByDigest && !judges.digests;
       AddFilePromise(promise, lacks_ima ? FileJudge::kNone : judge, files, promises);
+    }
+    promises.Begin("files");
+    for (const std::string& name : files.unlinked) {
+      promises.NotHeld("hard links from before the run, to files in " + name,
+                       "too many files to look at, or they cannot be");
     }
   } else {
     promises.Begin("files");

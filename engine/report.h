@@ -29,6 +29,8 @@ struct EnforcementReport {
 struct FileFacts {
   bool judged = false;                   // Policies speak of files and programs.
   std::vector<std::string> unheld = {};  // NOLINT(readability-redundant-member-init): --unheld.
+  // LinkedFiles::left_out
+  std::vector<std::string> unlinked = {};  // NOLINT(readability-redundant-member-init)
 };
 
 // `judges` are KernelObjects::judges(), or JudgesFor() where nothing needs to be installed.

@@ -5,6 +5,7 @@
 #include "engine/clock.h"
 #include "engine/file_programs.h"
 #include "engine/flows.h"
+#include "engine/linked_names.h"
 #include "engine/profile_cache.h"
 #include "engine/unix_places.h"
 
@@ -49,6 +50,17 @@ Result<void> RefuseWithoutNames(const KernelObjects& objects, const Cgroup& cgro
               "operator's policies with \"palyra policy load\"");
 }
 
+// Only a supervisor holds files open as long as the run lasts.
+Result<void> RefuseUnknownLinks(const KernelObjects& objects, const policy::RuleSet& rules) {
+  if (!objects.judges_files()) return {};
+  const LinkedFiles found = FindLinkedFiles(rules);
+  if (found.files.empty()) return {};
+  return Fail(ErrorCode::kUnsupported,
+              "\"" + found.files[0].path +
+                  "\" is forbidden and has other hard links, which another process cannot hold for "
+                  "the run; change the operator's policies with \"palyra policy load\"");
+}
+
 bool IsRunId(const std::string& text) {
   constexpr size_t kDigits = 32;
   return text.size() == kDigits && std::ranges::all_of(text, [](char c) {
@@ -83,6 +95,9 @@ Result<Replacement> ReplaceRulesOfRun(const KernelObjects& objects, const std::s
   if (objects.runs().IsOffline(cgroup->id())) {
     return Fail(ErrorCode::kRefused,
                 "the run is offline (--egress none), and stays so whatever rules say");
+  }
+  if (Result<void> known = RefuseUnknownLinks(objects, rules); !known) {
+    return std::unexpected(known.error());
   }
   return ReplaceRules(objects, *cgroup, rules);
 }

@@ -57,6 +57,7 @@ void RunTable::PutInForce(uint64_t cgroup, uint32_t profile, uint32_t ring,
   Shared(run.audit_allows).store(0);
   Shared(run.is_offline).store(0);
   Shared(run.asks_digests).store(AsksDigests(profile));
+  Shared(run.has_linked_names).store(0);
   Shared(run.has_grants).store(0);
   Shared(run.has_names).store(0);
   for (__u16& port : run.resolver_ports) Shared(port).store(0);
@@ -150,6 +151,11 @@ bool RunTable::MarkGrants(uint64_t cgroup) const {
   if (Shared(run.cgroup).load() != cgroup) return false;
   Shared(run.has_grants).store(1);
   return true;
+}
+
+void RunTable::MarkLinkedNames(uint64_t cgroup) const {
+  palyra_run& run = runs_[palyra_run_slot(cgroup)];
+  if (Shared(run.cgroup).load() == cgroup) Shared(run.has_linked_names).store(1);
 }
 
 bool RunTable::HasGrants(uint64_t cgroup) const {

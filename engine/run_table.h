@@ -84,6 +84,8 @@ class RunTable {
   // From now on the programs look into `grants` for `cgroup`. False where it has no entry. Under
   // the lock of the runs.
   [[nodiscard]] bool MarkGrants(uint64_t cgroup) const;
+  // There are entries of this run in `linked_names`.
+  void MarkLinkedNames(uint64_t cgroup) const;
   [[nodiscard]] bool HasGrants(uint64_t cgroup) const;
 
   [[nodiscard]] RunCounters Counters(uint64_t cgroup) const;

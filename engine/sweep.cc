@@ -15,6 +15,7 @@
 #include "bpf/abi.h"
 #include "engine/cgroup.h"
 #include "engine/grants.h"
+#include "engine/linked_names.h"
 #include "engine/placeholders.h"
 #include "engine/profile_cache.h"
 #include "engine/run_lock.h"
@@ -110,6 +111,7 @@ void RemoveDeadEntries(const Host& host, const KernelObjects& objects,
     RemoveNamesOf(objects, run);
     RemovePlacesOf(objects, run);
     RemoveRelayedOf(objects, run);
+    RemoveLinkedNamesOf(objects, run);
   }
   const int rings = objects.fd(Table::kRingOwners);
   for (const auto& [index, owner] : owners.rings) {

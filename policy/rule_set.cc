@@ -194,7 +194,7 @@ Ruling Decide(const RuleSet& rules, const NameEvent& event) {
 }
 
 std::string DumpText(const RuleSet& rules) {
-  std::string text = "palyra-ruleset 4\n";
+  std::string text = "palyra-ruleset 5\n";
   if (rules.valid_until_ms) {
     text += "valid-until " + std::to_string(*rules.valid_until_ms) + '\n';
   }
@@ -204,6 +204,9 @@ std::string DumpText(const RuleSet& rules) {
   }
   for (const NameRules& names : rules.names) {
     AppendNames(names, text);
+  }
+  for (const std::string& name : rules.protected_names) {
+    text += "protected " + name + '\n';
   }
   for (size_t i = 0; i < rules.reasons.size(); ++i) {
     text += "reason " + std::to_string(i) + ' ' + ReasonText(rules.reasons[i]) + '\n';

@@ -151,6 +151,9 @@ struct RuleSet {
   std::vector<AddressClass> classes;    // classes[0] is for addresses without a prefix.
   // Nothing where no policy asks for a name.
   std::optional<DomainRules> domains = std::nullopt;
+  // What forbids about files and programs name: whole paths, and directories, which stand for what
+  // is below them. Sorted, each once. Decide() does not look at it; see linked_names.h.
+  std::vector<std::string> protected_names = {};  // NOLINT(readability-redundant-member-init)
   // Sorted by action, each at most once. With `= {}` because g++ warns where it is left out.
   std::vector<NameRules> names = {};  // NOLINT(readability-redundant-member-init)
   std::vector<Reason> reasons;
@@ -208,7 +211,7 @@ uint32_t FlagOf(const NameRules& rules, const NameEvent& event);
 const NameRules* FindRules(const RuleSet& rules, NameAction action);
 
 // One line for the end of validity, where there is one, and per prefix, span, state, leaf and
-// reason; stable for equal RuleSets; the first line is the format version "palyra-ruleset 4".
+// reason; stable for equal RuleSets; the first line is the format version "palyra-ruleset 5".
 std::string DumpText(const RuleSet& rules);
 
 // SHA-256 of a canonical binary form, which begins with its version: the same for equal RuleSets,

@@ -67,6 +67,11 @@ class FormReader {
     for (size_t count = Count(kLeastList); count > 0 && good_; --count) {
       rules.reasons.push_back(ReadReason());
     }
+    for (size_t count = Count(kLeastList); count > 0 && good_; --count) {
+      rules.protected_names.emplace_back(Text());
+    }
+    Require(std::ranges::adjacent_find(rules.protected_names, std::ranges::greater_equal()) ==
+            rules.protected_names.end());
     const bool has_end = Flag();
     const auto end = Number<int64_t>();
     Require(has_end || end == 0);

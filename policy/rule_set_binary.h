@@ -1,7 +1,7 @@
 // A RuleSet as bytes, to be kept and read again.
 //
 // A header that names the version; then prefixes, classes, rules of domains, rules of names,
-// reasons, and until when they are valid, in the order of RuleSet. Each list is its length and its
+// reasons, protected names, and until when they are valid. Each list is its length and its
 // members; integers have a fixed width and are little-endian; texts have their length before them.
 // Equal RuleSets have equal bytes, and Digest(rules) is their SHA-256.
 

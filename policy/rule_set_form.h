@@ -14,7 +14,7 @@
 
 namespace palyra::policy {
 
-inline constexpr std::string_view kFormHeader = "palyra-ruleset-digest 4";
+inline constexpr std::string_view kFormHeader = "palyra-ruleset-digest 5";
 
 // `Sink` has Append(std::span<const uint8_t>).
 template <typename Sink>
@@ -37,6 +37,8 @@ class FormWriter {
     for (const NameRules& names : rules.names) AddNames(names);
     AddCount(rules.reasons.size());
     for (const Reason& reason : rules.reasons) AddReason(reason);
+    AddCount(rules.protected_names.size());
+    for (const std::string& name : rules.protected_names) AddText(name);
     Add(static_cast<uint8_t>(rules.valid_until_ms ? 1 : 0));
     Add(rules.valid_until_ms.value_or(0));
   }

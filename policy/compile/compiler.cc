@@ -318,6 +318,7 @@ class Compilation {
       if ((covered & 1U << i) != 0) AddNameTables(static_cast<NameAction>(i), arbiter);
     }
     output_.rules.reasons = reasons.Take();
+    AddProtectedNames();
     for (uint32_t number = 0; number < facts_.size(); ++number) {
       WarnOfUseless(number, arbiter);
     }
@@ -408,6 +409,35 @@ class Compilation {
     }
     output_.partitions.names.push_back(std::move(tables->partition));
     output_.rules.names.push_back(std::move(tables->rules));
+  }
+
+  // Of what forbids name some part may be an exception to them, as in `unless`.
+  void AddProtectedNames() {
+    std::vector<std::string>& names = output_.rules.protected_names;
+    for (const NameRules& rules : output_.rules.names) {
+      if (!LiesInDirectories(ResourceTypeOf(rules.action))) continue;
+      for (const NameClaim& claim : claims_.at(static_cast<size_t>(rules.action))) {
+        if (!IsForbid(claim.policy)) continue;
+        for (const NameCondition& condition : claim.footprint.conditions) {
+          for (const Pattern& pattern : condition) {
+            if (pattern.pieces.size() == 1 && IsForbidden(rules, pattern.pieces[0])) {
+              names.push_back(pattern.pieces[0]);
+            }
+          }
+        }
+      }
+    }
+    std::ranges::sort(names);
+    const auto repeated = std::ranges::unique(names);
+    names.erase(repeated.begin(), repeated.end());
+  }
+
+  [[nodiscard]] bool IsForbidden(const NameRules& rules, const std::string& name) const {
+    const size_t leaf = size_t{rules.automaton.ClassOf(name)} * rules.flag_count;
+    const Reason& reason = output_.rules.reasons[rules.leaves.at(leaf).reason];
+    const bool by_policy = std::ranges::any_of(
+        reason.layers, [](const Reason::LayerPolicies& part) { return !part.policy_ids.empty(); });
+    return rules.leaves.at(leaf).verdict == Verdict::kDeny && by_policy && IsCanonicalPath(name);
   }
 
   void ReportTooLarge(const std::string& message, const std::vector<uint32_t>& policies) {

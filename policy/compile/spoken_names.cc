@@ -105,6 +105,10 @@ Coverage CoverageFor(uint16_t judged) {
 void KeepNames(RuleSet& rules, uint16_t judged) {
   std::erase_if(rules.names,
                 [judged](const NameRules& names) { return (judged & Bit(names.action)) == 0; });
+  const bool judges_files = std::ranges::any_of(rules.names, [](const NameRules& names) {
+    return LiesInDirectories(ResourceTypeOf(names.action));
+  });
+  if (!judges_files) rules.protected_names.clear();
 }
 
 RuleSet TakeFileRules(RuleSet& rules) {
@@ -114,6 +118,8 @@ RuleSet TakeFileRules(RuleSet& rules) {
     (IsOfFiles(names.action) ? files.names : others).push_back(std::move(names));
   }
   rules.names = std::move(others);
+  files.protected_names = std::move(rules.protected_names);
+  rules.protected_names.clear();
   return files;
 }
 

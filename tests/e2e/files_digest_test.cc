@@ -166,8 +166,6 @@ TEST_F(FilesByDigest, TheDynamicLinkerExecutesNoOther) {
 // Everything that a program is made of, by digest alone.
 TEST_F(FilesByDigest, ALibraryIsAProgram) {
   const std::string shell = "/bin/bash";
-  std::string all;
-  std::string libraries;
   const Ended listed = RunProgram({"/lib64/ld-linux-x86-64.so.2", "--list", shell});
   ASSERT_EQ(listed.status, 0) << Describe(listed);
   std::vector<std::string> files = {"/lib64/ld-linux-x86-64.so.2"};

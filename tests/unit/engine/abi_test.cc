@@ -35,7 +35,7 @@ static_assert(kNoHiddenPadding<
               palyra_relayed_key, palyra_relayed, palyra_name_key, palyra_name, palyra_origin,
               palyra_redirect, palyra_audited_peer, palyra_audited, palyra_name_rules_key,
               palyra_name_rules, palyra_name_leaf_key, palyra_name_leaf, palyra_program_digest,
-              palyra_unix_key, palyra_unix_socket, palyra_path_event>);
+              palyra_linked_key, palyra_unix_key, palyra_unix_socket, palyra_path_event>);
 
 struct Member {
   std::string name;
@@ -66,8 +66,9 @@ std::vector<Struct> StructsOfRunsAndFlows() {
         MEMBER(palyra_run, relay_port), MEMBER(palyra_run, audit_allows),
         MEMBER(palyra_run, resolver_ports), MEMBER(palyra_run, broker_mark),
         MEMBER(palyra_run, epoch), MEMBER(palyra_run, is_offline), MEMBER(palyra_run, asks_digests),
-        MEMBER(palyra_run, padding), MEMBER(palyra_run, denied), MEMBER(palyra_run, lost),
-        MEMBER(palyra_run, audited), MEMBER(palyra_run, lost_audited)}},
+        MEMBER(palyra_run, has_linked_names), MEMBER(palyra_run, padding),
+        MEMBER(palyra_run, denied), MEMBER(palyra_run, lost), MEMBER(palyra_run, audited),
+        MEMBER(palyra_run, lost_audited)}},
       {"palyra_flow",
        sizeof(palyra_flow),
        {MEMBER(palyra_flow, connected), MEMBER(palyra_flow, granted), MEMBER(palyra_flow, kept),
@@ -149,6 +150,13 @@ std::vector<Struct> StructsOfNameTables() {
       {"palyra_program_digest",
        sizeof(palyra_program_digest),
        {MEMBER(palyra_program_digest, profile), MEMBER(palyra_program_digest, bytes)}},
+      {"palyra_linked_key",
+       sizeof(palyra_linked_key),
+       {MEMBER(palyra_linked_key, run), MEMBER(palyra_linked_key, inode),
+        MEMBER(palyra_linked_key, index), MEMBER(palyra_linked_key, padding)}},
+      {"palyra_linked_name",
+       sizeof(palyra_linked_name),
+       {MEMBER(palyra_linked_name, first), MEMBER(palyra_linked_name, text)}},
   };
 }
 
@@ -531,6 +539,7 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
       {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
       {"program_digests", {sizeof(palyra_program_digest), sizeof(__u32)}},
+      {"linked_names", {sizeof(palyra_linked_key), sizeof(palyra_linked_name)}},
       {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
       {"unix_sockets", {sizeof(palyra_unix_key), sizeof(palyra_unix_socket)}},
   };
@@ -541,6 +550,7 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
                  {"name_rules", {sizeof(palyra_name_rules_key), sizeof(palyra_name_rules)}},
                  {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
                  {"program_digests", {sizeof(palyra_program_digest), sizeof(__u32)}},
+                 {"linked_names", {sizeof(palyra_linked_key), sizeof(palyra_linked_name)}},
                  {"judgement", {sizeof(__u32), sizeof(palyra_judgement)}},
                  {"net_judgement", {sizeof(__u32), sizeof(palyra_net_judgement)}},
                  {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},

@@ -2,10 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <string>
 
 #include "policy/compile/spoken_names.h"
+#include "tests/support/require_feature.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/engine/view_model.h"
 #include "tests/unit/policy/compile_fixture.h"
 
@@ -93,6 +96,20 @@ TEST(CompareFileRules, TellsWhatIsDeniedByNowFromWhatIsAllowed) {
   EXPECT_EQ(compare("", some), "tighter ");
   EXPECT_EQ(compare(some, ""), "looser");
   EXPECT_EQ(compare(all, all + On("permit", "net.connect")), "");
+}
+
+TEST(FileJudgeTest, RefusesWhatAnotherHardLinkLeadsTo) {
+  const tests::TempDir directory;
+  const std::string file = directory.Write("secret", "s");
+  const std::string policies =
+      On("permit", "file.read") + On("forbid", "file.read", "resource.path == \"" + file + "\"");
+  EXPECT_THAT(RefusalOf(policies), testing::Not(HasSubstr("FILE-LINKED")));
+  ASSERT_EQ(link(file.c_str(), directory.Path("other").c_str()), 0);
+  EXPECT_THAT(RefusalOf(policies), HasSubstr("FILE-LINKED"));
+  EXPECT_THAT(RefusalOf(policies), HasSubstr("--unheld file-links"));
+  Unheld unheld;
+  ASSERT_TRUE(AddUnheld("file-links", unheld));
+  EXPECT_TRUE(Lower(policies, true, unheld));
 }
 
 TEST(FileJudgeTest, HoldsWhatPoliciesSayOfFilesOrNothing) {

@@ -334,7 +334,7 @@ TEST(CompilerTest, TablesAreAsSmallAsTheirContent) {
            resource.address.isInRange(ip("10.128.0.0/9")) ||
            resource.address.isInRange(ip("10.1.0.0/16")) };)"));
   EXPECT_EQ(DumpText(rules),
-            "palyra-ruleset 4\n"
+            "palyra-ruleset 5\n"
             "prefix 10.0.0.0/8 class 1\n"
             "class 1 ports 0-65535 net.connect,net.send,net.accept,net.bind,net.listen "
             "tcp,udp,udplite,icmp,icmpv6 "

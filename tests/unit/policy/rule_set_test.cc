@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policy/ip.h"
+#include "policy/rule_set_binary.h"
 #include "tests/unit/policy/compile_fixture.h"
 
 namespace palyra::policy {
@@ -74,7 +75,7 @@ TEST(RuleSetTest, WithoutASpanTheReasonIsTheDefault) {
 
 TEST(RuleSetTest, DumpNamesEverything) {
   EXPECT_EQ(DumpText(Sample()),
-            "palyra-ruleset 4\n"
+            "palyra-ruleset 5\n"
             "prefix 10.0.0.0/8 class 1\n"
             "prefix 10.0.0.0/24 class 0\n"
             "prefix 10.0.0.1/32 class 2\n"
@@ -89,7 +90,7 @@ TEST(RuleSetTest, DumpNamesEverything) {
 // Written down, because what is pinned under a digest outlives the program that made it.
 TEST(RuleSetTest, ItsDigestIsTheSameEverywhere) {
   EXPECT_EQ(base::HexText(Digest(Sample())),
-            "941282e3dca20582a343ab6ba38fcf8af6c41e44d0cb08715040cb7a012a1bd8");
+            "fe88b57a632becbab6cf3f8d4cc209895a865669466eb75f10bcbe57fb6c26f8");
   EXPECT_EQ(Digest(Sample()), Digest(Sample()));
 }
 
@@ -127,7 +128,18 @@ TEST(RuleSetTest, ItsDigestTakesListsOfAnyLength) {
 TEST(RuleSetTest, ItsTextSaysHowLongItIsValid) {
   RuleSet rules = Sample();
   rules.valid_until_ms = 1'700'000'000'123;
-  EXPECT_TRUE(DumpText(rules).starts_with("palyra-ruleset 4\nvalid-until 1700000000123\nprefix "));
+  EXPECT_TRUE(DumpText(rules).starts_with("palyra-ruleset 5\nvalid-until 1700000000123\nprefix "));
+}
+
+TEST(RuleSetTest, ItsProtectedNamesAreKeptInOrder) {
+  RuleSet rules = Sample();
+  rules.protected_names = {"/a", "/b"};
+  EXPECT_NE(Digest(rules), Digest(Sample()));
+  const Result<RuleSet> read = ReadRules(WriteRules(rules));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, rules);
+  rules.protected_names = {"/b", "/a"};
+  EXPECT_FALSE(ReadRules(WriteRules(rules)));
 }
 
 }  // namespace
