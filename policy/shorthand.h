@@ -30,7 +30,7 @@ Result<std::string> NetShorthandToCedar(NetShorthand kind, std::string_view argu
 Result<std::string> UnixShorthandToCedar(std::string_view argument);
 
 enum class PathShorthand : unsigned char {
-  kAllowRead,   // --allow-read
+  kAllowRead,    // --allow-read
   kAllowWrite,   // --allow-write: and create, remove, rename, link, change attributes; and read.
   kAllowDevice,  // --allow-write of a device, whose name stays as it is: and read, attributes.
   kAllowExec,    // --allow-exec: and read, which interpreters and loaders do.
