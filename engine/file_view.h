@@ -53,7 +53,8 @@ struct FileMount {
 struct Placeholder {
   std::string path;
   bool is_directory;
-  std::string text = {};  // In a file. With `= {}` because g++ warns where it is left out.
+  // In a file. With `= {}` because g++ warns where it is left out.
+  std::string text = {};  // NOLINT(readability-redundant-member-init)
 };
 
 struct FileView {

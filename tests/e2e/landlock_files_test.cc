@@ -7,8 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -100,6 +103,114 @@ class LandlockFiles : public testing::Test {
   TempDir workspace_;
   TempDir elsewhere_;
 };
+
+// The built-in policies, in a workspace that is not below /tmp, which they permit to change.
+class LandlockDefaults : public LandlockFiles {
+ protected:
+  LandlockDefaults() : path_("/srv/palyra-test-XXXXXX") {
+    if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("mkdtemp");
+  }
+  ~LandlockDefaults() override {
+    std::error_code failure;
+    fs::remove_all(path_, failure);
+  }
+
+  void SetUp() override {
+    LandlockFiles::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    const Ended made = RunProgram(
+        {"/usr/bin/sh", "-ec",
+         "mkdir -p .git/hooks .git/objects lib/part/.vscode src; echo x >.git/config; "
+         "echo x >lib/part/.vscode/tasks.json; echo x >src/main.c; chown -R 1000:1000 ."},
+        At());
+    ASSERT_EQ(made.status, 0) << Describe(made);
+  }
+
+  [[nodiscard]] SpawnOptions At() const {
+    SpawnOptions options;
+    options.directory = path_;
+    return options;
+  }
+
+  [[nodiscard]] Ended Defaults(const std::string& script) const {
+    return PalyraRun()
+        .Option("--defaults")
+        .Option("--unheld", "file-patterns")
+        .Run({"/usr/bin/sh", "-c", script}, At());
+  }
+
+  [[nodiscard]] std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(path_)) {
+      names.push_back(entry.path().string());
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+
+  std::string path_;
+};
+
+TEST_F(LandlockDefaults, AreRefusedWithoutAWordAboutPatterns) {
+  const Ended ended = PalyraRun().Option("--defaults").Run({"/usr/bin/true"}, At());
+  EXPECT_EQ(ended.status, 126) << Describe(ended);
+  EXPECT_THAT(ended.error_output, HasSubstr("FILE-DEFAULTS"));
+  EXPECT_THAT(ended.error_output, HasSubstr("--unheld file-patterns"));
+}
+
+TEST_F(LandlockDefaults, LetWorkBeDone) {
+  const Ended ended = Defaults(
+      "cat src/main.c && echo y >>src/main.c && mkdir build && mv src/main.c build/ && "
+      "echo o >.git/objects/o && echo x >.git/HEAD && cat /etc/passwd >/dev/null && "
+      "mkdir lib/new && mv build/main.c lib/part/ && rm lib/part/main.c && "
+      "echo t >/tmp/palyra-defaults-$$ && rm /tmp/palyra-defaults-$$");
+  EXPECT_EQ(ended.status, 0) << Describe(ended);
+}
+
+TEST_F(LandlockDefaults, SeedsAreNeitherMadeNorChanged) {
+  for (const char* const script :
+       {"echo x >.git/hooks/post-merge", "echo x >>.git/config", "echo ../x >.git/commondir",
+        "rm .git/config", "mv .git g2", "rm -rf .git", "mv .git/hooks h", "echo x >.envrc",
+        "mkdir .vscode/x", "rmdir .vscode", "ln -s src .vscode", "mv src .idea",
+        "echo x >.claude/settings.json", "echo x >>lib/part/.vscode/tasks.json", "mv lib l2",
+        "mv lib/part p2", "rm -rf lib/part/.vscode", "chmod 777 .git/hooks"}) {
+    EXPECT_NE(Defaults(script).status, 0) << script;
+    EXPECT_EQ(ReadText(path_ + "/.git/config"), "x\n") << script;
+    EXPECT_TRUE(fs::is_empty(path_ + "/.git/hooks")) << script;
+    EXPECT_EQ(ReadText(path_ + "/lib/part/.vscode/tasks.json"), "x\n") << script;
+    for (const char* const name :
+         {"/.envrc", "/.vscode", "/.idea", "/.claude", "/.git/commondir"}) {
+      EXPECT_FALSE(fs::exists(fs::symlink_status(path_ + name))) << name << " after " << script;
+    }
+  }
+  const Ended control = PalyraRun().Run(
+      {"/usr/bin/sh", "-c", "echo x >.git/hooks/post-merge && echo x >.envrc && mv lib l2"}, At());
+  EXPECT_EQ(control.status, 0) << Describe(control);
+}
+
+TEST_F(LandlockDefaults, SecretsAreNotRead) {
+  EXPECT_NE(Defaults("cat /etc/shadow").status, 0);
+  EXPECT_NE(Defaults("ls /root").status, 0);
+  EXPECT_NE(Defaults("cat /proc/1/environ").status, 0);
+  EXPECT_EQ(Defaults("cat /proc/self/status >/dev/null").status, 0);
+}
+
+// One finds the placeholders of another, keeps them as they are, and the last one takes them away.
+TEST_F(LandlockDefaults, RunsShareTheirPlaceholders) {
+  const std::vector<std::string> before = Names();
+  PalyraRun first;
+  first.Option("--defaults").Option("--unheld", "file-patterns");
+  Subprocess long_one(first.CommandLine({"/usr/bin/sh", "-c", "echo ready; exec sleep 60"}), At());
+  ASSERT_TRUE(long_one.WaitForOutput("ready"));
+  const Ended second = Defaults("echo x >src/new; echo x >.envrc/y || echo x >.envrc || echo held");
+  EXPECT_EQ(second.output, "held\n") << Describe(second);
+  EXPECT_TRUE(fs::exists(path_ + "/.envrc")) << "the first run still has it";
+  long_one.Signal(SIGTERM);
+  (void)long_one.Wait();
+  std::vector<std::string> after = Names();
+  std::erase(after, path_ + "/src/new");
+  EXPECT_EQ(after, before);
+}
 
 TEST_F(LandlockFiles, TheWorkspaceIsChangedAndNothingElse) {
   ASSERT_EQ(chmod(elsewhere_.path().c_str(), 0777), 0);
