@@ -3,9 +3,10 @@
 //
 //     file_bench [ROUNDS]
 //
-// The same process measures itself bare, outside of any run while one is alive, and in runs with
-// 10, 1,000 and 10,000 rules, by turns; ratios are medians of those to the bare turn before. Under
-// an emulator with one clock for all, they are ratios of instructions. Run as root.
+// The same program measures itself bare, before any program of Palyra's is attached; then outside
+// of any run while one is alive, and in runs with 10, 1,000 and 10,000 rules, by turns. Ratios are
+// those of medians. Under emulation (tools/run_in_kernel) they are ratios of instructions, by and
+// large. Run as root, without live runs.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -16,18 +17,23 @@
 
 #include <algorithm>
 #include <chrono>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+
+namespace palyra::bench {
 namespace {
 
 namespace fs = std::filesystem;
+using tests::BinaryPath;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kTurn{150};
@@ -78,37 +84,27 @@ int MeasureHere(const char* self, const char* path) {
 }
 
 struct Costs {
-  double open_ns = 0;
-  double start_ns = 0;
+  std::vector<double> open_ns;
+  std::vector<double> start_ns;
 };
 
-struct Case {
-  std::string name;
-  std::string prefix;  // The command line before this program's.
-  std::vector<double> open_ratios = {};
-  std::vector<double> start_ratios = {};
-};
-
-Costs Run(const std::string& prefix, const std::string& self, const std::string& path) {
-  const std::string command = prefix + self + " measure " + path;
-  FILE* const output = popen(command.c_str(), "r");
-  Costs costs;
-  const bool read =
-      output != nullptr && std::fscanf(output, "%lf %lf", &costs.open_ns, &costs.start_ns) == 2;
-  if (output == nullptr || pclose(output) != 0 || !read) Die("failed: " + command);
-  return costs;
+// A turn of this program below that command, which may be none.
+void Turn(std::vector<std::string> command, const std::string& path, Costs& costs) {
+  for (const std::string& word : {BinaryPath("file_bench"), std::string("measure"), path}) {
+    command.push_back(word);
+  }
+  const tests::Ended ended = tests::RunProgram(command);
+  char* rest = nullptr;
+  const double opened = std::strtod(ended.output.c_str(), &rest);
+  const double started = std::strtod(rest, nullptr);
+  if (ended.status != 0 || opened <= 0 || started <= 0) Die(tests::Describe(ended));
+  costs.open_ns.push_back(opened);
+  costs.start_ns.push_back(started);
 }
 
 double Median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
-}
-
-std::string DirectoryOfSelf() {
-  std::error_code failure;
-  const fs::path self = fs::read_symlink("/proc/self/exe", failure);
-  if (failure) Die("no /proc");
-  return self.parent_path().string();
 }
 
 // Beside the system, a directory for each rule; the first one holds the file that is opened.
@@ -117,7 +113,7 @@ void WriteRules(const std::string& file, const std::string& directory, int count
   std::ofstream text(file);
   for (const std::string& system :
        {std::string("/usr"), std::string("/bin"), std::string("/lib"), std::string("/lib64"),
-        std::string("/etc"), DirectoryOfSelf()}) {
+        std::string("/etc"), fs::path(BinaryPath("palyra-run")).parent_path().string()}) {
     text << "permit (principal, action in [Palyra::Action::\"file.read\", "
             "Palyra::Action::\"process.exec\"], resource in Palyra::Directory::\""
          << system << "\");\n";
@@ -128,15 +124,15 @@ void WriteRules(const std::string& file, const std::string& directory, int count
   }
 }
 
-void Compare(int rounds) {
-  char name[] = "/tmp/palyra-file-bench-XXXXXX";
-  if (mkdtemp(name) == nullptr || chmod(name, 0755) != 0) Die("cannot make a directory");
-  const std::string top = name;
-  const std::string bin = DirectoryOfSelf();
-  const std::string self = bin + "/file_bench";
-  std::vector<Case> cases = {{.name = "outside, a run is alive", .prefix = ""}};
-  const std::string directory = top + "/files";
-  std::string path = directory + "/0/";
+struct Case {
+  std::string name;
+  std::vector<std::string> command;
+  Costs costs;
+};
+
+// The runs that this machine can hold: without BPF LSM each directory that may be changed has a
+// mount, up to a limit.
+std::vector<Case> MakeRuns(const tests::TempDir& top, const std::string& directory) {
   struct {
     int rules;
     const char* actions;
@@ -147,52 +143,68 @@ void Compare(int rounds) {
       {10'000, "in Palyra::Action::\"file.any\"", "what may be changed"},
       {1'000, "== Palyra::Action::\"file.read\"", "what may only be read"},
   };
+  std::vector<Case> runs;
   for (const auto& policy : policies) {
     for (int i = 0; i < policy.rules; ++i) {
       fs::create_directories(directory + '/' + std::to_string(i));
     }
-    const std::string file = fmt::format("{}/{}.cedar", top, cases.size());
+    const std::string file = top.Path(fmt::format("{}.cedar", runs.size()));
     WriteRules(file, directory, policy.rules, policy.actions);
-    const std::string run = fmt::format("{}/palyra-run --user 65534 --policy {} -- ", bin, file);
-    // Without BPF LSM each directory has a mount, up to a limit.
-    if (std::system((run + self + " nothing 2>/dev/null").c_str()) != 0) continue;
-    cases.push_back(
-        {.name = fmt::format("in a run, {} rules, {}", policy.rules, policy.what), .prefix = run});
+    std::vector<std::string> command = {
+        BinaryPath("palyra-run"), "--user", "65534", "--policy", file, "--"};
+    std::vector<std::string> trial = command;
+    trial.insert(trial.end(), {BinaryPath("file_bench"), "nothing"});
+    if (tests::RunProgram(trial).status != 0) continue;
+    runs.push_back({.name = fmt::format("in a run, {} rules, {}", policy.rules, policy.what),
+                    .command = std::move(command),
+                    .costs = {}});
   }
+  return runs;
+}
+
+void Compare(int rounds) {
+  const tests::TempDir top;
+  const std::string directory = top.Path("files");
+  std::string path = directory + "/0/";
   path.append(kPathLength - std::min(path.size(), kPathLength - 1), 'x');
+  fs::create_directories(directory + "/0");
   std::ofstream(path) << "x";
 
-  std::vector<double> bare_open;
-  std::vector<double> bare_start;
+  // Before any program is attached.
+  if (tests::RunProgram({BinaryPath("palyra"), "detach"}).status != 0) Die("runs are alive");
+  Case bare = {.name = "bare", .command = {}, .costs = {}};
+  for (int i = 0; i < rounds; ++i) Turn({}, path, bare.costs);
+  std::vector<Case> cases = MakeRuns(top, directory);
+  cases.push_back({.name = "outside, a run is alive", .command = {}, .costs = {}});
   for (int i = 0; i < rounds; ++i) {
     for (Case& each : cases) {
-      const Costs bare = Run("", self, path);
-      bare_open.push_back(bare.open_ns);
-      bare_start.push_back(bare.start_ns);
-      FILE* const alive = each.prefix.empty()
-                              ? popen((bin + "/palyra-run --user 65534 -- sleep 1").c_str(), "r")
-                              : nullptr;
-      const Costs costs = Run(each.prefix, self, path);
-      if (alive != nullptr) pclose(alive);
-      each.open_ratios.push_back(costs.open_ns / bare.open_ns);
-      each.start_ratios.push_back(costs.start_ns / bare.start_ns);
+      std::optional<tests::Subprocess> alive;
+      if (each.command.empty()) {
+        const std::vector<std::string> run = {BinaryPath("palyra-run"),   "--user", "65534", "--",
+                                              BinaryPath("palyra_probe"), "wait"};
+        alive.emplace(run);
+      }
+      Turn(each.command, path, each.costs);
     }
   }
   fmt::print("| | open and close | start a program |\n|---|---|---|\n");
-  fmt::print("| bare | {:.0f} ns | {:.0f} us |\n", Median(bare_open), Median(bare_start) / 1e3);
+  const double open_ns = Median(bare.costs.open_ns);
+  const double start_ns = Median(bare.costs.start_ns);
+  fmt::print("| bare | {:.0f} ns | {:.0f} us |\n", open_ns, start_ns / 1e3);
   for (const Case& each : cases) {
-    fmt::print("| {} | {:.2f} | {:.2f} |\n", each.name, Median(each.open_ratios),
-               Median(each.start_ratios));
+    fmt::print("| {} | {:.2f} | {:.2f} |\n", each.name, Median(each.costs.open_ns) / open_ns,
+               Median(each.costs.start_ns) / start_ns);
   }
-  fs::remove_all(top);
 }
 
 }  // namespace
+}  // namespace palyra::bench
 
 int main(int argc, char** argv) {
+  using namespace palyra::bench;
   const std::string_view word = argc > 1 ? argv[1] : "";
   if (word == "nothing") return 0;
   if (word == "measure" && argc == 3) return MeasureHere(argv[0], argv[2]);
   if (geteuid() != 0) Die("run it as root");
-  Compare(argc > 1 ? std::max(1, std::atoi(argv[1])) : 15);
+  Compare(argc > 1 ? std::max(1, static_cast<int>(std::strtol(argv[1], nullptr, 10))) : 15);
 }

@@ -131,7 +131,7 @@ static __always_inline int judge_under_every_mount(struct dentry *dentry, enum p
 		int answer = palyra_judge_mounts(&q);
 
 		if (answer != MOUNTS_CHANGED)
-			return answer ? -EACCES : judge_other_names(&q);
+			return answer || palyra_judge_linked(&q) ? -EACCES : 0;
 	}
 	return -EACCES;
 }

@@ -109,6 +109,17 @@ int BPF_PROG(palyra_file_mprotect, struct vm_area_struct *area, unsigned long re
 
 /* ---- Programs by their digest: after the programs above have left them to these ---- */
 
+static __always_inline int ask_digest(struct file *file, struct inode *inode,
+				      struct digest_question *q)
+{
+	if (q->state == PALYRA_PATH_FOUND && is_written(inode))
+		q->state = PALYRA_PATH_WRITTEN;
+	if (q->state == PALYRA_PATH_FOUND &&
+	    bpf_ima_file_hash(file, q->digest, sizeof(q->digest)) != HASH_ALGO_SHA256)
+		q->state = PALYRA_PATH_NO_DIGEST;
+	return palyra_decide_digest(q);
+}
+
 static __always_inline int judge_digest(struct file *file, struct inode *inode,
 					enum palyra_hook hook)
 {
@@ -120,13 +131,14 @@ static __always_inline int judge_digest(struct file *file, struct inode *inode,
 	answer = palyra_judge_program(&q);
 	if (answer != PALYRA_NEEDS_DIGEST)
 		return answer ? -EACCES : 0;
-	q.state = hook == PALYRA_HOOK_MMAP_FILE ? keep_from_writers(inode) : PALYRA_PATH_FOUND;
-	if (q.state == PALYRA_PATH_FOUND && is_written(inode))
-		q.state = PALYRA_PATH_WRITTEN;
-	if (q.state == PALYRA_PATH_FOUND &&
-	    bpf_ima_file_hash(file, q.digest, sizeof(q.digest)) != HASH_ALGO_SHA256)
-		q.state = PALYRA_PATH_NO_DIGEST;
-	return palyra_decide_digest(&q) ? -EACCES : 0;
+	q.state = PALYRA_PATH_FOUND;
+	if (ask_digest(file, inode, &q))
+		return -EACCES;
+	if (hook != PALYRA_HOOK_MMAP_FILE || is_mapped_by_digest(inode))
+		return 0;
+	/* From here on no run writes it; somebody may have until here. */
+	q.state = keep_from_writers(inode);
+	return ask_digest(file, inode, &q) ? -EACCES : 0;
 }
 
 /* A script, its interpreter, a program: one after the other. */

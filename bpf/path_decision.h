@@ -364,20 +364,11 @@ __noinline int palyra_judge_linked(const struct path_question *q)
 	return answer;
 }
 
-/* Of a file with one name there is no other. */
-static __always_inline int judge_other_names(const struct path_question *q)
-{
-	const struct dentry *dentry = (const struct dentry *)q->dentry;
-
-	if (BPF_CORE_READ(dentry, d_inode, i_nlink) < 2)
-		return 0;
-	return palyra_judge_linked(q) ? -EACCES : 0;
-}
-
+/* Also of a file that has one name left: the protected one may be what was removed. */
 static __always_inline int judge_path(const struct path_question *q)
 {
 	/* Of what a function that is not inlined returns the verifier knows nothing. */
-	return palyra_judge_question(q) ? -EACCES : judge_other_names(q);
+	return palyra_judge_question(q) || palyra_judge_linked(q) ? -EACCES : 0;
 }
 
 #endif /* PALYRA_BPF_PATH_DECISION_H_ */

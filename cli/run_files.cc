@@ -1,11 +1,14 @@
 #include "cli/run_files.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iterator>
 
 #include "cli/console.h"
 #include "engine/file_tree.h"
 #include "engine/linked_names.h"
+#include "engine/placeholders.h"
 #include "policy/compile/spoken_names.h"
 
 namespace palyra::cli {
@@ -16,6 +19,8 @@ constexpr const char* kProgram = "palyra-run";
 }  // namespace
 
 Result<policy::FileParts> DefaultsHere(const engine::Unheld& unheld) {
+  // Only root can tell, and a run takes root.
+  if (geteuid() != 0) return policy::FileParts::kLsm;
   engine::Features features;
   if (engine::FileJudgeOf(engine::Host(), features) == engine::FileJudge::kLsm) {
     return policy::FileParts::kLsm;
@@ -29,7 +34,9 @@ Result<policy::FileParts> DefaultsHere(const engine::Unheld& unheld) {
 
 Result<std::optional<engine::FileView>> RunFiles::Lower(engine::Features& features,
                                                         const engine::Unheld& unheld) const {
-  return engine::LowerForLandlock(rules_, features, engine::RealFileTree(), unheld);
+  const engine::RealFileTree tree(
+      engine::Placeholders::PathsThereAre(engine::Host().runtime_directory));
+  return engine::LowerForLandlock(rules_, features, tree, unheld);
 }
 
 std::vector<std::string> RunFiles::Unlinked(const policy::RuleSet& judged) const {

@@ -55,6 +55,7 @@ Result<void> CheckScope(const policy::RuleSet& rules, NameAction action) {
 // Each name of a file is judged by itself, so the other one would do.
 Result<void> RefuseLinks(const policy::RuleSet& rules) {
   const LinkedFiles found = FindLinkedFiles(rules);
+  if (Result<void> all = RequireAll(found); !all) return all;
   if (found.files.empty()) return {};
   return Fail(ErrorCode::kRefused,
               "FILE-LINKED: \"" + found.files[0].path +

@@ -417,6 +417,11 @@ class Lowering {
     std::optional<PathStates::Names> apart;
     if (around.needs_pin || !around.is_loose) {
       apart = states_.NamesApart(place.below, limits_.names);
+      if (!apart) {
+        return Refuse("FILE-SIZE", place.path, place.below, PatternActions(place),
+                      "the rules tell more names in it apart than " + std::to_string(limits_.names),
+                      "forbid fewer names, or permit no changes there");
+      }
     }
     std::set<std::string> protects;
     for (const std::string& name : apart ? apart->others : std::vector<std::string>()) {
@@ -478,7 +483,7 @@ class Lowering {
     if (**kind == FileKind::kDirectory && OnlyChangesAreDenied(place, usual)) {
       return Seal(place, /*is_directory=*/true, around);
     }
-    Result<void> ok = CheckLink(place, **kind, usual);
+    const Result<void> ok = CheckLink(place, **kind, usual);
     return ok ? Entry(place, **kind, around) : ok;
   }
 

@@ -45,6 +45,7 @@ int OpenDirectoryWithoutLinks(const char* path) {
 }
 
 Result<std::optional<FileKind>> RealFileTree::KindOf(const std::string& path) const {
+  if (absent_.contains(path)) return std::optional<FileKind>();
   // O_NOFOLLOW with O_PATH opens the link itself, which RESOLVE_NO_SYMLINKS allows at the end.
   const UniqueFd fd(OpenWithoutLinks(path.c_str(), O_PATH | O_NOFOLLOW));
   struct stat status;
@@ -70,6 +71,7 @@ Result<std::vector<FileEntry>> RealFileTree::List(const std::string& path) const
     if (entry == nullptr) break;
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
+    if (!absent_.empty() && absent_.contains(path + '/' + entry->d_name)) continue;
     mode_t mode = DTTOIF(entry->d_type);
     struct stat status;
     if (entry->d_type == DT_UNKNOWN) {

@@ -4,7 +4,9 @@
 #define PALYRA_ENGINE_FILE_TREE_H_
 
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -40,11 +42,16 @@ class FileTree {
   FileTree& operator=(const FileTree&) = default;
 };
 
-// The machine's own.
+// The machine's own, without the paths in `absent`.
 class RealFileTree final : public FileTree {
  public:
+  explicit RealFileTree(std::set<std::string> absent = {}) : absent_(std::move(absent)) {}
+
   [[nodiscard]] Result<std::optional<FileKind>> KindOf(const std::string& path) const override;
   [[nodiscard]] Result<std::vector<FileEntry>> List(const std::string& path) const override;
+
+ private:
+  std::set<std::string> absent_;
 };
 
 // O_PATH, and never through a symbolic link on the way or at the end; -1 with errno. Allocates

@@ -41,7 +41,7 @@ class Search {
       : rules_(&rules), limits_(limits), left_in_all_(limits.in_all) {}
 
   void LookAt(const std::string& path) {
-    UniqueFd fd(OpenPathWithoutLinks(path.c_str()));
+    UniqueFd fd = Open(path);
     struct stat status;
     if (!fd.valid() || fstat(fd.get(), &status) != 0) return;
     if (S_ISDIR(status.st_mode) && IsOfTheKernel(fd.get())) return;
@@ -67,6 +67,16 @@ class Search {
   std::set<Known> known_;
   LinkedFiles found_;
 
+  UniqueFd Open(const std::string& path) {
+    UniqueFd fd(OpenPathWithoutLinks(path.c_str()));
+    if (!fd.valid()) NoteFailure(errno);
+    return fd;
+  }
+
+  void NoteFailure(int failure) {
+    if (failure == EMFILE || failure == ENFILE || failure == ENOMEM) found_.is_exhausted = true;
+  }
+
   // False where there is no room for it.
   bool Note(const std::string& path, const struct stat& status, UniqueFd fd) {
     if (S_ISLNK(status.st_mode) || status.st_nlink < 2) return true;
@@ -84,9 +94,17 @@ class Search {
   // False where something was left out. What is mounted below is looked at too, but for the
   // kernel's own.
   bool Walk(const std::string& path, dev_t device) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(
-        fdopendir(OpenDirectoryWithoutLinks(path.c_str())), closedir);
-    if (directory == nullptr) return errno == ENOENT || errno == ENOTDIR;
+    UniqueFd fd(OpenDirectoryWithoutLinks(path.c_str()));
+    if (!fd.valid()) {
+      NoteFailure(errno);
+      return errno == ENOENT || errno == ENOTDIR;
+    }
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd.get()), closedir);
+    if (directory == nullptr) {
+      NoteFailure(errno);
+      return false;
+    }
+    (void)fd.Release();
     bool is_whole = true;
     while (const dirent* entry = readdir(directory.get())) {
       const std::string_view name = entry->d_name;
@@ -106,7 +124,7 @@ class Search {
 
   bool Enter(const std::string& path, const struct stat& status, dev_t device) {
     if (!S_ISDIR(status.st_mode) && status.st_nlink < 2) return true;
-    UniqueFd fd(OpenPathWithoutLinks(path.c_str()));
+    UniqueFd fd = Open(path);
     struct stat opened;
     if (!fd.valid() || fstat(fd.get(), &opened) != 0) return true;
     if (S_ISDIR(opened.st_mode)) {
@@ -192,6 +210,12 @@ LinkedFiles FindLinkedFiles(const policy::RuleSet& rules, const LinkLimits& limi
   Search search(rules, limits);
   for (const std::string& name : rules.protected_names) search.LookAt(name);
   return search.Take();
+}
+
+Result<void> RequireAll(const LinkedFiles& found) {
+  if (!found.is_exhausted) return {};
+  return Fail(ErrorCode::kExhausted,
+              "too many open files to look for hard links of what the policies protect");
 }
 
 Result<void> AddLinkedNames(const KernelObjects& objects, uint64_t run,

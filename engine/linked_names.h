@@ -34,6 +34,8 @@ struct LinkedFiles {
   // Of the protected names those behind which there is more to look at than the limits, or what
   // cannot be read.
   std::vector<std::string> left_out;
+  // This process could not open more files: what was found is not all.
+  bool is_exhausted = false;
 };
 
 struct LinkLimits {
@@ -44,6 +46,9 @@ struct LinkLimits {
 
 // A few microseconds for each protected name.
 LinkedFiles FindLinkedFiles(const policy::RuleSet& rules, const LinkLimits& limits = {});
+
+// kExhausted where what was found is not all.
+Result<void> RequireAll(const LinkedFiles& found);
 
 // Makes them known to the run with that cgroup, before anything runs under rules that protect them.
 // kRefused with FILE-LINKED where there are more than the programs look at. The files stay open

@@ -1,6 +1,7 @@
 #include "engine/live_run.h"
 
 #include <bpf/bpf.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,6 +22,13 @@ namespace {
 // SIGKILL takes effect at once but in uninterruptible sleep, which ends with the input or output
 // that is waited for.
 constexpr std::chrono::milliseconds kKillLimit{10'000};
+
+bool IsSame(const LinkedFile& a, const LinkedFile& b) {
+  struct stat one;
+  struct stat other;
+  return a.path == b.path && fstat(a.fd.get(), &one) == 0 && fstat(b.fd.get(), &other) == 0 &&
+         one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
 
 }  // namespace
 
@@ -78,8 +86,12 @@ Result<void> LiveRun::PutInForce(const policy::RuleSet& rules) {
 Result<void> LiveRun::AddLinkedNamesOf(const policy::RuleSet& rules) {
   if (!objects_->judges_files()) return {};
   LinkedFiles found = FindLinkedFiles(rules);
+  if (Result<void> all = RequireAll(found); !all) return all;
   Result<void> added = AddLinkedNames(*objects_, cgroup_.id(), found.files);
-  std::ranges::move(found.files, std::back_inserter(linked_files_));
+  for (LinkedFile& file : found.files) {
+    const auto is_known = [&](const LinkedFile& other) { return IsSame(other, file); };
+    if (std::ranges::none_of(linked_files_, is_known)) linked_files_.push_back(std::move(file));
+  }
   return added;
 }
 

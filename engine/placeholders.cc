@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <optional>
 #include <ranges>
+#include <set>
 #include <sstream>
 #include <string_view>
 
@@ -67,10 +68,11 @@ std::vector<Made> ReadRecord(const std::string& path) {
   return all;
 }
 
-Result<void> WriteRecord(const std::string& path, const std::vector<Made>& all) {
-  const Result<UniqueFd> file = base::OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+// Whoever is killed meanwhile leaves what was noted before.
+Result<void> AddToRecord(const std::string& path, const std::vector<Made>& some) {
+  const Result<UniqueFd> file = base::OpenFile(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
   if (!file) return std::unexpected(file.error());
-  return base::WriteAll(file->get(), TextOf(all), path);
+  return base::WriteAll(file->get(), TextOf(some), path);
 }
 
 // Nobody else makes, looks for or removes placeholders meanwhile.
@@ -162,15 +164,20 @@ Result<Made> MakeOne(const Placeholder& wanted, const ToolUser& user) {
   return TryMake(wanted, geteuid());
 }
 
+// As it was made.
+bool IsThere(const Made& made, const Place& place) {
+  struct stat status;
+  return place.parent.valid() &&
+         fstatat(place.parent.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         status.st_dev == made.device && status.st_ino == made.inode &&
+         (made.is_directory || status.st_size == made.size);
+}
+
+bool IsThere(const Made& made) { return IsThere(made, PlaceOf(made.path)); }
+
 void RemoveOne(const Made& made) {
   const Place place = PlaceOf(made.path);
-  struct stat status;
-  if (!place.parent.valid() ||
-      fstatat(place.parent.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    return;
-  }
-  const bool is_same = status.st_dev == made.device && status.st_ino == made.inode;
-  if (!is_same || (!made.is_directory && status.st_size != made.size)) return;
+  if (!IsThere(made, place)) return;
   unlinkat(place.parent.get(), place.name.c_str(), made.is_directory ? AT_REMOVEDIR : 0);
 }
 
@@ -213,9 +220,13 @@ Result<Placeholders> Placeholders::Make(const std::string& runtime_directory,
     unlink(record.c_str());
     return std::unexpected(std::move(error));
   };
-  Result<void> noted = all.empty() ? Result<void>() : WriteRecord(record, all);
+  Result<void> noted = all.empty() ? Result<void>() : AddToRecord(record, all);
   if (!noted) return give_up(noted.error());
   for (const Placeholder& wanted : view.placeholders) {
+    const auto is_wanted = [&](const Made& made) {
+      return made.path == wanted.path && IsThere(made);
+    };
+    if (std::ranges::any_of(all, is_wanted)) continue;
     Result<Made> made = MakeOne(wanted, user);
     if (!made) {
       Error error = made.error();
@@ -224,10 +235,16 @@ Result<Placeholders> Placeholders::Make(const std::string& runtime_directory,
     }
     all.push_back(*std::move(made));
     // Each at once: whoever is killed now leaves what the sweep knows.
-    noted = WriteRecord(record, all);
+    noted = AddToRecord(record, {all.back()});
     if (!noted) return give_up(noted.error());
   }
   return Placeholders(directory, run_id);
+}
+
+std::set<std::string> Placeholders::PathsThereAre(const std::string& runtime_directory) {
+  std::set<std::string> paths;
+  for (const Made& made : OfOthers(DirectoryOf(runtime_directory), "")) paths.insert(made.path);
+  return paths;
 }
 
 void Placeholders::Remove() const { RemoveOf(directory_, run_id_); }

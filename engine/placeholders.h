@@ -9,6 +9,7 @@
 #ifndef PALYRA_ENGINE_PLACEHOLDERS_H_
 #define PALYRA_ENGINE_PLACEHOLDERS_H_
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,9 @@ class Placeholders {
   // there meanwhile.
   static Result<Placeholders> Make(const std::string& runtime_directory, const std::string& run_id,
                                    const FileView& view, const ToolUser& user);
+
+  // Of runs that there are. To a new run they are what they are to those: not there, but made.
+  static std::set<std::string> PathsThereAre(const std::string& runtime_directory);
 
   // When no process of the run is left. What is not empty, or is another's by now, stays.
   void Remove() const;

@@ -54,6 +54,7 @@ Result<void> RefuseWithoutNames(const KernelObjects& objects, const Cgroup& cgro
 Result<void> RefuseUnknownLinks(const KernelObjects& objects, const policy::RuleSet& rules) {
   if (!objects.judges_files()) return {};
   const LinkedFiles found = FindLinkedFiles(rules);
+  if (Result<void> all = RequireAll(found); !all) return all;
   if (found.files.empty()) return {};
   return Fail(ErrorCode::kUnsupported,
               "\"" + found.files[0].path +

@@ -157,7 +157,7 @@ FileActions PathStates::UnnamedIn(const State& state) const {
 // Walks from a directory through every name that is not as usual.
 class PathStates::NameLister {
  public:
-  // `goes_on`: what is usual may differ further below, and then is one state of the automata.
+  // `goes_on`: what is usual may differ further below, and patterns within names are passed over.
   NameLister(const PathStates& states, size_t most, FileActions actions, bool goes_on)
       : states_(states), most_(most), actions_(actions), goes_on_(goes_on) {}
 
@@ -167,7 +167,7 @@ class PathStates::NameLister {
     usual_ = states_.After(directory, {&unnamed, 1}, actions_);
     usual_below_ = states_.After(usual_, "/", actions_);
     names_.usual = states_.Permitted(usual_) & actions_;
-    if (goes_on_ ? !IsClosed(usual_) : !IsUsual(usual_)) return std::nullopt;
+    if (goes_on_ ? !FindUnlisted() : !IsUsual(usual_)) return std::nullopt;
     if (!ListFrom(directory)) return std::nullopt;
     return std::move(names_);
   }
@@ -179,17 +179,33 @@ class PathStates::NameLister {
   const bool goes_on_;
   State usual_ = {};
   State usual_below_ = {};
+  std::set<State> unlisted_;
   Names names_ = {.usual = 0, .others = {}};
   std::set<State> on_the_way_;
   std::string name_;
 
-  // Whether every name that begins here goes on as this.
-  [[nodiscard]] bool IsClosed(const State& state) const {
-    for (unsigned byte = 1; byte < 256; ++byte) {
-      const char text = static_cast<char>(byte);
-      if (text != '/' && states_.After(state, {&text, 1}, actions_) != state) return false;
+  // Where a name can be that began as one which no rule names. False where these are too many.
+  bool FindUnlisted() {
+    constexpr size_t kMostStates = 10'000;
+    std::vector<State> queue = {usual_};
+    unlisted_ = {usual_};
+    while (!queue.empty() && unlisted_.size() <= kMostStates) {
+      const State at = queue.back();
+      queue.pop_back();
+      for (unsigned byte = 1; byte < 256; ++byte) {
+        const char text = static_cast<char>(byte);
+        if (text == '/') continue;
+        const State next = states_.After(at, {&text, 1}, actions_);
+        if (unlisted_.insert(next).second) queue.push_back(next);
+      }
     }
-    return true;
+    return queue.empty();
+  }
+
+  // Any number of names go on from here alike, as behind a star.
+  [[nodiscard]] bool IsEndless(const State& state) const {
+    const char unnamed = states_.UnnamedByte();
+    return states_.After(state, {&unnamed, 1}, actions_) == state;
   }
 
   [[nodiscard]] bool IsUsualBelow(const State& state) const {
@@ -198,13 +214,13 @@ class PathStates::NameLister {
            (states_.EverBelow(state) & actions_) == names_.usual;
   }
   [[nodiscard]] bool IsUsual(const State& state) const {
-    if (goes_on_ && state == usual_) return true;
+    if (goes_on_ && (unlisted_.contains(state) || IsEndless(state))) return true;
     return (states_.Permitted(state) & actions_) == names_.usual && IsUsualBelow(state);
   }
 
   bool ListFrom(const State& at) {
     // What comes back to where it was does so any number of times.
-    if (name_.size() > kLongestName || !on_the_way_.insert(at).second) return false;
+    if (name_.size() > kLongestName || !on_the_way_.insert(at).second) return goes_on_;
     for (unsigned byte = 1; byte < 256; ++byte) {
       const char text = static_cast<char>(byte);
       if (text == '/') continue;

@@ -61,8 +61,9 @@ class PathStates {
   [[nodiscard]] std::optional<Names> NamesIn(const State& state, size_t most,
                                              FileActions actions = kEveryAction) const;
 
-  // The same where patterns go on below the other names: those of which, or of what is below which,
-  // rules say something else than of a name that no rule names. `usual` is of that name alone.
+  // The same where patterns go on: of the names of which, or of what is below which, rules say
+  // something else than of a name that no rule names, those that are no pattern themselves. `usual`
+  // is of that name alone. Nothing where they are more than `most`.
   [[nodiscard]] std::optional<Names> NamesApart(const State& state, size_t most) const;
 
   // After a name that no rule names; where rules name every byte, after nothing. And what it is

@@ -432,12 +432,23 @@ class Compilation {
     names.erase(repeated.begin(), repeated.end());
   }
 
+  // Itself, or what is in it by a name that no policy knows.
   [[nodiscard]] bool IsForbidden(const NameRules& rules, const std::string& name) const {
-    const size_t leaf = size_t{rules.automaton.ClassOf(name)} * rules.flag_count;
-    const Reason& reason = output_.rules.reasons[rules.leaves.at(leaf).reason];
-    const bool by_policy = std::ranges::any_of(
-        reason.layers, [](const Reason::LayerPolicies& part) { return !part.policy_ids.empty(); });
-    return rules.leaves.at(leaf).verdict == Verdict::kDeny && by_policy && IsCanonicalPath(name);
+    return IsCanonicalPath(name) &&
+           (IsForbiddenAt(rules, name) || IsForbiddenAt(rules, name + "/\x01"));
+  }
+
+  // Whatever its flag is.
+  [[nodiscard]] bool IsForbiddenAt(const NameRules& rules, const std::string& path) const {
+    const size_t first = size_t{rules.automaton.ClassOf(path)} * rules.flag_count;
+    for (size_t leaf = first; leaf < first + rules.flag_count; ++leaf) {
+      const Reason& reason = output_.rules.reasons[rules.leaves.at(leaf).reason];
+      const bool by_policy = std::ranges::any_of(
+          reason.layers,
+          [](const Reason::LayerPolicies& part) { return !part.policy_ids.empty(); });
+      if (rules.leaves.at(leaf).verdict == Verdict::kDeny && by_policy) return true;
+    }
+    return false;
   }
 
   void ReportTooLarge(const std::string& message, const std::vector<uint32_t>& policies) {

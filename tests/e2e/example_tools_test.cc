@@ -205,8 +205,8 @@ class ExampleTools : public EgressTest {
   }
 
   static const Hosts& TheHosts() {
-    static const Hosts hosts;
-    return hosts;
+    static const Hosts kServers;
+    return kServers;
   }
 
   static std::vector<std::string> InShell(const std::string& script) {
@@ -228,9 +228,9 @@ class ExampleTools : public EgressTest {
 
   // What the run must not do, and the tool's user can.
   void ExpectOnlyOutside(const std::string& policy, const std::string& script) const {
-    const Ended inside = Shell(policy, script);
+    const Ended inside = Shell(policy, "echo begun; " + script);
     EXPECT_NE(inside.status, 0) << script << '\n' << Describe(inside);
-    EXPECT_NE(inside.status, 126) << "the run did not begin: " << Describe(inside);
+    EXPECT_THAT(inside.output, HasSubstr("begun")) << Describe(inside);
     const Ended outside = PalyraRun().Run(InShell(script), At(workspace_.path()));
     EXPECT_EQ(outside.status, 0) << "the control: " << Describe(outside);
   }
@@ -349,6 +349,7 @@ END)");
   EXPECT_THAT(ended.output, HasSubstr("2 passed")) << Describe(ended);
   EXPECT_TRUE(workspace_.Has("result"));
   ExpectOnlyOutside("pytest.cedar", "cat .env");
+  ExpectOnlyOutside("pytest.cedar", "mkdir .vscode");
 }
 
 TEST_F(ExampleTools, NodeDevServer) {

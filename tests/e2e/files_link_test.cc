@@ -102,6 +102,24 @@ TEST_F(FilesLinks, AnotherNameGivesNothingThatIsForbidden) {
   EXPECT_EQ(ReadText(Ws("secret/s")), "s");
 }
 
+// What has one name left was still another file's when the run began.
+TEST_F(FilesLinks, RemovingTheProtectedNameFreesNothing) {
+  const std::string policy =
+      "permit (principal, action in Palyra::Action::\"file.any\", resource);\n"
+      "permit (principal, action == Palyra::Action::\"process.exec\", resource);\n"
+      "forbid (principal, action == Palyra::Action::\"file.read\", resource == Palyra::Path::\"" +
+      Ws("secret/s") + "\");\n";
+  std::string raw;
+  EXPECT_EQ(Try(policy,
+                {{.words = {"open-read", Ws("scratch/to-secret")}},
+                 {.words = {"unlink", Ws("secret/s")}},
+                 {.words = {"open-read", Ws("scratch/to-secret")}},
+                 {.words = {"open-read", Ws("scratch/to-own")}}},
+                raw),
+            (Answers{"open-read EACCES", "unlink none", "open-read EACCES", "open-read none"}))
+      << raw;
+}
+
 TEST_F(FilesLinks, WhatIsNotForbiddenByNameStaysUsable) {
   std::string raw;
   // "out/o" may not be changed, and nothing is said of reading it.

@@ -290,6 +290,11 @@ TEST_F(FilesStorm, WithoutRulesEverythingForbiddenComesAbout) {
     EXPECT_GT(aftermath.changed.size(), 10U) << seed;
     all.Add(aftermath);
   }
+  const auto plants = [&] {
+    return all.changed.contains(Tree("open/seed")) || all.changed.contains(Tree("open/d1/hooks"));
+  };
+  // What is rarer than the rest: two processes race, so a seed does not fix it.
+  for (uint64_t seed = 100; seed < 120 && !plants(); ++seed) all.Add(Rage(PalyraRun(), seed));
   EXPECT_TRUE(all.leaked.contains("open")) << all.leaked.size();
   EXPECT_TRUE(std::ranges::any_of(
       all.executed, [](const std::string& line) { return line.starts_with("executed "); }));
@@ -299,8 +304,7 @@ TEST_F(FilesStorm, WithoutRulesEverythingForbiddenComesAbout) {
        {"", "read", "hidden", "open/secret", "open/masked", "open/d0/hooks"}) {
     EXPECT_TRUE(all.changed.contains(Tree(name))) << name;
   }
-  EXPECT_TRUE(all.changed.contains(Tree("open/seed")) ||
-              all.changed.contains(Tree("open/d1/hooks")));
+  EXPECT_TRUE(plants());
 }
 
 TEST_F(FilesStorm, OfAnySeed) {

@@ -202,7 +202,9 @@ TEST_F(LandlockDefaults, RunsShareTheirPlaceholders) {
   first.Option("--defaults").Option("--unheld", "file-patterns");
   Subprocess long_one(first.CommandLine({"/usr/bin/sh", "-c", "echo ready; exec sleep 60"}), At());
   ASSERT_TRUE(long_one.WaitForOutput("ready"));
-  const Ended second = Defaults("echo x >src/new; echo x >.envrc/y || echo x >.envrc || echo held");
+  const Ended second = Defaults(
+      "echo x >src/new; echo x >.envrc/y || echo x >.envrc || echo x >.claude/settings.json || "
+      "echo held");
   EXPECT_EQ(second.output, "held\n") << Describe(second);
   EXPECT_TRUE(fs::exists(path_ + "/.envrc")) << "the first run still has it";
   long_one.Signal(SIGTERM);

@@ -240,6 +240,26 @@ TEST(FileLoweringTest, PatternsThatAreUnheldHoldForWhatIsMissingAtTheTop) {
   }
 }
 
+// Names without end cannot be listed, and take nothing from those that can.
+TEST(FileLoweringTest, PatternsWithinNamesLeaveTheOthersProtected) {
+  const FakeTree tree = SmallSystem();
+  for (const char* pattern : {"*/.env.*", "*.pem", "*/a*b", "*/.v*"}) {
+    const Result<FileView> view =
+        Lower(Seeds() + ForbidLike("file.modify", pattern), tree, {.patterns = true});
+    ASSERT_TRUE(view) << pattern << ": " << view.error().message;
+    const ViewModel model(*view, tree);
+    for (const char* path : {"/w/.envrc", "/w/.git/commondir", "/w/.git/hooks/new"}) {
+      EXPECT_FALSE(model.Allows(NameAction::kFileCreate, path)) << pattern << ' ' << path;
+    }
+    EXPECT_TRUE(model.Allows(NameAction::kFileCreate, "/w/new")) << pattern;
+  }
+  std::string many = Seeds();
+  for (int i = 0; i < 300; ++i) many += ForbidLike("file.modify", "*/name" + std::to_string(i));
+  const Result<FileView> refused = Lower(many, tree, {.patterns = true});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("FILE-SIZE: \"/w\""));
+}
+
 TEST(FileLoweringTest, PlaceholdersAreNothingThatProgramsTakeForAFile) {
   const Result<FileView> view = Lower(Seeds(), SmallSystem(), {.patterns = true});
   ASSERT_TRUE(view) << view.error().message;

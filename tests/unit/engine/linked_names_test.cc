@@ -87,6 +87,14 @@ TEST_F(LinkedNames, AreNotLookedForBehindPatternsAndExceptions) {
               IsEmpty());
 }
 
+// A directory may be listed, and what is in it is still forbidden.
+TEST_F(LinkedNames, AreLookedForWhereTheDirectoryItselfIsExempt) {
+  const policy::RuleSet rules =
+      RulesOf(In("secret") + " && resource.path != \"" + At("secret") + '"');
+  EXPECT_THAT(PathsOf(FindLinkedFiles(rules)),
+              UnorderedElementsAre(At("secret/a"), At("secret/deep/b")));
+}
+
 TEST_F(LinkedNames, OfOneFileThatAreDecidedAlikeAreOne) {
   fs::create_hard_link(At("secret/a"), At("secret/deep/again"));
   EXPECT_THAT(PathsOf(FindLinkedFiles(RulesOf(In("secret")))).size(), 2);

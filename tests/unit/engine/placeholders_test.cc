@@ -113,6 +113,22 @@ TEST_F(PlaceholdersTest, TheLastRunRemovesThem) {
   EXPECT_TRUE(NoneIsThere());
 }
 
+// A run whose view was made before another run's placeholders, or without regard to them.
+TEST_F(PlaceholdersTest, ThoseOfAnotherRunAreTakenAsTheyAre) {
+  const Result<Placeholders> first = Make("first", Missing());
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(Placeholders::PathsThereAre(runtime_.path()).size(), 3U);
+  FileView view = Protected();
+  view.placeholders = Missing().placeholders;
+  const Result<Placeholders> second = Make("second", view);
+  ASSERT_TRUE(second) << second.error().message;
+  first->Remove();
+  EXPECT_TRUE(AllAreThere());
+  second->Remove();
+  EXPECT_TRUE(NoneIsThere());
+  EXPECT_TRUE(Placeholders::PathsThereAre(runtime_.path()).empty());
+}
+
 TEST_F(PlaceholdersTest, AreNotMadeThroughALink) {
   const tests::TempDir elsewhere;
   fs::create_symlink(elsewhere.path(), place_.Path("link"));
