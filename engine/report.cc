@@ -220,8 +220,11 @@ void AddFilePromise(const FilePromise& promise, FileJudge judge, const FileFacts
     const bool lacks_both = judge == FileJudge::kNone && promise.by_landlock != nullptr;
     std::string why = lacks_both ? "neither BPF LSM nor Landlock since ABI 3" : promise.why_not;
     if (lacks_both || promise.unheld != nullptr) why += "; policies that need it are refused";
-    promises.NotHeld(promise.name, std::move(why),
-                     promise.by_lsm == nullptr ? std::string_view() : LsmRemedy());
+    const std::string_view remedy = promise.by_lsm == nullptr ? std::string_view()
+                                    : promise.unheld == kByDigest
+                                        ? InfoOf(Feature::kProgramDigests).remedy
+                                        : LsmRemedy();
+    promises.NotHeld(promise.name, std::move(why), remedy);
   }
 }
 

@@ -18,7 +18,10 @@ using testing::IsSupersetOf;
 using testing::Not;
 using Names = std::set<std::string>;
 
-constexpr Judges kByLsm = {.families = true, .unix_sockets = UnixJudge::kByPeer, .files = true};
+constexpr Judges kByLsm = {
+    .families = true, .unix_sockets = UnixJudge::kByPeer, .files = true, .digests = true};
+constexpr Judges kWithoutIma = {
+    .families = true, .unix_sockets = UnixJudge::kByPeer, .files = true};
 constexpr Judges kByAddress = {.unix_sockets = UnixJudge::kByAddress};
 constexpr Judges kByNobody = {};
 
@@ -65,6 +68,7 @@ const Promise* Find(const EnforcementReport& report, const std::string& name) {
 
 std::vector<Case> Kernels() {
   return {{.judges = kByLsm},
+          {.judges = kWithoutIma},
           {.judges = kByAddress},
           {.judges = kByAddress, .absent = {Feature::kLandlockFiles, Feature::kLandlockScopes}},
           {.judges = kByNobody,
@@ -95,7 +99,7 @@ TEST(ReportTest, SaysWhatALockedKernelTakesAway) {
              "no sockets passed by others", "renaming and linking apart from making and removing",
              "patterns of names where new ones may be made",
              "--defaults: .env at any depth outside the workspace",
-             "rules that change under the run", "denials as events",
+             "rules that change under the run", "denials as events", "programs by sha256",
              "process.signal, process.trace by policy"}));
   const EnforcementReport report = Report({.judges = kByAddress});
   const Promise* patterns = Find(report, "patterns of names where new ones may be made");
@@ -114,7 +118,11 @@ TEST(ReportTest, SaysWhatEachMissingFeatureTakesAway) {
   EXPECT_EQ(Lost(whole, {.judges = kByAddress, .absent = {Feature::kLandlockFiles}}),
             Names({"file.read", "file.write, create, remove, rename, link", "file.attributes",
                    "protected names that are not there yet", "process.exec, libraries too",
+                   "hard links from before the run, to what is forbidden by name",
                    "no programs made in memory files"}));
+  EXPECT_EQ(Lost({}, {.judges = kWithoutIma}), Names({"programs by sha256"}));
+  EXPECT_THAT(Find(Report({.judges = kWithoutIma}), "programs by sha256")->remedy,
+              HasSubstr("CONFIG_IMA"));
   EXPECT_EQ(Lost(whole, {.judges = kByNobody}),
             Names({"unix sockets: abstract names", "unix sockets: listed paths"}));
   // With BPF LSM programs hold these too.
