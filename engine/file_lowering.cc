@@ -1,6 +1,7 @@
 #include "engine/file_lowering.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -65,7 +66,7 @@ struct Around {
   // So whatever is special about it needs a mount, which nobody can rename or remove.
   bool needs_pin = false;
   // Where patterns go on: behind the slash of a name that no rule names.
-  State anywhere = {};
+  std::optional<State> anywhere = std::nullopt;
 };
 
 // A path, and what the rules say of it and of everything below it.
@@ -427,7 +428,7 @@ class Lowering {
     for (const std::string& name : apart ? apart->others : std::vector<std::string>()) {
       // In a directory that is special itself, what is so nowhere else.
       const bool is_so_anywhere =
-          around.needs_pin && In(place, name).own == states_.After(around.anywhere, name);
+          around.anywhere && In(place, name).own == states_.After(*around.anywhere, name);
       if (!is_so_anywhere) protects.insert(name);
     }
     if (apart) (*inside)->anywhere = states_.After(states_.UnnamedAfter(place.below), "/");
