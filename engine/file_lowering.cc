@@ -4,12 +4,11 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
-#include "policy/compile/named_resource.h"
+#include "engine/file_refusals.h"
 #include "policy/path_states.h"
 
 namespace palyra::engine {
@@ -19,38 +18,7 @@ using policy::FileActions;
 using policy::NameAction;
 using policy::PathStates;
 using State = PathStates::State;
-
-constexpr FileActions kRead = policy::ActionBit(NameAction::kFileRead);
-constexpr FileActions kWrite = policy::ActionBit(NameAction::kFileWrite);
-constexpr FileActions kCreate = policy::ActionBit(NameAction::kFileCreate);
-constexpr FileActions kRemove = policy::ActionBit(NameAction::kFileRemove);
-constexpr FileActions kRename = policy::ActionBit(NameAction::kFileRename);
-constexpr FileActions kLink = policy::ActionBit(NameAction::kFileLink);
-constexpr FileActions kAttributes = policy::ActionBit(NameAction::kFileAttributes);
-constexpr FileActions kExec = policy::ActionBit(NameAction::kProcessExec);
-constexpr FileActions kOnNames = kCreate | kRemove | kRename | kLink;
-constexpr FileActions kChanges = kWrite | kOnNames | kAttributes;
-constexpr FileRights kChangeRights =
-    kWriteRight | kTruncateRight | kRemoveRights | kMakeRights | kReferRight;
-
-// Whether all that is wanted is in the set, and whether any is.
-bool All(FileActions set, FileActions wanted) { return (set & wanted) == wanted; }
-bool Any(FileActions set, FileActions wanted) { return (set & wanted) != 0; }
-
-FileActions Without(FileActions actions, FileActions others) {
-  return static_cast<FileActions>(actions & ~others);
-}
-
-FileRights RightsFor(FileActions permitted) {
-  FileRights rights = 0;
-  if (Any(permitted, kRead)) rights |= kReadFileRight | kListRight;
-  if (Any(permitted, kWrite)) rights |= kWriteRight | kTruncateRight;
-  if (Any(permitted, kRead | kWrite)) rights |= kIoctlDeviceRight;
-  if (Any(permitted, kCreate)) rights |= kMakeRights | kReferRight;
-  if (Any(permitted, kRemove)) rights |= kRemoveRights;
-  if (Any(permitted, kExec)) rights |= kExecuteRight;
-  return rights;
-}
+using Place = FilePlace;
 
 std::string Child(const std::string& directory, const std::string& name) {
   return directory == "/" ? '/' + name : directory + '/' + name;
@@ -67,13 +35,6 @@ struct Around {
   bool needs_pin = false;
   // Where patterns go on: behind the slash of a name that no rule names.
   std::optional<State> anywhere = std::nullopt;
-};
-
-// A path, and what the rules say of it and of everything below it.
-struct Place {
-  std::string path;
-  State own;
-  State below;
 };
 
 class Lowering {
@@ -136,51 +97,8 @@ class Lowering {
                                               const State& state, FileActions actions,
                                               const std::string& what,
                                               const std::string& hint) const {
-    std::string message = code + ": \"" + path + "\": " + what;
-    for (int i = 0; i < policy::kFileActionCount; ++i) {
-      const auto action = static_cast<NameAction>(i);
-      if (!Any(actions, policy::ActionBit(action))) continue;
-      const std::vector<std::string> reasons = states_.ReasonsBelow(state, action, 3);
-      if (reasons.empty()) continue;
-      message.append("; ").append(policy::ActionName(action));
-      for (size_t j = 0; j < reasons.size(); ++j) {
-        message.append(j == 0 ? " (" : "; ").append(reasons[j]);
-      }
-      message += ')';
-      break;
-    }
-    return Fail(ErrorCode::kRefused, message.append("; ").append(hint));
-  }
-
-  // What no combination of rights and mounts says.
-  [[nodiscard]] Result<void> CheckCombination(const Place& place, FileActions permitted,
-                                              bool is_special) const {
-    const auto refuse = [&](const std::string& code, FileActions actions, const std::string& what,
-                            const std::string& hint) -> Result<void> {
-      return Refuse(code, place.path, place.own, actions, what, hint);
-    };
-    const FileActions changes = is_special ? Without(kChanges, kWrite) : kChanges;
-    if (Any(permitted, changes) && !Any(permitted, kAttributes)) {
-      return refuse("FILE-ATTRIBUTES", kAttributes,
-                    "changes are permitted and file.attributes is not, which without BPF LSM only "
-                    "a read-only mount denies",
-                    "permit file.attributes there too, as the group file.modify does");
-    }
-    if (Any(permitted, kRename) != All(permitted, kCreate | kRemove)) {
-      return refuse("FILE-RENAME", kRename,
-                    "to Landlock renaming is removing a name and making another",
-                    "permit file.rename where file.create and file.remove are both permitted, and "
-                    "there alone");
-    }
-    if (Any(permitted, kLink) != Any(permitted, kCreate)) {
-      return refuse("FILE-LINK", kLink, "to Landlock linking is making a name",
-                    "permit file.link where file.create is permitted, and there alone");
-    }
-    if (Any(permitted, kExec) && !Any(permitted, kRead)) {
-      return refuse("FILE-EXEC", kRead, "to Landlock executing is reading too",
-                    "permit file.read there too");
-    }
-    return {};
+    return RefuseFiles(states_, {.code = code, .path = path, .state = state, .actions = actions},
+                       what, hint);
   }
 
   // ---- What is found. ----
@@ -221,14 +139,6 @@ class Lowering {
                   "permit and forbid directories instead of single files");
   }
 
-  // What is granted around and must not hold here. False: nothing takes that away alone.
-  [[nodiscard]] static bool CanTakeAway(FileRights extra, bool read_only, bool no_exec) {
-    extra &= ~kIoctlDeviceRight;  // Of a device that was opened, which takes another right.
-    if (read_only) extra &= ~kChangeRights;
-    if (no_exec) extra &= ~kExecuteRight;
-    return extra == 0;
-  }
-
   Result<void> Mask(const Place& place, bool is_directory, FileActions some, const Around& around) {
     if (some == 0) {
       return Mount(place,
@@ -266,7 +176,7 @@ class Lowering {
     const FileActions own = Permitted(place);
     Result<void> ok = CheckOwnName(place, own, 0, around);
     // Whether its name may be changed makes no difference to what it is.
-    if (ok) ok = CheckCombination(place, Without(own, kOnNames), is_special);
+    if (ok) ok = CheckCombination(states_, place, Without(own, kOnNames), is_special);
     if (!ok) return ok;
     const FileRights rights = RightsFor(own) & kOnFiles;
     const bool read_only = !Any(own, kAttributes);
@@ -539,7 +449,7 @@ class Lowering {
   Result<std::optional<Around>> Top(const Place& place, FileActions usual, const Around& around) {
     const FileActions own = Permitted(place);
     Result<void> ok = CheckOwnName(place, own, usual, around);
-    if (ok) ok = CheckCombination(place, usual, /*is_special=*/false);
+    if (ok) ok = CheckCombination(states_, place, usual, /*is_special=*/false);
     if (ok) ok = CheckTop(place, own, usual, around);
     if (!ok) return std::unexpected(ok.error());
     const FileRights rights = RightsFor(usual);
