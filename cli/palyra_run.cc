@@ -229,6 +229,22 @@ Result<void> GoToStart(const RunOptions& options, const Prepared& prepared) {
   return {};
 }
 
+// Nothing where the run is on the host as it is.
+Result<std::optional<engine::CellView>> ShowInCell(const RunOptions& options,
+                                                   const Prepared& prepared) {
+  if (!engine::IsCell(options.tier)) return std::nullopt;
+  engine::CellFacts facts = {.workspace = prepared.facts.workspace, .start = prepared.start};
+  Result<std::vector<std::string>> named = PermittedPaths(options);
+  if (!named) return std::unexpected(named.error());
+  facts.named = *std::move(named);
+  const engine::UnixPermits sockets = engine::UnixPermitsOf(prepared.rules);
+  facts.sockets = sockets.paths;
+  facts.any_socket = sockets.every_path || !sockets.is_listable;
+  Result<engine::CellView> view = prepared.files->Show(prepared.rules, facts);
+  if (!view) return std::unexpected(view.error());
+  return *std::move(view);
+}
+
 // Decided before anything is set up in the kernel for it.
 Result<void> RequireExecution(const RunOptions& options, Prepared& prepared) {
   if (!prepared.may_deny_start) return {};
@@ -269,6 +285,7 @@ void WriteStart(const RunOptions& options, Prepared& prepared, Engine& engine, b
 }
 
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine,
+                       std::optional<engine::CellView> cell,
                        std::optional<engine::FileView> view) {
   if (Result<void> gone = GoToStart(options, prepared); !gone) return std::unexpected(gone.error());
   Result<std::vector<std::string>> environment =
@@ -312,7 +329,9 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .argv = options.command,
       .environment = *std::move(environment),
       .user = prepared.user,
+      .tier = options.tier,
       .rules = prepared.rules,
+      .cell = std::move(cell),
       .file_view = std::move(view),
       .timeout = options.timeout,
       .on_begin =
@@ -389,15 +408,17 @@ Result<int> Run(const RunOptions& options) {
   }
   Engine engine;
   if (Result<void> ready = Prepare(engine); !ready) return std::unexpected(ready.error());
+  Result<std::optional<engine::CellView>> cell = ShowInCell(options, *prepared);
+  if (!cell) return std::unexpected(cell.error());
   Result<std::optional<engine::FileView>> view =
-      prepared->files->Lower(engine.features, options.unheld);
+      prepared->files->Lower(engine.features, options.unheld, *cell ? &**cell : nullptr);
   if (!view) return std::unexpected(view.error());
   if (options.dry_run) return ShowDryRun(options, *prepared, engine, *view);
   if (options.report) {
     SayBlock(engine::ReportText(ReportOf(options, *prepared, engine, view->has_value())));
     if (options.command.empty()) return 0;
   }
-  return RunCommand(options, *prepared, engine, *std::move(view));
+  return RunCommand(options, *prepared, engine, *std::move(cell), *std::move(view));
 }
 
 int Main(std::vector<std::string> arguments) {

@@ -204,6 +204,18 @@ SourcePtr SourceOf(const engine::PolicyFile& file) {
 
 }  // namespace
 
+Result<std::vector<std::string>> PermittedPaths(const RunOptions& options) {
+  std::vector<std::string> paths;
+  for (const PathRule& rule : options.path_rules) {
+    using enum policy::PathShorthand;
+    if (rule.kind == kDenyRead || rule.kind == kDenyWrite) continue;
+    Result<std::string> path = RealPath(rule.argument);
+    if (!path) return std::unexpected(path.error());
+    paths.push_back(*std::move(path));
+  }
+  return paths;
+}
+
 Result<std::vector<SourcePtr>> ReadPolicySources(const std::string& path) {
   std::vector<std::string> files = {path};
   if (fs::is_directory(path)) {

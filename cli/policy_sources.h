@@ -83,6 +83,9 @@ Result<std::vector<LayerPolicies>> ParseLayers(
     std::span<const LayerSources> sources, const policy::Places& places,
     std::vector<policy::Diagnostic>* diagnostics = nullptr);
 
+// The real paths that --allow-read and the like name.
+Result<std::vector<std::string>> PermittedPaths(const RunOptions& options);
+
 }  // namespace palyra::cli
 
 #endif  // PALYRA_CLI_POLICY_SOURCES_H_

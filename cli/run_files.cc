@@ -32,10 +32,20 @@ Result<policy::FileParts> DefaultsHere(const engine::Unheld& unheld) {
               "that come into being deeper in the workspace");
 }
 
+Result<engine::CellView> RunFiles::Show(const policy::RuleSet& judged,
+                                        const engine::CellFacts& facts) const {
+  const engine::RealFileTree tree;
+  const bool is_lowered = FindRules(rules_, policy::NameAction::kFileRead) != nullptr;
+  return engine::ViewOfCell(is_lowered ? rules_ : judged, tree, facts);
+}
+
 Result<std::optional<engine::FileView>> RunFiles::Lower(engine::Features& features,
-                                                        const engine::Unheld& unheld) const {
-  const engine::RealFileTree tree(
+                                                        const engine::Unheld& unheld,
+                                                        const engine::CellView* cell) const {
+  const engine::RealFileTree host(
       engine::Placeholders::PathsThereAre(engine::Host().runtime_directory));
+  if (cell == nullptr) return engine::LowerForLandlock(rules_, features, host, unheld);
+  const engine::CellTree tree(*cell, host);
   return engine::LowerForLandlock(rules_, features, tree, unheld);
 }
 

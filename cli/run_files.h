@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/cell_view.h"
 #include "engine/features.h"
 #include "engine/file_judge.h"
 #include "engine/file_view.h"
@@ -28,10 +29,16 @@ class RunFiles {
   RunFiles(policy::RuleSet rules, bool marks_stale)
       : rules_(std::move(rules)), marks_stale_(marks_stale) {}
 
-  // How the run will see files, from what is there now; nothing where no policy speaks of them.
-  // Needs root.
+  // What a cell shows of the host under these rules, or under `judged` where programs judge files.
+  // Needs root, as the following.
+  [[nodiscard]] Result<engine::CellView> Show(const policy::RuleSet& judged,
+                                              const engine::CellFacts& facts) const;
+
+  // How the run will see files, from what is there now, on the host or in a cell; nothing where no
+  // policy speaks of them.
   [[nodiscard]] Result<std::optional<engine::FileView>> Lower(engine::Features& features,
-                                                              const engine::Unheld& unheld) const;
+                                                              const engine::Unheld& unheld,
+                                                              const engine::CellView* cell) const;
 
   // Of what they forbid by name, what may have hard links that nobody knows of (linked_names.h).
   [[nodiscard]] std::vector<std::string> Unlinked(const policy::RuleSet& judged) const;

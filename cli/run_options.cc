@@ -24,6 +24,7 @@ constexpr const char* kFooter =
 struct RawOptions {
   RunOptions options;
   std::optional<std::string> timeout;
+  std::optional<std::string> tier;
   std::optional<std::string> egress;
   std::optional<std::string> audit_allows;
   std::optional<std::string> on_stale;
@@ -98,6 +99,10 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->type_name("FILE");
   app.add_option("--agent", options.agent, "who asks: Palyra::Agent::\"ID\"")->type_name("ID");
   app.add_option("--tool", options.tool, "what runs: Palyra::Tool::\"NAME\"")->type_name("NAME");
+  app.add_option("--tier", raw.tier,
+                 "guard: on the host as it is; cell: with processes and a root directory of its "
+                 "own; sealed: without any network too")
+      ->type_name("TIER");
   AddNetRules(app, raw);
   AddPathRules(app, options);
   app.add_option("--env", options.environment, "pass a variable, or set one")
@@ -127,6 +132,25 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
                "say what the run would be held to and by which mechanism, run nothing");
 }
 
+Result<void> TakeTier(RawOptions& raw) {
+  if (!raw.tier) return {};
+  const std::optional<engine::Tier> tier = engine::TierOf(*raw.tier);
+  if (!tier) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("--tier: \"{}\" is no tier; write watch, guard, cell or sealed", *raw.tier));
+  }
+  raw.options.tier = *tier;
+  if (*tier != engine::Tier::kSealed) return {};
+  if (raw.egress && *raw.egress != "none") {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("--tier sealed has no network, and --egress {} asks for one", *raw.egress));
+  }
+  raw.options.egress = policy::EgressEnforcementMode::kNone;
+  return {};
+}
+
 Result<void> Check(RawOptions& raw) {
   RunOptions& options = raw.options;
   if (raw.timeout) {
@@ -145,6 +169,7 @@ Result<void> Check(RawOptions& raw) {
     }
     options.egress = *mode;
   }
+  if (Result<void> tier = TakeTier(raw); !tier) return tier;
   for (const std::string& list : raw.unheld) {
     Result<void> added = engine::AddUnheld(list, options.unheld);
     if (!added) return added;

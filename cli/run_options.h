@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "engine/file_judge.h"
+#include "engine/tier.h"
 #include "policy/egress_mode.h"
 #include "policy/shorthand.h"
 
@@ -41,6 +42,7 @@ struct RunOptions {
   std::optional<std::string> audit;
   uint32_t audit_allows = 0;  // One in so many allows is in the audit file; 0: none.
   std::optional<std::string> user;
+  engine::Tier tier = engine::Tier::kGuard;
   policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict;
   std::vector<NetRule> net_rules;        // In the order of the command line.
   std::vector<std::string> unix_rules;   // --allow-unix.

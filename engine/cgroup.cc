@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -93,22 +94,33 @@ void KillTreeOnce(const std::string& path) {
   });
 }
 
+// The kernel tells of changes to cgroup.events at most once in this time (cgroup_file_notify in
+// kernel/cgroup/cgroup.c: a hundredth of a second), and a run that ends soon after it began has had
+// its turn. So until then it is asked again and again.
+constexpr milliseconds kNotifyInterval{12};
+constexpr std::chrono::microseconds kAskInterval{200};
+
 // Waits until `deadline` at the latest, and until `interval` has passed where one is given.
 // True when nothing is left.
 Result<bool> WaitEmpty(const Cgroup& cgroup, steady_clock::time_point deadline,
                        milliseconds interval) {
   const UniqueFd events(openat(cgroup.fd(), "cgroup.events", O_RDONLY | O_CLOEXEC));
   if (!events.valid()) return FailErrno(errno, "cannot open \"cgroup.events\"");
-  const auto until = std::min(deadline, steady_clock::now() + interval);
+  const auto begin = steady_clock::now();
+  const auto until = std::min(deadline, begin + interval);
   while (true) {
     std::array<char, 128> buffer;
     const ssize_t size = pread(events.get(), buffer.data(), buffer.size(), 0);
     if (size < 0) return FailErrno(errno, "cannot read \"cgroup.events\"");
     if (!IsPopulated(std::string_view(buffer.data(), static_cast<size_t>(size)))) return true;
-    const auto left = std::chrono::ceil<milliseconds>(until - steady_clock::now());
-    if (left <= milliseconds::zero()) return false;
+    const auto now = steady_clock::now();
+    if (now >= until) return false;
+    if (now < begin + kNotifyInterval) {
+      std::this_thread::sleep_for(kAskInterval);
+      continue;
+    }
     pollfd poll_events{.fd = events.get(), .events = POLLPRI, .revents = 0};
-    poll(&poll_events, 1, static_cast<int>(left.count()));
+    poll(&poll_events, 1, static_cast<int>(std::chrono::ceil<milliseconds>(until - now).count()));
   }
 }
 

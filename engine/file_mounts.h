@@ -5,23 +5,21 @@
 #ifndef PALYRA_ENGINE_FILE_MOUNTS_H_
 #define PALYRA_ENGINE_FILE_MOUNTS_H_
 
-#include <sys/types.h>
-
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "engine/file_view.h"
+#include "engine/mounts.h"
 
 namespace palyra::engine {
 
 struct MountStep {
-  std::string path;
-  std::string source;  // What is mounted there; `path` itself, or a mask.
-  dev_t device;        // Of `path`.
-  ino_t inode;
+  KnownPath place;
+  std::string mask;     // What is mounted there in place of itself; nothing where empty.
   uint64_t attributes;  // MOUNT_ATTR_* that are set on the copy.
 };
 
@@ -29,11 +27,19 @@ struct FileMounts {
   uint64_t root_attributes = 0;
   std::vector<MountStep> steps;  // Outer before inner.
   // Where the command starts: only entered again, because mounts may have covered it.
-  MountStep working_directory;
+  KnownPath working_directory;
 };
 
-// Makes the masks below `directory` where they are missing.
-Result<FileMounts> PrepareFileMounts(const FileView& view, const std::string& directory);
+// Something empty that nobody without capabilities opens, not even uid 0: a directory and a file
+// below `directory`, which exists, made where they are missing.
+Result<void> MakeMasks(const std::string& directory);
+std::string MaskIn(const std::string& directory, bool is_directory);
+
+// Makes the masks below `directory`. Of what is not `is_of_host` nothing is known before the child
+// is in its root directory; null: everything is.
+Result<FileMounts> PrepareFileMounts(
+    const FileView& view, const std::string& directory,
+    const std::function<bool(const std::string&)>& is_of_host = nullptr);
 
 // In the child, as root in a mount namespace of its own: 0 or errno, ESTALE where something was
 // replaced. Allocates nothing: `trees` has room for a descriptor of each step. Copies are taken

@@ -42,6 +42,10 @@ Result<void> LetFilesMove(int ruleset) {
 // First ABI version that holds ioctl() on devices.
 constexpr int kLandlockDeviceAbi = 5;
 
+FileRights HandledFileRights(int abi) {
+  return abi >= kLandlockDeviceAbi ? kAllRights : kAllRights & ~kIoctlDeviceRight;
+}
+
 Result<UniqueFd> MakeRuleset(int abi, bool with_abstract_scope, FileRights handled) {
   RulesetAttributes attributes = {};
   attributes.handled_access_fs = handled;
@@ -98,8 +102,7 @@ Result<UniqueFd> MakeIsolationRuleset(int abi, bool with_abstract_scope) {
 
 Result<UniqueFd> MakeFileRuleset(int abi, bool with_abstract_scope,
                                  std::span<const FileGrant> grants) {
-  const FileRights handled =
-      abi >= kLandlockDeviceAbi ? kAllRights : kAllRights & ~kIoctlDeviceRight;
+  const FileRights handled = HandledFileRights(abi);
   Result<UniqueFd> ruleset = MakeRuleset(abi, with_abstract_scope, handled);
   if (!ruleset) return ruleset;
   for (const FileGrant& grant : grants) {
@@ -107,6 +110,14 @@ Result<UniqueFd> MakeFileRuleset(int abi, bool with_abstract_scope,
     if (!added) return std::unexpected(added.error());
   }
   return ruleset;
+}
+
+int AddGrants(int ruleset_fd, int abi, std::span<const FileGrant> grants) {
+  for (const FileGrant& grant : grants) {
+    const Result<void> added = AddGrant(ruleset_fd, grant, HandledFileRights(abi));
+    if (!added) return added.error().system_errno != 0 ? added.error().system_errno : ESTALE;
+  }
+  return 0;
 }
 
 int EnterLandlockDomain(int ruleset_fd) {

@@ -32,6 +32,9 @@ Result<UniqueFd> MakeIsolationRuleset(int abi, bool with_abstract_scope = true);
 Result<UniqueFd> MakeFileRuleset(int abi, bool with_abstract_scope,
                                  std::span<const FileGrant> grants);
 
+// Adds grants to one that MakeFileRuleset has made without them: 0 or errno.
+int AddGrants(int ruleset_fd, int abi, std::span<const FileGrant> grants);
+
 // Between fork and exec: enters the domain; no_new_privs is set. 0 or errno.
 int EnterLandlockDomain(int ruleset_fd);
 

@@ -202,6 +202,14 @@ void RemoveOf(const std::string& directory, const std::string& run_id) {
 
 }  // namespace
 
+Result<void> MakePlaceholdersInside(const std::vector<Placeholder>& placeholders,
+                                    const ToolUser& user) {
+  for (const Placeholder& wanted : placeholders) {
+    if (Result<Made> made = MakeOne(wanted, user); !made) return std::unexpected(made.error());
+  }
+  return {};
+}
+
 Result<Placeholders> Placeholders::Make(const std::string& runtime_directory,
                                         const std::string& run_id, const FileView& view,
                                         const ToolUser& user) {

@@ -42,6 +42,10 @@ class Placeholders {
   std::string run_id_;
 };
 
+// In a file system that ends with the run: nobody has to remove them.
+Result<void> MakePlaceholdersInside(const std::vector<Placeholder>& placeholders,
+                                    const ToolUser& user);
+
 // Those of runs that nobody looks after any more.
 void SweepPlaceholders(const std::string& runtime_directory);
 

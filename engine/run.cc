@@ -6,10 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <deque>
 #include <filesystem>
+#include <iterator>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "engine/file_programs.h"
@@ -84,10 +87,46 @@ Result<void> RefuseUnholdableStreams() {
   return {};
 }
 
+template <typename Predicate>
+std::vector<Placeholder> PlaceholdersOf(const FileView& view, Predicate is_wanted) {
+  std::vector<Placeholder> wanted;
+  std::ranges::copy_if(view.placeholders, std::back_inserter(wanted), is_wanted,
+                       &Placeholder::path);
+  return wanted;
+}
+
+Result<CellRoot> PrepareRoot(const Host& host, const RunRequest& request) {
+  if (!request.cell) {
+    return Fail(ErrorCode::kInternal, "a cell without anything in it");
+  }
+  Result<CellRoot> root = PrepareCellRoot(*request.cell, host.runtime_directory);
+  if (!root || !request.file_view) return root;
+  root->grants = request.file_view->grants;
+  root->placeholders = PlaceholdersOf(
+      *request.file_view, [&](const std::string& path) { return !request.cell->IsOfHost(path); });
+  return root;
+}
+
+// The run's own view of files, where no program judges them.
+Result<FileMounts> PrepareMounts(const Host& host, const RunRequest& request) {
+  if (!request.cell) return PrepareFileMounts(*request.file_view, host.runtime_directory);
+  return PrepareFileMounts(*request.file_view, host.runtime_directory,
+                           [&](const std::string& path) { return request.cell->IsOfHost(path); });
+}
+
+// In a cell grants wait until its root directory is there.
+Result<UniqueFd> MakeRuleset(const RunRequest& request, bool with_abstract_scope) {
+  if (!request.file_view) return MakeIsolationRuleset(LandlockAbi(), with_abstract_scope);
+  return MakeFileRuleset(
+      LandlockAbi(), with_abstract_scope,
+      request.cell ? std::span<const FileGrant>() : std::span(request.file_view->grants));
+}
+
 Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects,
                                   const RunRequest& request, const UnixSetup& unix_setup,
                                   Features& features, UniqueFd& landlock) {
   SpawnRequest spawn;
+  spawn.tier = request.tier;
   spawn.argv = request.argv;
   spawn.environment = request.environment;
   spawn.user = request.user;
@@ -101,15 +140,17 @@ Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects
                                  .no_unix_sockets = unix_setup.no_sockets,
                                  .no_memory_programs = request.file_view.has_value()});
   if (request.file_view) {
-    Result<FileMounts> mounts = PrepareFileMounts(*request.file_view, host.runtime_directory);
+    Result<FileMounts> mounts = PrepareMounts(host, request);
     if (!mounts) return std::unexpected(mounts.error());
     spawn.file_mounts = *std::move(mounts);
   }
+  if (IsCell(request.tier)) {
+    Result<CellRoot> root = PrepareRoot(host, request);
+    if (!root) return std::unexpected(root.error());
+    spawn.cell = *std::move(root);
+  }
   if (features.Has(Feature::kLandlock)) {
-    const bool scope = unix_setup.keeps_abstract_scope;
-    Result<UniqueFd> ruleset =
-        request.file_view ? MakeFileRuleset(LandlockAbi(), scope, request.file_view->grants)
-                          : MakeIsolationRuleset(LandlockAbi(), scope);
+    Result<UniqueFd> ruleset = MakeRuleset(request, unix_setup.keeps_abstract_scope);
     if (!ruleset) return std::unexpected(ruleset.error());
     landlock = *std::move(ruleset);
     spawn.landlock_fd = landlock.get();
@@ -134,6 +175,12 @@ RunOutcome Reap(const Child& child) {
   int status = 0;
   while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
   }
+  // PID 1 of a cell says how the command ended, unless it was killed itself.
+  int of_command = 0;
+  const bool is_told =
+      child.status.valid() && read(child.status.get(), &of_command, sizeof(of_command)) ==
+                                  static_cast<ssize_t>(sizeof(of_command));
+  if (is_told) status = of_command;
   if (WIFSIGNALED(status)) {
     outcome.end = RunEnd::kSignaled;
     outcome.signal = WTERMSIG(status);
@@ -392,8 +439,13 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
   if (!registered) return std::unexpected(registered.error());
   std::optional<Placeholders> placeholders;
   if (request.file_view) {
+    FileView view = *request.file_view;
+    if (request.cell) {
+      view.placeholders = PlaceholdersOf(
+          view, [&](const std::string& path) { return request.cell->IsOfHost(path); });
+    }
     Result<Placeholders> made =
-        Placeholders::Make(host.runtime_directory, run->id(), *request.file_view, request.user);
+        Placeholders::Make(host.runtime_directory, run->id(), view, request.user);
     if (!made) return std::unexpected(made.error());
     placeholders = *std::move(made);
   }

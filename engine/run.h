@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/cell_view.h"
 #include "engine/features.h"
 #include "engine/file_view.h"
 #include "engine/host.h"
@@ -20,6 +21,7 @@
 #include "engine/renewal.h"
 #include "engine/run_relay.h"
 #include "engine/spawn.h"
+#include "engine/tier.h"
 #include "engine/tool_user.h"
 #include "policy/rule_set.h"
 
@@ -49,7 +51,10 @@ struct RunRequest {
   std::vector<std::string> argv;  // Not empty; argv[0] is looked up in the environment's PATH.
   std::vector<std::string> environment;  // NAME=VALUE, complete.
   ToolUser user;
+  Tier tier = Tier::kGuard;
   policy::RuleSet rules;
+  // What it sees of the host, where the tier is a cell.
+  std::optional<CellView> cell = std::nullopt;
   // What the rules say of files, where no program judges them (file_judge.h).
   std::optional<FileView> file_view = std::nullopt;
   std::optional<std::chrono::milliseconds> timeout;  // Wall clock, from the start of the command.

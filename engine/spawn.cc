@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
@@ -22,7 +23,9 @@
 #include <cstdint>
 #include <cstring>
 
+#include "engine/cell_init.h"
 #include "engine/landlock.h"
+#include "engine/mounts.h"
 
 namespace palyra::engine {
 namespace {
@@ -41,9 +44,12 @@ struct ChildPlan {
   std::vector<char*> environment;
   std::vector<int> mount_trees;  // Room for one of each of the request's file mounts.
   sock_fprog seccomp;
+  std::vector<int> socket_trees;  // Likewise of its unix places.
   cap_value_t capability_count;
-  pid_t supervisor;
-  int failure_fd;
+  int failure_fd;     // Where a step that failed is written to.
+  int supervisor_fd;  // The end that the supervisor reads.
+  int status_fd;      // Of a cell: Child::status. Else -1.
+  size_t next_step;
 };
 
 std::vector<std::string> CandidatesFor(const std::string& command,
@@ -128,37 +134,42 @@ int OpenSocket(const UnixPlace& place, const ToolUser& user) {
   return -1;
 }
 
-int MountSocket(const UnixPlace& place, const ToolUser& user) {
+// Copies of the mounts of the sockets that are there, -1 for the others.
+int CopySockets(const SpawnRequest& request, std::vector<int>& trees) {
+  const ToolUser& user = request.user;
+  if (trees.empty()) return 0;
+  if (syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0) return errno;
+  for (size_t i = 0; i < trees.size(); ++i) {
+    const int socket = OpenSocket(request.unix_places[i], user);
+    trees[i] = -1;
+    if (socket < 0) continue;
+    trees[i] = CopyMounts(socket);
+    if (trees[i] < 0) return -trees[i];
+    close(socket);
+  }
+  return 0;
+}
+
+int MountSocket(const UnixPlace& place, int tree) {
   const int target = open(place.place.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0400);
   if (target < 0) return errno;
+  const int failure = tree < 0 ? 0 : PlaceMounts(tree, target);
   close(target);
-  const int socket = OpenSocket(place, user);
-  if (socket < 0) return 0;
-  const long tree =
-      syscall(SYS_open_tree, socket, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-  if (tree < 0) return errno;
-  const long moved =
-      syscall(SYS_move_mount, tree, "", AT_FDCWD, place.place.c_str(), MOVE_MOUNT_F_EMPTY_PATH);
-  const int failure = moved == 0 ? 0 : errno;
-  close(static_cast<int>(tree));
-  close(socket);
+  close(tree);
   return failure;
 }
 
-int MountUnixPlaces(const SpawnRequest& request) {
+int MountUnixPlaces(const SpawnRequest& request, const std::vector<int>& trees) {
   const char* directory = request.private_directory.c_str();
   if (mount("palyra", directory, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=1m") !=
       0) {
     return errno;
   }
-  const ToolUser& user = request.user;
-  if (syscall(SYS_setgroups, user.groups.size(), user.groups.data()) != 0) return errno;
-  for (const UnixPlace& place : request.unix_places) {
-    if (const int failure = MountSocket(place, user); failure != 0) return failure;
+  for (size_t i = 0; i < trees.size(); ++i) {
+    const int failure = MountSocket(request.unix_places[i], trees[i]);
+    if (failure != 0) return failure;
   }
-  mount_attr attributes = {};
-  attributes.attr_set = MOUNT_ATTR_RDONLY;
-  return ErrnoUnless(mount_setattr(AT_FDCWD, directory, 0, &attributes, sizeof(attributes)) == 0);
+  return SetMountAttributes(AT_FDCWD, directory, 0, MOUNT_ATTR_RDONLY);
 }
 
 int DropBoundingSet(cap_value_t count) {
@@ -185,9 +196,22 @@ int ClearCapabilities() {
   return ErrnoUnless(syscall(SYS_capset, &header, none.data()) == 0);
 }
 
-int DieWithSupervisor(pid_t supervisor) {
+// The supervisor may have died before; then nobody reads what this process could say.
+int DieWithSupervisor(const ChildPlan& plan) {
+  close(plan.supervisor_fd);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return errno;
-  return getppid() == supervisor ? 0 : ESRCH;
+  pollfd reader = {.fd = plan.failure_fd, .events = 0, .revents = 0};
+  if (poll(&reader, 1, 0) < 0) return errno;
+  return (reader.revents & POLLERR) != 0 ? ESRCH : 0;
+}
+
+int EnterLandlock(const SpawnRequest& request) {
+  if (request.landlock_fd < 0) return 0;
+  if (request.cell) {
+    const int failure = AddGrants(request.landlock_fd, LandlockAbi(), request.cell->grants);
+    if (failure != 0) return failure;
+  }
+  return EnterLandlockDomain(request.landlock_fd);
 }
 
 int CloseDescriptors(int& failure_fd) {
@@ -213,62 +237,9 @@ int Execute(const ChildPlan& plan) {
   return failure;
 }
 
-int Take(SpawnStep step, ChildPlan& plan) {
-  const SpawnRequest& request = *plan.request;
-  switch (step) {
-    case SpawnStep::kSessionKeyring:
-      return JoinNewSessionKeyring();
-    case SpawnStep::kMountNamespace:
-      return MakePrivateMounts();
-    case SpawnStep::kFileMounts:
-      return request.file_mounts ? ApplyFileMounts(*request.file_mounts, plan.mount_trees) : 0;
-    case SpawnStep::kProtectControlMounts:
-      if (const int failure = BindOnThemselves(request.control_directories); failure != 0) {
-        return failure;
-      }
-      if (const int failure = ProtectControlMounts(request.control_directories); failure != 0) {
-        return failure;
-      }
-      return ProtectControlMounts(request.control_mounts);
-    case SpawnStep::kUnixPlaces:
-      return request.private_directory.empty() ? 0 : MountUnixPlaces(request);
-    case SpawnStep::kBoundingSet:
-      return DropBoundingSet(plan.capability_count);
-    case SpawnStep::kSecureBits:
-      return ErrnoUnless(prctl(PR_SET_SECUREBITS, kLockedSecureBits, 0, 0, 0) == 0);
-    case SpawnStep::kUser:
-      return BecomeUser(request.user);
-    case SpawnStep::kCapabilities:
-      return ClearCapabilities();
-    case SpawnStep::kParentDeath:
-      return DieWithSupervisor(plan.supervisor);
-    case SpawnStep::kNoNewPrivileges:
-      return ErrnoUnless(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    case SpawnStep::kLandlock:
-      return request.landlock_fd < 0 ? 0 : EnterLandlockDomain(request.landlock_fd);
-    case SpawnStep::kDescriptors:
-      return CloseDescriptors(plan.failure_fd);
-    case SpawnStep::kSeccomp:
-      sigprocmask(SIG_SETMASK, &request.signal_mask, nullptr);
-      return InstallSeccomp(plan.seccomp);
-    case SpawnStep::kExec:
-      return Execute(plan);
-  }
-  return EINVAL;
-}
+// ---- Both: the parent of a run clones its first process, and PID 1 of a cell the command. ----
 
-[[noreturn]] void RunChild(ChildPlan& plan) {
-  for (int step = 0; step <= static_cast<int>(SpawnStep::kExec); ++step) {
-    const int failure = Take(static_cast<SpawnStep>(step), plan);
-    if (failure == 0) continue;
-    const SpawnFailure report = {.step = static_cast<SpawnStep>(step), .system_errno = failure};
-    (void)!write(plan.failure_fd, &report, sizeof(report));
-    break;
-  }
-  _exit(125);
-}
-
-// ---- In the parent. ----
+[[noreturn]] void RunChild(ChildPlan& plan);
 
 // clone3 as vfork does it: the child borrows memory and stack until it execs or exits, and the
 // parent waits; copying page tables would cost as much as the rest of the start. The call must not
@@ -292,13 +263,124 @@ int Take(SpawnStep step, ChildPlan& plan) {
   return static_cast<pid_t>(result);
 }
 
+// Returns in the parent where the command's process could not be cloned.
+int BecomeInit(ChildPlan& plan) {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  clone_args arguments = {};
+  arguments.flags = CLONE_VM | CLONE_VFORK;
+  arguments.exit_signal = SIGCHLD;
+  const pid_t command = CloneAndRun(arguments, plan);
+  if (command < 0) return -command;
+  // Nothing of the run is held up by this process: not its pipes, not its files.
+  for (int fd = 0; fd < plan.status_fd; ++fd) close(fd);
+  syscall(SYS_close_range, plan.status_fd + 1, ~0U, 0);
+  BeInit(command, plan.status_fd);
+}
+
+int Take(SpawnStep step, ChildPlan& plan) {
+  const SpawnRequest& request = *plan.request;
+  switch (step) {
+    case SpawnStep::kSessionKeyring:
+      return JoinNewSessionKeyring();
+    case SpawnStep::kNamespaces:
+      return ErrnoUnless(unshare(static_cast<int>(NamespacesOf(request.tier))) == 0);
+    case SpawnStep::kMountNamespace:
+      return MakePrivateMounts();
+    case SpawnStep::kUnixSockets:
+      return CopySockets(request, plan.socket_trees);
+    case SpawnStep::kCellRoot:
+      return request.cell ? EnterCellRoot(*request.cell, request.user) : EINVAL;
+    case SpawnStep::kFileMounts:
+      return request.file_mounts ? ApplyFileMounts(*request.file_mounts, plan.mount_trees) : 0;
+    case SpawnStep::kProtectControlMounts:
+      if (const int failure = BindOnThemselves(request.control_directories); failure != 0) {
+        return failure;
+      }
+      if (const int failure = ProtectControlMounts(request.control_directories); failure != 0) {
+        return failure;
+      }
+      return ProtectControlMounts(request.control_mounts);
+    case SpawnStep::kUnixPlaces:
+      return request.private_directory.empty() ? 0 : MountUnixPlaces(request, plan.socket_trees);
+    case SpawnStep::kBoundingSet:
+      return DropBoundingSet(plan.capability_count);
+    case SpawnStep::kSecureBits:
+      return ErrnoUnless(prctl(PR_SET_SECUREBITS, kLockedSecureBits, 0, 0, 0) == 0);
+    case SpawnStep::kUser:
+      return BecomeUser(request.user);
+    case SpawnStep::kCapabilities:
+      return ClearCapabilities();
+    case SpawnStep::kParentDeath:
+      return DieWithSupervisor(plan);
+    case SpawnStep::kNoNewPrivileges:
+      return ErrnoUnless(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    case SpawnStep::kLandlock:
+      return EnterLandlock(request);
+    case SpawnStep::kInit:
+      return BecomeInit(plan);
+    case SpawnStep::kDescriptors:
+      return CloseDescriptors(plan.failure_fd);
+    case SpawnStep::kSeccomp:
+      sigprocmask(SIG_SETMASK, &request.signal_mask, nullptr);
+      return InstallSeccomp(plan.seccomp);
+    case SpawnStep::kExec:
+      return Execute(plan);
+  }
+  return EINVAL;
+}
+
+void Report(const ChildPlan& plan, SpawnStep step, int failure) {
+  const SpawnFailure report = {.step = step, .system_errno = failure};
+  (void)!write(plan.failure_fd, &report, sizeof(report));
+}
+
+[[noreturn]] void RunChild(ChildPlan& plan) {
+  const std::span<const SpawnStep> steps = StepsOf(plan.request->tier);
+  while (plan.next_step < steps.size()) {
+    const SpawnStep step = steps[plan.next_step++];
+    if (const int failure = Take(step, plan); failure != 0) {
+      Report(plan, step, failure);
+      break;
+    }
+  }
+  _exit(125);
+}
+
+// ---- In the parent. ----
+
+// In a cell the first process lives on, in memory of its own.
 pid_t CloneInto(int cgroup_fd, int& pidfd, ChildPlan& plan) {
   clone_args arguments = {};
-  arguments.flags = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_VM | CLONE_VFORK;
+  arguments.flags = CLONE_INTO_CGROUP | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = static_cast<__u64>(cgroup_fd);
-  return CloneAndRun(arguments, plan);
+  if (!IsCell(plan.request->tier)) {
+    arguments.flags |= CLONE_VM | CLONE_VFORK;
+    return CloneAndRun(arguments, plan);
+  }
+  arguments.flags |= CLONE_NEWPID;
+  const long pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (pid < 0) return -errno;
+  if (pid > 0) return static_cast<pid_t>(pid);
+  if (const int failure = ForgetArguments(); failure != 0) {
+    Report(plan, SpawnStep::kInit, failure);
+    _exit(125);
+  }
+  RunChild(plan);
+}
+
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+
+Result<Pipe> MakePipe() {
+  std::array<int, 2> fds;
+  if (pipe2(fds.data(), O_CLOEXEC) != 0) return FailErrno(errno, "cannot make a pipe");
+  return Pipe{.read_end = UniqueFd(fds[0]), .write_end = UniqueFd(fds[1])};
 }
 
 // End of file means that exec has closed the pipe.
@@ -315,47 +397,11 @@ Result<std::optional<SpawnFailure>> ReadFailure(int fd) {
 
 }  // namespace
 
-std::string_view SpawnStepName(SpawnStep step) {
-  switch (step) {
-    case SpawnStep::kSessionKeyring:
-      return "join a new session keyring";
-    case SpawnStep::kMountNamespace:
-      return "make a private mount namespace";
-    case SpawnStep::kFileMounts:
-      return "mount what it may read, write and execute";
-    case SpawnStep::kProtectControlMounts:
-      return "make cgroup, BPF and kernel settings read-only";
-    case SpawnStep::kUnixPlaces:
-      return "mount the unix sockets that it may use";
-    case SpawnStep::kBoundingSet:
-      return "drop the capability bounding set";
-    case SpawnStep::kSecureBits:
-      return "lock the secure bits";
-    case SpawnStep::kUser:
-      return "become the tool's user";
-    case SpawnStep::kCapabilities:
-      return "clear all capabilities";
-    case SpawnStep::kParentDeath:
-      return "tie the run to its supervisor";
-    case SpawnStep::kNoNewPrivileges:
-      return "set no_new_privs";
-    case SpawnStep::kLandlock:
-      return "enter the Landlock domain";
-    case SpawnStep::kDescriptors:
-      return "close inherited descriptors";
-    case SpawnStep::kSeccomp:
-      return "install the seccomp filter";
-    case SpawnStep::kExec:
-      return "execute the command";
-  }
-  return "unknown step";
-}
-
 Result<SpawnResult> Spawn(const SpawnRequest& request) {
-  std::array<int, 2> pipe_fds;
-  if (pipe2(pipe_fds.data(), O_CLOEXEC) != 0) return FailErrno(errno, "cannot make a pipe");
-  const UniqueFd read_end(pipe_fds[0]);
-  UniqueFd write_end(pipe_fds[1]);
+  Result<Pipe> failures = MakePipe();
+  if (!failures) return std::unexpected(failures.error());
+  Result<Pipe> status = IsCell(request.tier) ? MakePipe() : Pipe();
+  if (!status) return std::unexpected(status.error());
 
   ChildPlan plan = {
       .request = &request,
@@ -365,16 +411,22 @@ Result<SpawnResult> Spawn(const SpawnRequest& request) {
       .mount_trees = std::vector<int>(request.file_mounts ? request.file_mounts->steps.size() : 0),
       .seccomp = {.len = static_cast<unsigned short>(request.seccomp.size()),
                   .filter = const_cast<sock_filter*>(request.seccomp.data())},
+      .socket_trees = std::vector<int>(request.unix_places.size()),
       .capability_count = cap_max_bits(),
-      .supervisor = getpid(),
-      .failure_fd = write_end.get()};
+      .failure_fd = failures->write_end.get(),
+      .supervisor_fd = failures->read_end.get(),
+      .status_fd = status->write_end.get(),
+      .next_step = 0};
   int pidfd = -1;
   const pid_t pid = CloneInto(request.cgroup_fd, pidfd, plan);
   if (pid < 0) return FailErrno(-pid, "cannot clone a child into the run's cgroup");
 
-  SpawnResult result = {.child = {.pid = pid, .pidfd = UniqueFd(pidfd)}, .failure = std::nullopt};
-  write_end.Reset();
-  Result<std::optional<SpawnFailure>> failure = ReadFailure(read_end.get());
+  SpawnResult result = {
+      .child = {.pid = pid, .pidfd = UniqueFd(pidfd), .status = std::move(status->read_end)},
+      .failure = std::nullopt};
+  failures->write_end.Reset();
+  status->write_end.Reset();
+  Result<std::optional<SpawnFailure>> failure = ReadFailure(failures->read_end.get());
   if (!failure || *failure) waitpid(pid, nullptr, 0);
   if (!failure) return std::unexpected(failure.error());
   result.failure = *failure;

@@ -1,5 +1,6 @@
-// Starting the first process of a run: clone3 into its cgroup, then, in the child, every
-// restriction in a fixed order, then exec. Each step that fails ends the child; nothing is skipped.
+// Starting the first process of a run: clone3 into its cgroup, then, in the child, the steps of its
+// tier in their order, the last of which is exec. Each step that fails ends the child; nothing is
+// skipped.
 
 #ifndef PALYRA_ENGINE_SPAWN_H_
 #define PALYRA_ENGINE_SPAWN_H_
@@ -11,44 +12,25 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "engine/cell_root.h"
 #include "engine/file_mounts.h"
+#include "engine/tier.h"
 #include "engine/tool_user.h"
 #include "engine/unix_places.h"
 
 namespace palyra::engine {
 
-// In the order in which the child takes them.
-enum class SpawnStep : int {
-  kSessionKeyring,        // A new one: the caller's keys are not inherited.
-  kMountNamespace,        // Private, so that the next step stays inside.
-  kFileMounts,            // The run's view of files, where no program judges them.
-  kProtectControlMounts,  // cgroup and BPF file systems, /proc/sys, our locks: read-only.
-  kUnixPlaces,            // A directory of the run's own, with the sockets that it may use.
-  kBoundingSet,           // Capabilities that no exec can give back.
-  kSecureBits,            // uid 0 means nothing to exec.
-  kUser,                  // Groups, gid, uid.
-  kCapabilities,          // All sets empty.
-  kParentDeath,           // SIGKILL when the supervisor dies.
-  kNoNewPrivileges,
-  kLandlock,
-  kDescriptors,  // Everything above 2 is closed.
-  kSeccomp,
-  kExec,
-};
-
-// "close inherited descriptors", …: for messages.
-std::string_view SpawnStepName(SpawnStep step);
-
 struct SpawnRequest {
+  Tier tier = Tier::kGuard;
   int cgroup_fd = -1;
   std::vector<std::string> argv;         // Not empty.
   std::vector<std::string> environment;  // NAME=VALUE; PATH in it resolves argv[0].
   ToolUser user;
+  std::optional<CellRoot> cell;  // Where the tier is one.
   std::optional<FileMounts> file_mounts;
   std::vector<std::string> control_mounts;       // Host::control_mounts.
   std::vector<std::string> control_directories;  // Host::control_directories.
@@ -61,9 +43,14 @@ struct SpawnRequest {
   sigset_t signal_mask = {};             // Of the child at exec.
 };
 
+// The command; in a cell its PID 1.
 struct Child {
   pid_t pid = -1;
   UniqueFd pidfd;
+  UniqueFd status;  // In a cell: a pipe for the command's wait status, an int, when it has ended.
+
+  // Readable when the command has ended.
+  [[nodiscard]] int end_fd() const { return status.valid() ? status.get() : pidfd.get(); }
 };
 
 struct SpawnFailure {

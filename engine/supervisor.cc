@@ -111,7 +111,7 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
     if (!started) return std::unexpected(started.error());
     timer = *std::move(started);
   }
-  const int child = request.child->pidfd.get();
+  const int child = request.child->end_fd();
   const int renewal = request.renewal == nullptr ? -1 : request.renewal->fd();
   const int watch = request.renewal == nullptr ? -1 : request.renewal->watch_fd();
   for (const int fd :
@@ -136,7 +136,7 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
       if (is_renewal && request.must_end != nullptr && *request.must_end && (*request.must_end)()) {
         return WaitEnd::kRulesChanged;
       }
-      if (fd == request.signals->fd()) request.signals->ForwardOne(child);
+      if (fd == request.signals->fd()) request.signals->ForwardOne(request.child->pidfd.get());
       if (fd == request.events->epoll_fd()) {
         request.events->Drain(
             *request.on_event, kEventsAtOnce,

@@ -65,7 +65,7 @@ bool DependsOnDigest(const NameRules& rules) {
   return false;
 }
 
-PathStates::Action PathStates::Look(const NameRules& rules) {
+PathStates::Action PathStates::Look(const NameRules& rules, Asks asks) {
   const Automaton& automaton = rules.automaton;
   Action action{.rules = &rules,
                 .permits = std::vector<bool>(automaton.state_count()),
@@ -75,8 +75,10 @@ PathStates::Action PathStates::Look(const NameRules& rules) {
   std::vector<bool> denies(automaton.state_count());
   for (uint32_t state = 0; state < denies.size(); ++state) {
     const size_t leaf = size_t{automaton.ClassAt(state)} * rules.flag_count;
+    const Verdict verdict =
+        leaf < rules.leaves.size() ? rules.leaves[leaf].verdict : Verdict::kDeny;
     const bool permits =
-        leaf < rules.leaves.size() && rules.leaves[leaf].verdict == Verdict::kAllow;
+        verdict == Verdict::kAllow || (verdict == Verdict::kAsk && asks == Asks::kPermit);
     action.permits[state] = permits;
     denies[state] = !permits;
   }
@@ -86,10 +88,10 @@ PathStates::Action PathStates::Look(const NameRules& rules) {
   return action;
 }
 
-PathStates::PathStates(const RuleSet& rules) : rules_(&rules) {
+PathStates::PathStates(const RuleSet& rules, Asks asks) : rules_(&rules) {
   for (int i = 0; i < kFileActionCount; ++i) {
     const NameRules* names = FindRules(rules, static_cast<NameAction>(i));
-    if (names != nullptr) actions_.at(static_cast<size_t>(i)) = Look(*names);
+    if (names != nullptr) actions_.at(static_cast<size_t>(i)) = Look(*names, asks);
   }
 }
 

@@ -28,14 +28,17 @@ constexpr FileActions ActionBit(NameAction action) {
 // Whether a digest makes a difference to what is permitted.
 bool DependsOnDigest(const NameRules& rules);
 
+// What an ask counts as.
+enum class Asks { kDeny, kPermit };
+
 class PathStates {
  public:
   // One state of each automaton.
   using State = std::array<uint32_t, kFileActionCount>;
 
-  // Borrows `rules`. An ask counts as a deny; so does an action without rules. Of programs counts
-  // what is said of one whose digest is not known.
-  explicit PathStates(const RuleSet& rules);
+  // Borrows `rules`. An action without rules is denied. Of programs counts what is said of one
+  // whose digest is not known.
+  explicit PathStates(const RuleSet& rules, Asks asks = Asks::kDeny);
 
   static State Start() { return {}; }
   [[nodiscard]] State After(const State& state, std::string_view text) const;
@@ -85,7 +88,7 @@ class PathStates {
     std::vector<bool> ever_child;
   };
 
-  static Action Look(const NameRules& rules);
+  static Action Look(const NameRules& rules, Asks asks);
   [[nodiscard]] FileActions Collect(const State& state, std::vector<bool> Action::* facts) const;
   // A byte that no rule names, and that is no slash; 0 where there is none.
   [[nodiscard]] char UnnamedByte() const;
