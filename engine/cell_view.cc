@@ -132,7 +132,7 @@ class ViewBuilder {
     if (facts_.workspace != "/") {
       if (Result<void> ok = ShowIfThere(facts_.workspace, Access::kWritable); !ok) return ok;
     }
-    const bool is_shown = view_.IsOfHost(facts_.start);
+    const bool is_shown = facts_.start == "/" || view_.IsOfHost(facts_.start);
     return is_shown ? Result<void>() : ShowIfThere(facts_.start, Access::kReadOnly);
   }
 

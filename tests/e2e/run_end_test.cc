@@ -7,6 +7,7 @@
 #include <csignal>
 #include <ostream>
 #include <thread>
+#include <tuple>
 
 #include "tests/e2e/policies.h"
 #include "tests/support/kernel_state.h"
@@ -47,8 +48,9 @@ class RunEndTest : public testing::Test {
     }
   }
 
-  static PalyraRun WithPolicy() {
+  static PalyraRun WithPolicy(const std::string& tier = "guard") {
     PalyraRun run;
+    run.Option("--tier", tier);
     run.Policy(PermitWhen("resource.address.isInRange(ip(\"192.0.2.0/24\"))"));
     return run;
   }
@@ -78,11 +80,12 @@ struct End {
 
 void PrintTo(const End& end, std::ostream* stream) { *stream << end.name; }
 
-class RunEnd : public RunEndTest, public testing::WithParamInterface<End> {};
+class RunEnd : public RunEndTest,
+               public testing::WithParamInterface<std::tuple<const char*, End>> {};
 
 TEST_P(RunEnd, LeavesNothing) {
-  const End& end = GetParam();
-  PalyraRun run = WithPolicy();
+  const auto& [tier, end] = GetParam();
+  PalyraRun run = WithPolicy(tier);
   if (end.timeout != nullptr) run.Option("--timeout", end.timeout);
   SpawnOptions options;
   options.terminal = end.terminal;
@@ -100,25 +103,30 @@ TEST_P(RunEnd, LeavesNothing) {
   ExpectNothingLeft();
 }
 
-INSTANTIATE_TEST_SUITE_P(After, RunEnd,
-                         testing::Values(End{"Success", "0", 0, nullptr, 0},
-                                         End{"Failure", "7", 0, nullptr, 7},
-                                         End{"CommandKilled", "killed", 0, nullptr, 128 + SIGKILL},
-                                         End{"Timeout", "wait", 0, "3", 124},
-                                         End{"Interrupt", "wait", SIGINT, nullptr, 128 + SIGINT},
-                                         End{"Terminate", "wait", SIGTERM, nullptr, 128 + SIGTERM},
-                                         End{"HangUp", "wait", SIGHUP, nullptr, 128 + SIGHUP},
-                                         End{"ControlC", "wait", 0, nullptr, 128 + SIGINT, true}),
-                         [](const testing::TestParamInfo<End>& parameter) {
-                           return parameter.param.name;
-                         });
+std::string NameOf(const testing::TestParamInfo<std::tuple<const char*, End>>& parameter) {
+  return std::string(std::get<End>(parameter.param).name) + "Of" +
+         std::get<const char*>(parameter.param);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    After, RunEnd,
+    testing::Combine(testing::Values("guard", "cell"),
+                     testing::Values(End{"Success", "0", 0, nullptr, 0},
+                                     End{"Failure", "7", 0, nullptr, 7},
+                                     End{"CommandKilled", "killed", 0, nullptr, 128 + SIGKILL},
+                                     End{"Timeout", "wait", 0, "3", 124},
+                                     End{"Interrupt", "wait", SIGINT, nullptr, 128 + SIGINT},
+                                     End{"Terminate", "wait", SIGTERM, nullptr, 128 + SIGTERM},
+                                     End{"HangUp", "wait", SIGHUP, nullptr, 128 + SIGHUP},
+                                     End{"ControlC", "wait", 0, nullptr, 128 + SIGINT, true})),
+    NameOf);
 
 // The supervisor itself is killed: nobody is left to clean up, and still nothing may go on.
-class RunSupervisorKilled : public RunEndTest {
+class RunSupervisorKilled : public RunEndTest, public testing::WithParamInterface<const char*> {
  protected:
   // Starts a lingering run, kills its palyra-run, and waits for the run's processes to end.
   void KillASupervisor() {
-    const PalyraRun run = WithPolicy();
+    const PalyraRun run = WithPolicy(GetParam());
     Subprocess command(run.CommandLine(Lingering(mark_, "wait")));
     ASSERT_TRUE(command.WaitForOutput("ready"));
     const std::vector<pid_t> pids = ProbesMarked(mark_);
@@ -129,17 +137,17 @@ class RunSupervisorKilled : public RunEndTest {
   }
 
   static void RunAnother() {
-    EXPECT_EQ(WithPolicy().Run({BinaryPath("palyra_probe"), "exit-with", "0"}).status, 0);
+    EXPECT_EQ(WithPolicy(GetParam()).Run({BinaryPath("palyra_probe"), "exit-with", "0"}).status, 0);
   }
 };
 
-TEST_F(RunSupervisorKilled, EndsTheRun) { KillASupervisor(); }
+TEST_P(RunSupervisorKilled, EndsTheRun) { KillASupervisor(); }
 
 // Killed at moments spread over its whole start: before the command, in it, beside it.
-TEST_F(RunSupervisorKilled, AtAnyMomentOfItsStartEndsTheRunToo) {
+TEST_P(RunSupervisorKilled, AtAnyMomentOfItsStartEndsTheRunToo) {
   constexpr int kMoments = 40;
   constexpr std::chrono::microseconds kStep{250};
-  const PalyraRun run = WithPolicy();
+  const PalyraRun run = WithPolicy(GetParam());
   for (int moment = 0; moment < kMoments; ++moment) {
     Subprocess command(run.CommandLine(Lingering(mark_, "wait")));
     std::this_thread::sleep_for(moment * kStep);
@@ -155,15 +163,15 @@ TEST_F(RunSupervisorKilled, AtAnyMomentOfItsStartEndsTheRunToo) {
   ExpectNothingLeft();
 }
 
-TEST_F(RunSupervisorKilled, TheNextRunSweepsWhatIsLeft) {
+TEST_P(RunSupervisorKilled, TheNextRunSweepsWhatIsLeft) {
   KillASupervisor();
   RunAnother();
   ExpectNothingLeft();
 }
 
-TEST_F(RunSupervisorKilled, TheSweepLeavesALiveNeighbourAlone) {
+TEST_P(RunSupervisorKilled, TheSweepLeavesALiveNeighbourAlone) {
   const std::string neighbour_mark = mark_ + "-neighbour";
-  const PalyraRun run = WithPolicy();
+  const PalyraRun run = WithPolicy(GetParam());
   Subprocess neighbour(run.CommandLine(Lingering(neighbour_mark, "wait")));
   ASSERT_TRUE(neighbour.WaitForOutput("ready"));
   const KernelState with_neighbour = ReadKernelState();
@@ -179,6 +187,9 @@ TEST_F(RunSupervisorKilled, TheSweepLeavesALiveNeighbourAlone) {
   EXPECT_TRUE(ProbesMarked(neighbour_mark).empty());
   ExpectNothingLeft();
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, RunSupervisorKilled, testing::Values("guard", "cell"),
+                         [](const auto& parameter) { return parameter.param; });
 
 }  // namespace
 }  // namespace palyra::tests

@@ -63,6 +63,7 @@ std::span<const Verb> RingVerbs();
 std::span<const Verb> FamilyVerbs();
 std::span<const Verb> EscapeVerbs();
 std::span<const Verb> KernelVerbs();
+std::span<const Verb> CellVerbs();
 std::span<const Verb> ShowVerbs();
 std::span<const Verb> StormVerbs();
 std::span<const Verb> LifeVerbs();
