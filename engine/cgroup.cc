@@ -98,7 +98,7 @@ void KillTreeOnce(const std::string& path) {
 // kernel/cgroup/cgroup.c: a hundredth of a second), and a run that ends soon after it began has had
 // its turn. So until then it is asked again and again.
 constexpr milliseconds kNotifyInterval{12};
-constexpr std::chrono::microseconds kAskInterval{200};
+constexpr std::chrono::microseconds kAskInterval{50};
 
 // Waits until `deadline` at the latest, and until `interval` has passed where one is given.
 // True when nothing is left.
