@@ -164,7 +164,8 @@ Result<Event> ParseEvent(const std::vector<std::string>& words) {
   if (name) return ParseName(*name, words);
   return Wrong(
       "\"{}\" is no action that the tables decide; there are net.connect, net.send, "
-      "net.accept, net.bind, net.listen, file.*, process.* and unix.connect",
+      "net.accept, net.bind, net.listen, file.*, process.* and unix.connect, and before a run "
+      "tool.execute",
       words[0]);
 }
 

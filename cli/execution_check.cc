@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <utility>
 
 #include "policy/egress_mode.h"
@@ -52,20 +51,38 @@ std::string WayOut(const policy::ExecutionRequest& request, const ExecutionRefus
 
 }  // namespace
 
-policy::ExecutionRequest ExecutionRequestOf(const RunOptions& options, const RunFacts& facts,
-                                            const engine::ToolUser& user) {
+LimitFacts LimitsOf(const RunOptions& options) {
+  LimitFacts limits;
+  if (options.timeout) limits.timeout_ms = options.timeout->count();
+  return limits;
+}
+
+StartFacts StartFactsOf(const RunOptions& options, const engine::ToolUser& user,
+                        std::optional<std::string> executable) {
+  return {.egress = std::string(policy::EgressModeName(options.egress)),
+          .user = NameOf(user),
+          .argv = options.command,
+          .unheld = options.unheld.names,
+          .executable = std::move(executable),
+          .limits = LimitsOf(options)};
+}
+
+policy::ExecutionRequest ExecutionRequestOf(const RunFacts& facts, const StartFacts& start) {
   policy::CompileInput input = InputFor(facts, {});
   std::vector<policy::RecordValue::Field> context = input.context.AsRecord()->fields();
-  context.emplace_back("egress",
-                       Value::String(std::string(policy::EgressModeName(options.egress))));
-  context.emplace_back("user", Value::String(NameOf(user)));
-  if (!options.command.empty()) context.emplace_back("argv", SetOf(options.command));
-  if (!options.unheld.names.empty()) context.emplace_back("unheld", SetOf(options.unheld.names));
-  if (options.timeout) {
-    // Rounded up, so that what is within a bound is so by the clock.
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*options.timeout);
-    context.emplace_back("limits", Value::Record({{"seconds", Value::Long(seconds.count())}}));
+  const auto add_text = [&](const char* name, const std::optional<std::string>& text) {
+    if (text) context.emplace_back(name, Value::String(*text));
+  };
+  add_text("egress", start.egress);
+  add_text("user", start.user);
+  add_text("executable", start.executable);
+  if (!start.argv.empty()) context.emplace_back("argv", SetOf(start.argv));
+  if (!start.unheld.empty()) context.emplace_back("unheld", SetOf(start.unheld));
+  std::vector<policy::RecordValue::Field> limits;
+  for (const auto& [name, member] : kLimitFacts) {
+    if (start.limits.*member) limits.emplace_back(name, Value::Long(*(start.limits.*member)));
   }
+  if (!limits.empty()) context.emplace_back("limits", Value::Record(std::move(limits)));
   return {.principal = std::move(input.principal),
           .tool = policy::EntityUid(std::string(policy::kToolType), facts.tool),
           .context = Value::Record(std::move(context))};
@@ -99,7 +116,9 @@ std::optional<ExecutionRefusal> RefusalOfExecution(std::span<const LayerPolicies
     refusal.text += fmt::format("{} {} of the {}", asks ? "asked for by" : "forbidden by",
                                 fmt::join(refusal.policies, ", "), name);
   }
-  if (asks) refusal.text += fmt::format(" (\"{}\"), and nobody can be asked yet", why);
+  if (asks)
+    refusal.text +=
+        fmt::format(" (\"{}\"); without a daemon nobody can be asked, so the answer is no", why);
   for (const std::string& error : decided.errors) refusal.text += "\nerror: " + error;
   refusal.text += "\ncontext: " + ShownContext(request.context);
   refusal.text += "\nhint: " + WayOut(request, refusal, asks);

@@ -30,6 +30,7 @@
 #include "cli/run_record.h"
 #include "cli/run_rules.h"
 #include "cli/run_status.h"
+#include "cli/run_tool.h"
 #include "engine/clock.h"
 #include "engine/environment.h"
 #include "engine/file_programs.h"
@@ -118,6 +119,7 @@ struct Prepared {
   RunFacts facts;
   policy::Places places;
   engine::ToolUser user;
+  RunTool tool;
   std::optional<engine::PolicyWatch> watch;
   // The last are in force; those before them named what was denied until then.
   std::deque<NamedLayers> layers;
@@ -138,7 +140,7 @@ Result<void> PreparePlace(const RunOptions& options, Prepared& prepared) {
                     start.error().message));
   }
   prepared.start = *std::move(start);
-  prepared.facts = {.agent = options.agent, .tool = options.tool, .workspace = prepared.start};
+  prepared.facts = {.agent = options.agent, .workspace = prepared.start};
   if (options.workspace) {
     Result<std::string> workspace = RealDirectory(*options.workspace);
     if (!workspace) {
@@ -152,6 +154,19 @@ Result<void> PreparePlace(const RunOptions& options, Prepared& prepared) {
   prepared.user = *std::move(user);
   prepared.places = PlacesOf(prepared.facts.workspace, prepared.user.home);
   return {};
+}
+
+// What runs, and what its entry in the registry adds to the command line.
+Result<void> PrepareTool(RunOptions& options, Prepared& prepared) {
+  const Result<engine::ToolRegistry> registry = engine::ToolRegistry::Load();
+  if (!registry) return std::unexpected(registry.error());
+  const std::vector<std::string> caller = CallerEnvironment();
+  Result<RunTool> tool = FindTool(*registry, options, prepared.user, prepared.start, caller);
+  if (!tool) return std::unexpected(tool.error());
+  prepared.tool = *std::move(tool);
+  prepared.facts.tool = prepared.tool.metadata.name;
+  prepared.facts.traits = TraitsOf(prepared.tool.metadata);
+  return ApplyToolDefaults(prepared.tool.metadata, caller, options);
 }
 
 // Where only root can have put something.
@@ -169,7 +184,7 @@ Result<RunRules> MakeRulesNow(const RunOptions& options, const Prepared& prepare
 }
 
 // Everything that can be wrong with the caller's input, before anything is set up in the kernel.
-Result<Prepared> PrepareInput(const RunOptions& options) {
+Result<Prepared> PrepareInput(RunOptions& options) {
   Prepared prepared;
   if (geteuid() == 0) {
     // First, so that no change is missed.
@@ -181,6 +196,9 @@ Result<Prepared> PrepareInput(const RunOptions& options) {
   }
   if (Result<void> placed = PreparePlace(options, prepared); !placed) {
     return std::unexpected(placed.error());
+  }
+  if (Result<void> known = PrepareTool(options, prepared); !known) {
+    return std::unexpected(known.error());
   }
   const Result<policy::FileParts> files =
       options.defaults ? DefaultsHere(options.unheld) : policy::FileParts::kNone;
@@ -245,6 +263,12 @@ Result<std::optional<engine::CellView>> ShowInCell(const RunOptions& options,
   return *std::move(view);
 }
 
+StartFacts StartOf(const RunOptions& options, const Prepared& prepared) {
+  const std::optional<engine::Executable>& executable = prepared.tool.executable;
+  return StartFactsOf(options, prepared.user,
+                      executable ? std::optional(executable->real_path) : std::nullopt);
+}
+
 // Decided before anything is set up in the kernel for it.
 Result<void> RequireExecution(const RunOptions& options, Prepared& prepared) {
   if (!prepared.may_deny_start) return {};
@@ -253,7 +277,7 @@ Result<void> RequireExecution(const RunOptions& options, Prepared& prepared) {
     return Fail(ErrorCode::kInternal, "the policies cannot be read again");
   }
   const std::optional<ExecutionRefusal> refusal =
-      RefusalOfExecution(layers, ExecutionRequestOf(options, prepared.facts, prepared.user));
+      RefusalOfExecution(layers, ExecutionRequestOf(prepared.facts, StartOf(options, prepared)));
   if (!refusal) return {};
   if (prepared.audit) {
     prepared.audit->WriteRefusal(prepared.facts, *refusal, options.unheld.names);
@@ -285,8 +309,7 @@ void WriteStart(const RunOptions& options, Prepared& prepared, Engine& engine, b
 }
 
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine,
-                       std::optional<engine::CellView> cell,
-                       std::optional<engine::FileView> view) {
+                       std::optional<engine::CellView> cell, std::optional<engine::FileView> view) {
   if (Result<void> gone = GoToStart(options, prepared); !gone) return std::unexpected(gone.error());
   Result<std::vector<std::string>> environment =
       engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
@@ -328,6 +351,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   const engine::RunRequest request = {
       .argv = options.command,
       .environment = *std::move(environment),
+      .executable = prepared.tool.path,
       .user = prepared.user,
       .tier = options.tier,
       .rules = prepared.rules,
@@ -392,7 +416,7 @@ Result<int> ShowDryRun(const RunOptions& options, Prepared& prepared, Engine& en
   return 0;
 }
 
-Result<int> Run(const RunOptions& options) {
+Result<int> Run(RunOptions options) {
   if (options.print_policy) {
     if (Result<void> printed = PrintPolicy(options); !printed) {
       return std::unexpected(printed.error());
@@ -427,7 +451,7 @@ int Main(std::vector<std::string> arguments) {
   if (const auto* help = std::get_if<HelpText>(&*options)) {
     return base::WriteAll(STDOUT_FILENO, help->text, "stdout") ? 0 : kStatusFailed;
   }
-  Result<int> status = Run(std::get<RunOptions>(*options));
+  Result<int> status = Run(std::get<RunOptions>(*std::move(options)));
   return status ? *status : Report(status.error());
 }
 

@@ -68,7 +68,8 @@ Result<std::vector<SourcePtr>> ReadTrustedSources(const std::string& directory) 
   return sources;
 }
 
-Result<Schema> ReadSchema(const SourcePtr& source) {
+Result<Schema> ReadSchema(const SourcePtr& source,
+                          policy::EngineAttributes attributes = policy::EngineAttributes::kThere) {
   std::vector<policy::SchemaFragment> extensions;
   if (source != nullptr) {
     auto parsed = source->name().ends_with(".json") ? policy::ParseSchemaJson(source)
@@ -76,7 +77,7 @@ Result<Schema> ReadSchema(const SourcePtr& source) {
     if (!parsed) return std::unexpected(policy::ToError(parsed.error()));
     extensions.push_back(*std::move(parsed));
   }
-  auto schema = policy::PalyraSchema(extensions);
+  auto schema = policy::PalyraSchema(extensions, attributes);
   if (!schema) return std::unexpected(policy::ToError(schema.error()));
   return *std::move(schema);
 }
@@ -108,7 +109,9 @@ Result<LayerPolicies> ReadLayer(const LayerSources& sources, Diagnostics* diagno
   layer.warnings = *std::move(warnings);
   layer.entities = schema->action_entities();
   if (sources.entities) {
-    Result<EntityStore> entities = policy::EntitiesFromJson(*sources.entities, *schema);
+    Result<Schema> written = ReadSchema(sources.schema, policy::EngineAttributes::kMayLack);
+    if (!written) return std::unexpected(written.error());
+    Result<EntityStore> entities = policy::EntitiesFromJson(*sources.entities, *written);
     if (!entities) return std::unexpected(entities.error());
     layer.entities = *std::move(entities);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/policy_sources.h"
+#include "cli/tool_entity.h"
 #include "engine/clock.h"
 #include "policy/compile/compiler.h"
 #include "policy/compile/places.h"
@@ -17,7 +18,8 @@ namespace palyra::cli {
 
 struct RunFacts {
   std::string agent = "unknown";
-  std::string tool = "unknown";
+  std::string tool = std::string(engine::kUnknownToolName);
+  ToolTraits traits = TraitsOf(engine::UnknownTool());
   std::string tier = "guard";
   std::string workspace = "/";
   policy::Datetime now = policy::Datetime(engine::NowWallMs());

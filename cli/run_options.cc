@@ -98,7 +98,9 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
                  "entity types and attributes beside the built-in ones: Cedar schema, or JSON")
       ->type_name("FILE");
   app.add_option("--agent", options.agent, "who asks: Palyra::Agent::\"ID\"")->type_name("ID");
-  app.add_option("--tool", options.tool, "what runs: Palyra::Tool::\"NAME\"")->type_name("NAME");
+  app.add_option("--tool", options.tool,
+                 "which tool of the registry the command is: refuse to run another one")
+      ->type_name("NAME");
   app.add_option("--tier", raw.tier,
                  "guard: on the host as it is; cell: with processes and a root directory of its "
                  "own; sealed: without any network too")
@@ -168,6 +170,7 @@ Result<void> Check(RawOptions& raw) {
           fmt::format("--egress: \"{}\" is no mode; write none, preflight or strict", *raw.egress));
     }
     options.egress = *mode;
+    options.has_egress = true;
   }
   if (Result<void> tier = TakeTier(raw); !tier) return tier;
   for (const std::string& list : raw.unheld) {

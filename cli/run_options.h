@@ -34,7 +34,7 @@ struct RunOptions {
   std::optional<std::string> entities;
   std::optional<std::string> schema;
   std::string agent = "unknown";
-  std::string tool = "unknown";
+  std::optional<std::string> tool;       // Which entry of the registry the command has to be.
   std::vector<std::string> environment;  // NAME or NAME=VALUE.
   engine::Unheld unheld;                 // Promises that the run may go without.
   bool marks_stale = false;              // Rather than end: rules that would hold from the next on.
@@ -44,6 +44,7 @@ struct RunOptions {
   std::optional<std::string> user;
   engine::Tier tier = engine::Tier::kGuard;
   policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict;
+  bool has_egress = false;               // It was asked for.
   std::vector<NetRule> net_rules;        // In the order of the command line.
   std::vector<std::string> unix_rules;   // --allow-unix.
   std::vector<PathRule> path_rules;      // Likewise in their order.

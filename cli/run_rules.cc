@@ -79,7 +79,8 @@ std::string WarningsOf(const std::vector<LayerPolicies>& layers,
 const std::vector<LayerPolicies>& NamedLayers::Get() const {
   if (!parsed_) {
     Result<std::vector<LayerPolicies>> layers = ParseLayers(sources_, places_);
-    parsed_ = layers ? *std::move(layers) : std::vector<LayerPolicies>();
+    const bool whole = layers && AddTool(*layers, tool_, traits_);
+    parsed_ = whole ? *std::move(layers) : std::vector<LayerPolicies>();
   }
   return *parsed_;
 }
@@ -90,13 +91,15 @@ std::optional<base::Sha256Digest> CacheKey(const RunOptions& options, const RunF
   const std::string build = BuildId();
   if (build.empty()) return std::nullopt;
   KeyHash hash;
-  hash.Add("palyra-rule-cache 1");
+  hash.Add("palyra-rule-cache 2");
   hash.Add(build);
   hash.Add(uint64_t{IsOffline(options) ? 1U : 0U});
-  for (const std::string& text : {facts.agent, facts.tool, facts.tier, facts.workspace,
-                                  places.workspace, places.home, places.tmp}) {
+  for (const std::string& text : {facts.agent, facts.tool, facts.traits.sensitivity, facts.tier,
+                                  facts.workspace, places.workspace, places.home, places.tmp}) {
     hash.Add(text);
   }
+  hash.Add(facts.traits.capabilities.size());
+  for (const std::string& capability : facts.traits.capabilities) hash.Add(capability);
   hash.Add(sources.size());
   for (const LayerSources& layer : sources) {
     hash.Add(static_cast<uint64_t>(layer.layer));
@@ -117,7 +120,7 @@ Result<RunRules> MakeRules(const RunOptions& options, const RunFacts& facts,
       cache == nullptr || pins_names ? std::nullopt : CacheKey(options, facts, places, sources);
   RunRules made = {.rules = {},
                    .files = {},
-                   .layers = NamedLayers(std::move(sources), places),
+                   .layers = NamedLayers(std::move(sources), places, facts),
                    .warnings = {},
                    .pins = std::nullopt};
   const int64_t now_ms = facts.now.milliseconds();
@@ -133,6 +136,9 @@ Result<RunRules> MakeRules(const RunOptions& options, const RunFacts& facts,
   }
   Result<std::vector<LayerPolicies>> layers = ParseLayers(made.layers.sources(), places);
   if (!layers) return std::unexpected(layers.error());
+  if (Result<void> added = AddTool(*layers, facts.tool, facts.traits); !added) {
+    return std::unexpected(added.error());
+  }
   Result<policy::CompileOutput> compiled = Compile(options, facts, *layers);
   if (!compiled) return std::unexpected(compiled.error());
   made.warnings = WarningsOf(*layers, *compiled);

@@ -22,9 +22,12 @@ namespace palyra::cli {
 // denied.
 class NamedLayers {
  public:
-  // Parses `sources` when asked; they are known to parse.
-  NamedLayers(std::vector<LayerSources> sources, policy::Places places)
-      : sources_(std::move(sources)), places_(std::move(places)) {}
+  // Parses `sources` when asked; they are known to parse. Of `facts` the tool is added to each.
+  NamedLayers(std::vector<LayerSources> sources, policy::Places places, const RunFacts& facts)
+      : sources_(std::move(sources)),
+        places_(std::move(places)),
+        tool_(facts.tool),
+        traits_(facts.traits) {}
 
   [[nodiscard]] const std::vector<LayerSources>& sources() const { return sources_; }
 
@@ -37,6 +40,8 @@ class NamedLayers {
  private:
   std::vector<LayerSources> sources_;
   policy::Places places_;
+  std::string tool_;
+  ToolTraits traits_;
   mutable std::optional<std::vector<LayerPolicies>> parsed_;
 };
 

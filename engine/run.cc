@@ -129,6 +129,7 @@ Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects
   spawn.tier = request.tier;
   spawn.argv = request.argv;
   spawn.environment = request.environment;
+  spawn.executable = request.executable;
   spawn.user = request.user;
   spawn.control_mounts = host.control_mounts;
   spawn.control_directories = host.control_directories;

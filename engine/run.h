@@ -48,8 +48,10 @@ struct RunName {
 };
 
 struct RunRequest {
-  std::vector<std::string> argv;  // Not empty; argv[0] is looked up in the environment's PATH.
+  std::vector<std::string> argv;         // Not empty.
   std::vector<std::string> environment;  // NAME=VALUE, complete.
+  // The file to execute; nothing: argv[0] is looked up in the environment's PATH.
+  std::optional<std::string> executable = std::nullopt;
   ToolUser user;
   Tier tier = Tier::kGuard;
   policy::RuleSet rules;

@@ -24,6 +24,7 @@
 #include <cstring>
 
 #include "engine/cell_init.h"
+#include "engine/executable.h"
 #include "engine/landlock.h"
 #include "engine/mounts.h"
 
@@ -51,24 +52,6 @@ struct ChildPlan {
   int status_fd;      // Of a cell: Child::status. Else -1.
   size_t next_step;
 };
-
-std::vector<std::string> CandidatesFor(const std::string& command,
-                                       const std::vector<std::string>& environment) {
-  // No name is no file, and not the directories themselves.
-  if (command.empty() || command.find('/') != std::string::npos) return {command};
-  std::string_view path;
-  for (const std::string_view variable : environment) {
-    if (variable.starts_with("PATH=")) path = variable.substr(5);
-  }
-  std::vector<std::string> candidates;
-  while (!path.empty()) {
-    const size_t end = std::min(path.find(':'), path.size());
-    // An empty element would mean the working directory; it is never searched unasked.
-    if (end > 0) candidates.push_back(std::string(path.substr(0, end)) + '/' + command);
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return candidates;
-}
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   std::vector<char*> pointers;
@@ -405,7 +388,8 @@ Result<SpawnResult> Spawn(const SpawnRequest& request) {
 
   ChildPlan plan = {
       .request = &request,
-      .candidates = CandidatesFor(request.argv[0], request.environment),
+      .candidates = request.executable ? std::vector{*request.executable}
+                                       : CandidatesFor(request.argv[0], request.environment),
       .argv = Pointers(request.argv),
       .environment = Pointers(request.environment),
       .mount_trees = std::vector<int>(request.file_mounts ? request.file_mounts->steps.size() : 0),

@@ -4,7 +4,6 @@
 #include <string_view>
 #include <utility>
 
-#include "policy/authorizer.h"
 #include "policy/compile/endpoint.h"
 
 namespace palyra::policy {
@@ -42,20 +41,6 @@ bool Speaks(const LayerInput& layer) {
 
 bool IsForbid(const PlacedPolicy& placed) { return placed.policy.effect == Effect::kForbid; }
 
-// What acts as the layer's answer, of one that does not speak of it too.
-Judgement JudgeLayer(const LayerInput& layer, const ExecutionRequest& request) {
-  Judgement judgement = Judge(*layer.policies,
-                              {.principal = request.principal,
-                               .action = ExecuteAction(),
-                               .resource = request.tool,
-                               .context = request.context},
-                              *layer.entities);
-  const bool is_forbidden = std::ranges::any_of(
-      judgement.reasons, [&](size_t policy) { return IsForbid((*layer.policies)[policy]); });
-  if (!is_forbidden && !Speaks(layer)) return {Verdict::kAllow, {}, {}};
-  return judgement;
-}
-
 }  // namespace
 
 EntityUid ExecuteAction() { return {std::string(kActionType), "tool.execute"}; }
@@ -69,13 +54,26 @@ bool MayDenyExecution(std::span<const LayerInput> layers) {
   });
 }
 
+Judgement JudgeExecution(const LayerInput& layer, const ExecutionRequest& request) {
+  Judgement judgement = Judge(*layer.policies,
+                              {.principal = request.principal,
+                               .action = ExecuteAction(),
+                               .resource = request.tool,
+                               .context = request.context},
+                              *layer.entities);
+  const bool is_forbidden = std::ranges::any_of(
+      judgement.reasons, [&](size_t policy) { return IsForbid((*layer.policies)[policy]); });
+  if (!is_forbidden && !Speaks(layer)) return {Verdict::kAllow, {}, {}};
+  // What is verified is a connection.
+  if (judgement.verdict == Verdict::kVerify) judgement.verdict = Verdict::kDeny;
+  return judgement;
+}
+
 ExecutionVerdict DecideExecution(std::span<const LayerInput> layers,
                                  const ExecutionRequest& request) {
   ExecutionVerdict strictest;
   for (const LayerInput& layer : layers) {
-    Judgement judgement = JudgeLayer(layer, request);
-    // What is verified is a connection.
-    if (judgement.verdict == Verdict::kVerify) judgement.verdict = Verdict::kDeny;
+    Judgement judgement = JudgeExecution(layer, request);
     if (judgement.verdict >= strictest.verdict) continue;
     strictest = {.verdict = judgement.verdict,
                  .layer = layer.layer,

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/authorizer.h"
 #include "policy/compile/compiler.h"
 #include "policy/value.h"
 
@@ -25,6 +26,9 @@ struct ExecutionRequest {
   EntityUid tool;
   Value context;  // A record: ExecuteContext of the schema.
 };
+
+// The answer of one layer; kAllow without reasons where it leaves it to the others.
+Judgement JudgeExecution(const LayerInput& layer, const ExecutionRequest& request);
 
 struct ExecutionVerdict {
   Verdict verdict = Verdict::kAllow;  // Or the strictest of all layers: kDeny, kAsk.

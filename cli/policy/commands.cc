@@ -20,6 +20,7 @@
 #include "cli/policy/live_verbs.h"
 #include "cli/policy/policy_json.h"
 #include "cli/policy/store_verbs.h"
+#include "cli/start_text.h"
 #include "engine/file_judge.h"
 #include "engine/file_programs.h"
 #include "engine/file_tree.h"
@@ -192,7 +193,24 @@ int Verify(const PolicyRunOptions& options, bool in_kernel) {
   return result.passed() ? kStatusGood : kStatusBad;
 }
 
+int ExplainStart(PolicyRunOptions options, const std::vector<std::string>& words) {
+  const Result<WrittenStart> start = ParseStart(words);
+  if (!start) {
+    Say(kProgram, start.error().message);
+    return kStatusCannot;
+  }
+  options.tool = start->tool;
+  const auto compiled = CompiledPolicy::Load(options);
+  if (!compiled) return Report(compiled.error());
+  Print(policy::ToText(policy::Explain((*compiled)->input().layers,
+                                       ExecutionRequestOf((*compiled)->facts(), start->facts))));
+  return kStatusGood;
+}
+
 int Explain(const PolicyRunOptions& options, const std::vector<std::string>& words) {
+  if (!words.empty() && words[0] == policy::ExecuteAction().id()) {
+    return ExplainStart(options, words);
+  }
   Result<Event> event = ParseEvent(words);
   if (!event) {
     Say(kProgram, event.error().message);
@@ -363,7 +381,10 @@ void AddPolicyCommands(CLI::App& app, int& status) {
       AddVerb(*policy, "explain", "why an event is allowed, asked or denied", arguments);
   explain->add_option("--policy", arguments->options.paths, "policy files or directories")
       ->allow_extra_args(false);
-  explain->add_option("EVENT", arguments->words, "as net.connect tcp 192.0.2.1:443, file.read /etc")
+  explain
+      ->add_option("EVENT", arguments->words,
+                   "as net.connect tcp 192.0.2.1:443, file.read /etc, "
+                   "tool.execute git egress=none")
       ->required();
   explain->callback([=, &status] { status = Explain(arguments->options, arguments->words); });
 

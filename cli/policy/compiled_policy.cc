@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/accounts.h"
-#include "cli/run_input.h"
 #include "engine/file_judge.h"
+#include "engine/tools/tool_registry.h"
 #include "policy/compile/spoken_names.h"
 #include "policy/datetime.h"
 
@@ -29,6 +29,15 @@ std::string Absolute(const std::string& path) {
   return failure ? path : absolute.string();
 }
 
+// What the registry says of the tool of that name; of one that it does not know what holds for
+// unknown ones.
+Result<ToolTraits> TraitsOfName(const std::string& name) {
+  const Result<engine::ToolRegistry> registry = engine::ToolRegistry::Load();
+  if (!registry) return std::unexpected(registry.error());
+  const engine::ToolMetadata* tool = registry->Find(name);
+  return TraitsOf(tool == nullptr ? registry->unknown() : *tool);
+}
+
 }  // namespace
 
 void AddPolicyRunOptions(CLI::App& verb, PolicyRunOptions& options) {
@@ -36,7 +45,9 @@ void AddPolicyRunOptions(CLI::App& verb, PolicyRunOptions& options) {
   verb.add_option("--schema", options.schema,
                   "entity types and attributes beside the built-in ones");
   verb.add_option("--agent", options.agent, "the principal: Palyra::Agent::\"ID\"");
-  verb.add_option("--tool", options.tool, "context.tool: Palyra::Tool::\"NAME\"");
+  verb.add_option("--tool", options.tool,
+                  "context.tool: Palyra::Tool::\"NAME\", with what the "
+                  "registry says of it");
   verb.add_option("--tier", options.tier, "context.tier");
   verb.add_option("--workspace", options.workspace,
                   "context.workspace and ${workspace}; the working directory unless given");
@@ -81,16 +92,23 @@ std::expected<CompiledPolicy::Ptr, PolicyRefusal> CompiledPolicy::Load(
     if (refusal.diagnostics.empty()) refusal.message = layers.error().message;
     return std::unexpected(std::move(refusal));
   }
+  const Result<ToolTraits> traits = TraitsOfName(options.tool);
+  const Result<void> added =
+      traits ? AddTool(*layers, options.tool, *traits) : std::unexpected(traits.error());
+  if (!added) {
+    return std::unexpected(PolicyRefusal{.message = added.error().message, .diagnostics = {}});
+  }
   compiled->layers_ = *std::move(layers);
   for (const LayerPolicies& layer : compiled->layers_) {
     std::ranges::copy(layer.warnings, std::back_inserter(compiled->warnings_));
   }
-  compiled->input_ = InputFor({.agent = options.agent,
-                               .tool = options.tool,
-                               .tier = options.tier,
-                               .workspace = workspace,
-                               .now = now},
-                              compiled->layers_);
+  compiled->facts_ = {.agent = options.agent,
+                      .tool = options.tool,
+                      .traits = *traits,
+                      .tier = options.tier,
+                      .workspace = workspace,
+                      .now = now};
+  compiled->input_ = InputFor(compiled->facts_, compiled->layers_);
   if (!options.as_in_kernel) compiled->input_->coverage = policy::Coverage::kAll;
   auto output = policy::CompileRules(*compiled->input_);
   if (!output) {

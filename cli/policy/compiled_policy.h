@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "cli/policy_sources.h"
+#include "cli/run_input.h"
 #include "policy/compile/compiler.h"
 #include "policy/source.h"
 
@@ -54,6 +55,8 @@ class CompiledPolicy {
   ~CompiledPolicy() = default;
 
   [[nodiscard]] const policy::CompileInput& input() const { return *input_; }
+  // What it is compiled for.
+  [[nodiscard]] const RunFacts& facts() const { return facts_; }
   [[nodiscard]] const policy::CompileOutput& output() const { return output_; }
   [[nodiscard]] const policy::RuleSet& rules() const { return output_.rules; }
   // Of the validator and of the compiler.
@@ -67,6 +70,7 @@ class CompiledPolicy {
   CompiledPolicy() = default;
 
   std::vector<LayerPolicies> layers_;
+  RunFacts facts_;
   std::optional<policy::CompileInput> input_;
   policy::CompileOutput output_;
   bool has_file_rules_ = false;

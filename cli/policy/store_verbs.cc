@@ -10,8 +10,11 @@
 #include <utility>
 
 #include "cli/run_input.h"
+#include "cli/tool_entity.h"
 #include "engine/clock.h"
 #include "engine/policy_store.h"
+#include "engine/tools/tool_registry.h"
+#include "policy/execution.h"
 
 namespace palyra::cli {
 namespace {
@@ -30,21 +33,41 @@ std::vector<std::string> IdsOf(const LayerPolicies& layer, std::string_view type
   return ids;
 }
 
+// Those of the entities, and of the registry one of all that policies could only tell apart by
+// name.
+std::vector<RunFacts> ToolsOf(const engine::ToolRegistry& registry, const LayerPolicies& layer) {
+  std::vector<RunFacts> runs;
+  for (const std::string& name : IdsOf(layer, policy::kToolType)) {
+    const engine::ToolMetadata* known = registry.Find(name);
+    runs.push_back(
+        {.tool = name, .traits = TraitsOf(known == nullptr ? registry.unknown() : *known)});
+  }
+  for (const engine::ToolMetadata& tool : registry.tools()) {
+    const ToolTraits traits = TraitsOf(tool);
+    const bool is_there = std::ranges::find(runs, traits, &RunFacts::traits) != runs.end();
+    if (!is_there) runs.push_back({.tool = tool.name, .traits = traits});
+  }
+  return runs;
+}
+
 // What runs of the agents and tools that the operator knows, and of others, would come to.
 std::expected<void, PolicyRefusal> Check(const engine::PolicyBundle& bundle) {
   PolicyRefusal refusal;
   // Whose home it will be, and where, is not known yet.
   const policy::Places places = {.workspace = "/workspace", .home = "/home/user", .tmp = "/tmp"};
-  const Result<LayerPolicies> layer =
-      ParseLayer(SourcesOfBundle(bundle), places, &refusal.diagnostics);
+  Result<LayerPolicies> layer = ParseLayer(SourcesOfBundle(bundle), places, &refusal.diagnostics);
   if (!layer) {
     if (refusal.diagnostics.empty()) refusal.message = layer.error().message;
     return std::unexpected(std::move(refusal));
   }
-  std::vector<RunFacts> runs;
+  const Result<engine::ToolRegistry> registry = engine::ToolRegistry::Load();
+  if (!registry) return Refuse(registry.error());
+  std::vector<RunFacts> runs = ToolsOf(*registry, *layer);
   for (const std::string& agent : IdsOf(*layer, "Palyra::Agent")) runs.push_back({.agent = agent});
-  for (const std::string& tool : IdsOf(*layer, "Palyra::Tool")) runs.push_back({.tool = tool});
   for (const RunFacts& facts : runs) {
+    if (Result<void> added = AddTool({&*layer, 1}, facts.tool, facts.traits); !added) {
+      return Refuse(added.error());
+    }
     auto compiled = policy::CompileRules(InputFor(facts, {&*layer, 1}));
     if (compiled) continue;
     refusal.message =

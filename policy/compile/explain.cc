@@ -62,6 +62,18 @@ Explanation ExplainWith(const CompileInput& input, std::string event, RequestOf 
   return explanation;
 }
 
+// Everything is known here, so what the condition is in the policy says more than what is left of
+// it.
+PolicyAnswer AnswerOf(const PlacedPolicy& placed, std::string error) {
+  const std::string* asks = placed.policy.FindAnnotation("ask");
+  return {.label = placed.Label(),
+          .is_forbid = placed.policy.effect == Effect::kForbid,
+          .asks = asks == nullptr ? "" : *asks,
+          .verifies = placed.policy.verifies(),
+          .residual = ToCedar(*WholeCondition(placed.policy)),
+          .error = std::move(error)};
+}
+
 std::string DomainText(const RuleSet& rules, const NetEvent& event) {
   return event.domain && rules.domains
              ? "names " + std::to_string(rules.domains->automaton.ClassOf(*event.domain)) + ", "
@@ -104,7 +116,12 @@ std::string Shortened(const std::string& condition) {
 std::string LayerText(const LayerAnswer& layer) {
   std::string text =
       "  " + std::string(LayerName(layer.layer)) + ": " + std::string(VerdictName(layer.verdict));
-  text += layer.policies.empty() ? ", because no policy permits it\n" : "\n";
+  const bool leaves_it = layer.verdict == Verdict::kAllow;
+  if (layer.policies.empty()) {
+    text +=
+        leaves_it ? ", because none of its policies is about it" : ", because no policy permits it";
+  }
+  text += '\n';
   for (const PolicyAnswer& policy : layer.policies) {
     text += std::string("    ") + (policy.is_forbid ? "forbid " : "permit ") + policy.label + '\n';
     if (!policy.error.empty()) {
@@ -151,12 +168,36 @@ Explanation Explain(const CompileInput& input, const RuleSet& rules, const NameE
   return explanation;
 }
 
+Explanation Explain(std::span<const LayerInput> layers, const ExecutionRequest& request) {
+  Explanation explanation{.event = ExecuteAction().id() + ' ' + request.tool.id(),
+                          .verdict = Verdict::kAllow,
+                          .layers = {},
+                          .table = ""};
+  for (const LayerInput& layer : layers) {
+    const Judgement judgement = JudgeExecution(layer, request);
+    LayerAnswer answer{.layer = layer.layer, .verdict = judgement.verdict, .policies = {}};
+    for (const size_t index : judgement.reasons) {
+      const auto error = std::ranges::find(judgement.errors, index, &PolicyError::policy);
+      if (error == judgement.errors.end()) {
+        answer.policies.push_back(AnswerOf((*layer.policies)[index], ""));
+      }
+    }
+    for (const auto& [index, error] : judgement.errors) {
+      answer.policies.push_back(AnswerOf((*layer.policies)[index], error.message));
+    }
+    explanation.verdict = std::min(explanation.verdict, answer.verdict);
+    explanation.layers.push_back(std::move(answer));
+  }
+  return explanation;
+}
+
 std::string ToText(const Explanation& explanation) {
   std::string text =
       explanation.event + ": " + std::string(VerdictName(explanation.verdict)) + '\n';
   for (const LayerAnswer& layer : explanation.layers) {
     text += LayerText(layer);
   }
+  if (explanation.table.empty()) return text;
   return text + "  table: " + explanation.table + '\n';
 }
 

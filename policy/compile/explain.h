@@ -4,10 +4,12 @@
 #ifndef PALYRA_POLICY_COMPILE_EXPLAIN_H_
 #define PALYRA_POLICY_COMPILE_EXPLAIN_H_
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "policy/compile/compiler.h"
+#include "policy/execution.h"
 #include "policy/rule_set.h"
 
 namespace palyra::policy {
@@ -32,11 +34,14 @@ struct Explanation {
   std::string event;
   Verdict verdict;
   std::vector<LayerAnswer> layers;
-  std::string table;  // "prefix 192.0.2.0/24, class 3, ports 443-443, …".
+  // "prefix 192.0.2.0/24, class 3, ports 443-443, …"; empty where no table decides.
+  std::string table;
 };
 
 Explanation Explain(const CompileInput& input, const RuleSet& rules, const NetEvent& event);
 Explanation Explain(const CompileInput& input, const RuleSet& rules, const NameEvent& event);
+// Whether a run begins (policy/execution.h): of layers that speak of it.
+Explanation Explain(std::span<const LayerInput> layers, const ExecutionRequest& request);
 
 // Some lines, the verdict first.
 std::string ToText(const Explanation& explanation);

@@ -14,9 +14,9 @@
 namespace palyra::policy {
 namespace {
 
-// Entities that come with an event; nobody else could give them an attribute.
-constexpr std::array<std::string_view, 6> kEventTypes = {"Endpoint",   "Socket",  "Path",
-                                                         "Executable", "Process", "HttpRequest"};
+// Entities that come with an event or a run; nobody else could give them an attribute.
+constexpr std::array<std::string_view, 7> kEventTypes = {
+    "Endpoint", "Socket", "Path", "Executable", "Process", "HttpRequest", "Tool"};
 
 // A built-in schema that does not parse is a broken build.
 SchemaFragment ParseOrAbort() {
@@ -30,7 +30,13 @@ SchemaFragment ParseOrAbort() {
 
 class Extender {
  public:
-  Extender() : built_in_(ParseOrAbort()) {}
+  explicit Extender(EngineAttributes attributes) : built_in_(ParseOrAbort()) {
+    if (attributes == EngineAttributes::kThere) return;
+    WrittenEntityType& tool = built_in_.namespaces.at(kPalyraNamespace).entity_types.at("Tool");
+    std::map<std::string, WrittenAttribute> optional = tool.shape->attributes;
+    for (auto& [name, attribute] : optional) attribute.required = false;
+    tool.shape = MakeRecord(std::move(optional), tool.shape->span);
+  }
 
   std::expected<Schema, std::vector<Diagnostic>> Resolve(std::vector<SchemaFragment> extensions) {
     for (SchemaFragment& extension : extensions) {
@@ -113,8 +119,8 @@ class Extender {
 }  // namespace
 
 std::expected<Schema, std::vector<Diagnostic>> PalyraSchema(
-    const std::vector<SchemaFragment>& extensions) {
-  return Extender().Resolve(extensions);
+    const std::vector<SchemaFragment>& extensions, EngineAttributes attributes) {
+  return Extender(attributes).Resolve(extensions);
 }
 
 }  // namespace palyra::policy

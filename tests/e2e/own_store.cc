@@ -7,10 +7,25 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace palyra::tests {
+namespace {
+
+// A copy of what is there, which can be written to.
+bool OwnEtc() {
+  std::error_code failure;
+  std::filesystem::copy(
+      "/etc", "/var/lib/etc",
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks,
+      failure);
+  return !failure && mount("/var/lib/etc", "/etc", nullptr, MS_BIND, nullptr) == 0;
+}
+
+}  // namespace
 
 UniqueFd OwnStore() {
   std::array<int, 2> ready = {-1, -1};
@@ -23,7 +38,7 @@ UniqueFd OwnStore() {
     close(leave[1]);
     const bool made = unshare(CLONE_NEWNS) == 0 &&
                       mount("", "/", "", MS_PRIVATE | MS_REC, nullptr) == 0 &&
-                      mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=0755") == 0;
+                      mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=0755") == 0 && OwnEtc();
     (void)!write(ready[1], made ? "y" : "n", 1);
     char end = 0;
     (void)!read(leave[0], &end, 1);

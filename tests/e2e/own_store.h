@@ -7,7 +7,8 @@
 
 namespace palyra::tests {
 
-// A mount namespace in which nobody has stored a policy yet. Throws std::runtime_error.
+// A mount namespace in which nobody has stored a policy yet, and with a copy of /etc that can be
+// written to. Throws std::runtime_error.
 UniqueFd OwnStore();
 
 }  // namespace palyra::tests

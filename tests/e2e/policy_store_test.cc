@@ -14,6 +14,7 @@
 
 #include "base/unique_fd.h"
 #include "tests/e2e/own_store.h"
+#include "tests/e2e/own_tools.h"
 #include "tests/support/palyra_run.h"
 #include "tests/support/require_feature.h"
 #include "tests/support/subprocess.h"
@@ -183,12 +184,16 @@ TEST_F(PolicyStoreCommand, OnceTheOperatorSpeaksOfToolsTheRestIsDenied) {
       permit (principal, action == Palyra::Action::"tool.execute", resource == Palyra::Tool::"git")
       when { context has egress && context.egress == "none" };
       @ask("a person must look")
-      permit (principal, action == Palyra::Action::"tool.execute", resource == Palyra::Tool::"npm");)");
+      permit (principal, action == Palyra::Action::"tool.execute", resource)
+      when { resource.sensitivity == "high" };)");
   ASSERT_EQ(Policy({"load", tools}).status, 0);
+  const OwnTools registry(mounts_.get());
+  registry.Add("git", "low");
+  registry.Add("npm", "high");
   const auto started = [&](const std::string& tool, const std::string& egress) {
     PalyraRun run;
-    run.Policy(kPermitAll).Option("--tool", tool).Option("--egress", egress);
-    return run.Run({"/bin/sh", "-c", "echo ran"}, Inside());
+    run.Policy(kPermitAll).Option("--egress", egress);
+    return run.Run({registry.Program(tool), "ran"}, Inside());
   };
   const Ended permitted = started("git", "none");
   EXPECT_EQ(permitted.status, 0) << Describe(permitted);
@@ -200,7 +205,7 @@ TEST_F(PolicyStoreCommand, OnceTheOperatorSpeaksOfToolsTheRestIsDenied) {
   EXPECT_THAT(unknown.error_output, HasSubstr("\npermit (principal == Palyra::Agent::\"unknown\""));
   const Ended asked = started("npm", "none");
   EXPECT_EQ(asked.status, 126);
-  EXPECT_THAT(asked.error_output, HasSubstr("(\"a person must look\"), and nobody can be asked"));
+  EXPECT_THAT(asked.error_output, HasSubstr("(\"a person must look\"); without a daemon nobody"));
   EXPECT_EQ(asked.output, "");
 }
 

@@ -31,12 +31,14 @@ RunOptions Started() {
   return options;
 }
 
+const ToolTraits kTraits = {.sensitivity = "high", .capabilities = {"network", "secrets"}};
+
 policy::ExecutionRequest RequestOf(const RunOptions& options) {
   engine::ToolUser user;
   user.uid = 1000;
   user.name = "ann";
-  return ExecutionRequestOf(options, {.agent = options.agent, .tool = "git", .workspace = "/w"},
-                            user);
+  return ExecutionRequestOf({.agent = options.agent, .tool = "git", .workspace = "/w"},
+                            StartFactsOf(options, user, "/usr/bin/git"));
 }
 
 // Of one layer, validated as those of a run are.
@@ -44,8 +46,9 @@ std::optional<ExecutionRefusal> Refusal(Layer layer, const std::string& text,
                                         const RunOptions& options = Started()) {
   const LayerSources sources = {
       .layer = layer, .policies = {std::make_shared<const policy::SourceFile>("o.cedar", text)}};
-  const Result<LayerPolicies> parsed = ParseLayer(sources, kSomePlaces);
+  Result<LayerPolicies> parsed = ParseLayer(sources, kSomePlaces);
   EXPECT_TRUE(parsed) << parsed.error().message;
+  EXPECT_TRUE(AddTool({&*parsed, 1}, "git", kTraits));
   return RefusalOfExecution({&*parsed, 1}, RequestOf(options));
 }
 
@@ -59,8 +62,9 @@ TEST(ExecutionCheck, TellsHowTheRunIsStarted) {
   EXPECT_EQ(policy::ToCedar(request.principal), R"(Palyra::Agent::"bot")");
   EXPECT_EQ(policy::ToCedar(request.tool), R"(Palyra::Tool::"git")");
   const std::string context = policy::ToCedar(request.context);
-  for (const char* part : {R"("preflight")", R"("ann")", R"(["/usr/bin/git", "status"])",
-                           R"(["file-names", "processes"])", "2}", R"("guard")", R"("/w")"}) {
+  for (const char* part :
+       {R"("preflight")", R"("ann")", R"(["/usr/bin/git", "status"])",
+        R"(["file-names", "processes"])", "timeout_ms: 1500}", R"("guard")", R"("/w")"}) {
     EXPECT_THAT(context, HasSubstr(part));
   }
 }
@@ -81,8 +85,7 @@ TEST(ExecutionCheck, RootIsRootUnderAnyName) {
     engine::ToolUser user;
     user.uid = uid;
     user.name = name;
-    const policy::ExecutionRequest request = ExecutionRequestOf({}, {}, user);
-    return *request.context.AsRecord()->Find("user")->AsString();
+    return *StartFactsOf({}, user, std::nullopt).user;
   };
   EXPECT_EQ(user_of(0, "toor"), "root");
   EXPECT_EQ(user_of(1000, "ann"), "ann");
@@ -104,8 +107,11 @@ TEST(ExecutionCheck, EachPartOfTheContextCanBeForbidden) {
         R"(context has user && context.user == "ann")",
         R"(context has unheld && context.unheld.contains("processes"))",
         R"(context has argv && context.argv.contains("status"))",
-        "context has limits && context.limits has seconds && context.limits.seconds > 1",
-        R"(context.tier == "guard")", R"(context.workspace == "/w")"}) {
+        "context has limits && context.limits has timeout_ms && context.limits.timeout_ms > 1000",
+        R"(context has executable && context.executable like "/usr/*")",
+        R"(resource.sensitivity == "high")", R"(context.tool.sensitivity == "high")",
+        R"(resource.capabilities.contains("secrets"))", R"(context.tier == "guard")",
+        R"(context.workspace == "/w")"}) {
     const std::string forbid = "@id(\"mine\")\n" + On("forbid", condition);
     const auto refusal = Refusal(Layer::kOperator, forbid + On("permit"));
     ASSERT_TRUE(refusal) << condition;
@@ -113,6 +119,22 @@ TEST(ExecutionCheck, EachPartOfTheContextCanBeForbidden) {
     EXPECT_FALSE(
         Refusal(Layer::kOperator, On("forbid", std::string("!(") + condition + ")") + On("permit")))
         << condition;
+  }
+}
+
+// Every limit that an option sets is a fact of its own name.
+TEST(ExecutionCheck, EveryLimitIsInTheSchema) {
+  const policy::Schema schema = *policy::PalyraSchema({});
+  const policy::Type& context = *schema.FindAction(policy::ExecuteAction())->context;
+  StartFacts start;
+  int64_t value = 1;
+  for (const auto& [name, member] : kLimitFacts) start.limits.*member = value++;
+  const policy::ExecutionRequest request = ExecutionRequestOf({}, start);
+  EXPECT_EQ(policy::Mismatch(request.context, context, schema), std::nullopt);
+  value = 1;
+  for (const auto& [name, member] : kLimitFacts) {
+    const policy::Value* limits = request.context.AsRecord()->Find("limits");
+    EXPECT_EQ(*limits->AsRecord()->Find(name)->AsLong(), value++) << name;
   }
 }
 
@@ -133,7 +155,7 @@ TEST(ExecutionCheck, SaysWhoRefusesAndWhatToWrite) {
 
   const auto asked = Refusal(Layer::kOperator, "@ask(\"who is it?\")\n" + On("permit"));
   ASSERT_TRUE(asked);
-  EXPECT_THAT(asked->text, HasSubstr("(\"who is it?\"), and nobody can be asked yet"));
+  EXPECT_THAT(asked->text, HasSubstr("(\"who is it?\"); without a daemon nobody can be asked"));
   EXPECT_THAT(asked->policies, ElementsAre("policy0 (o.cedar:1)"));
 }
 

@@ -226,6 +226,8 @@ TEST_F(MakeRulesTest, AreOthersOfEverythingThatTheyDependOn) {
   };
   EXPECT_TRUE(is_other([&] { facts_.agent = "b"; }));
   EXPECT_TRUE(is_other([&] { facts_.tool = "git"; }));
+  EXPECT_TRUE(is_other([&] { facts_.traits.sensitivity = "high"; }));
+  EXPECT_TRUE(is_other([&] { facts_.traits.capabilities = {"secrets"}; }));
   EXPECT_TRUE(is_other([&] { facts_.tier = "cell"; }));
   EXPECT_TRUE(is_other([&] { facts_.workspace = "/b"; }));
   EXPECT_TRUE(is_other([&] { places_.workspace = "/b"; }));
@@ -241,6 +243,18 @@ TEST_F(MakeRulesTest, AreOthersOfEverythingThatTheyDependOn) {
   }));
   EXPECT_TRUE(is_other(
       [&] { Write("permit (principal, action == Palyra::Action::\"net.send\", resource);"); }));
+}
+
+// What the registry says of the tool decides what a run of it may do.
+TEST_F(MakeRulesTest, AreOthersOfASensitiveTool) {
+  Write(
+      "permit (principal, action == Palyra::Action::\"net.connect\", resource) "
+      "unless { context.tool.sensitivity == \"high\" };");
+  const policy::RuleSet plain = Make(&cache_)->rules;
+  facts_.traits.sensitivity = "high";
+  const policy::RuleSet sensitive = Make(&cache_)->rules;
+  EXPECT_NE(plain, sensitive);
+  EXPECT_EQ(Make(nullptr)->rules, sensitive);
 }
 
 TEST_F(MakeRulesTest, EndWithTheirTime) {

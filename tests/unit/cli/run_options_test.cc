@@ -39,10 +39,11 @@ TEST(RunOptions, AreDefaultsWhereNothingIsSaid) {
   EXPECT_THAT(options.net_rules, IsEmpty());
   EXPECT_THAT(options.environment, IsEmpty());
   EXPECT_EQ(options.agent, "unknown");
-  EXPECT_EQ(options.tool, "unknown");
+  EXPECT_EQ(options.tool, std::nullopt);
   EXPECT_FALSE(options.entities);
   EXPECT_FALSE(options.timeout);
   EXPECT_EQ(options.egress, policy::EgressEnforcementMode::kStrict);
+  EXPECT_FALSE(options.has_egress);
   EXPECT_FALSE(options.audit);
   EXPECT_FALSE(options.user);
   EXPECT_FALSE(options.print_policy);
@@ -72,6 +73,7 @@ TEST(RunOptions, HoldWhatEachOptionSays) {
   EXPECT_EQ(options.timeout, milliseconds(90'000));
   EXPECT_EQ(options.audit, "log");
   EXPECT_EQ(options.egress, policy::EgressEnforcementMode::kPreflight);
+  EXPECT_TRUE(options.has_egress);
   EXPECT_TRUE(options.report);
   EXPECT_TRUE(options.print_policy);
   EXPECT_THAT(options.command, ElementsAre("git", "status"));
@@ -118,7 +120,7 @@ TEST(RunOptions, LeaveEverythingAfterTheDashesToTheCommand) {
   EXPECT_THAT(Parse({"--", "sh", "-c", "x", "--", "--policy", "--help", ""}).command,
               ElementsAre("sh", "-c", "x", "--", "--policy", "--help", ""));
   EXPECT_THAT(Parse({"--", "--help"}).command, ElementsAre("--help"));
-  EXPECT_THAT(Parse({"--tool", "x", "--", "--tool", "y"}).tool, "x");
+  EXPECT_EQ(Parse({"--tool", "x", "--", "--tool", "y"}).tool, "x");
 }
 
 TEST(RunOptions, NeedACommandUnlessTheyOnlyPrint) {

@@ -31,9 +31,12 @@ std::string LoadErrors(const PolicySet& policies, const std::string& extension =
 
 TEST(PalyraSchema, WhatIsShippedLoads) {
   EXPECT_EQ(LoadErrors(MandatoryPolicies()), "");
-  std::ifstream file(PALYRA_SOURCE_DIR "/examples/quickstart/policy.cedar");
-  ASSERT_TRUE(file.is_open());
-  EXPECT_EQ(LoadErrors(MustParsePolicies({std::istreambuf_iterator<char>(file), {}})), "");
+  for (const char* path :
+       {"/examples/quickstart/policy.cedar", "/packaging/policy.d/50-tools.cedar"}) {
+    std::ifstream file(PALYRA_SOURCE_DIR + std::string(path));
+    ASSERT_TRUE(file.is_open()) << path;
+    EXPECT_EQ(LoadErrors(MustParsePolicies({std::istreambuf_iterator<char>(file), {}})), "");
+  }
   for (const char* option : {"*", "localhost:80", "10.0.0.0/8:1-1024", "[2001:db8::/32]:443"}) {
     const Result<std::string> text = NetShorthandToCedar(NetShorthand::kAllow, option);
     ASSERT_TRUE(text) << text.error().message;
@@ -80,6 +83,21 @@ TEST(PalyraSchema, TheEnginesEndpointConforms) {
   }
 }
 
+// The registry says what a tool is, so a file of entities need not.
+TEST(PalyraSchema, ToolsHaveTheirAttributesUnlessInAFile) {
+  const PolicySet policies = MustParsePolicies(R"(
+    forbid (principal, action == Palyra::Action::"tool.execute", resource)
+    when { resource.sensitivity == "high" && resource.capabilities.contains("secrets") };
+    forbid (principal, action == Palyra::Action::"tool.execute", resource)
+    when { context has limits && context.limits has memory && context.limits.memory > 1000 };
+  )");
+  EXPECT_EQ(LoadErrors(policies), "");
+  const SourceFile file("e.json", R"([{"uid": {"type": "Palyra::Tool", "id": "git"}, "attrs": {},
+      "parents": [{"type": "Palyra::ToolGroup", "id": "vcs"}]}])");
+  EXPECT_TRUE(EntitiesFromJson(file, *PalyraSchema({}, EngineAttributes::kMayLack)));
+  EXPECT_FALSE(EntitiesFromJson(file, *PalyraSchema({})));
+}
+
 TEST(PalyraSchema, AUserAddsToIt) {
   constexpr const char* kExtension = R"(
     namespace Palyra { entity Agent in [Acme::Team] { port?: Long } tags ipaddr; entity Cluster; }
@@ -102,6 +120,7 @@ TEST(PalyraSchema, AUserCannotChangeIt) {
       {"namespace Palyra { entity Endpoint { port: String }; }",
        "`Palyra::Endpoint` has the attribute \"port\" already"},
       {"namespace Palyra { entity Endpoint { country: String }; }", "must be optional"},
+      {"namespace Palyra { entity Tool { owner: String }; }", "must be optional"},
       {"namespace Palyra { entity Agent enum [\"a\"]; }", "can only be given attributes"},
       {"namespace Palyra { action \"net.fly\"; }", "are those of the engine"},
       {"entity Agent;", "`Palyra::Agent` hides `Agent` of the empty namespace"},

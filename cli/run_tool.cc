@@ -1,0 +1,147 @@
+#include "cli/run_tool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "engine/environment.h"
+
+namespace palyra::cli {
+namespace {
+
+using engine::ToolMetadata;
+using engine::ToolRegistry;
+
+constexpr const char* kWhereToLook = "see \"palyra tool list\"";
+
+bool LoadsOtherCode(const std::vector<std::string>& environment) {
+  return std::ranges::any_of(
+      environment, [](const std::string& variable) { return variable.starts_with("LD_"); });
+}
+
+std::unexpected<Error> RefuseName(const std::string& name, const std::string& why) {
+  return Fail(ErrorCode::kRefused, fmt::format("refused: --tool \"{}\": {}", name, why));
+}
+
+// Without a command nothing runs as that tool.
+Result<RunTool> ByName(const ToolRegistry& registry, const std::optional<std::string>& name) {
+  RunTool tool{.metadata = registry.unknown(), .executable = std::nullopt, .path = std::nullopt};
+  if (!name || *name == engine::kUnknownToolName) return tool;
+  const ToolMetadata* entry = registry.Find(*name);
+  if (entry == nullptr) return RefuseName(*name, fmt::format("no such entry; {}", kWhereToLook));
+  tool.metadata = *entry;
+  return tool;
+}
+
+std::string WhyNot(const ToolRegistry& registry, const std::string& name, const RunTool& found,
+                   bool loads_other_code) {
+  const std::string& file = found.executable->real_path;
+  if (loads_other_code) return "with LD_* variables a program may be anything, so it is unknown";
+  if (registry.Find(name) == nullptr && name != engine::kUnknownToolName) {
+    return fmt::format("no such entry; {}", kWhereToLook);
+  }
+  if (found.metadata.name != engine::kUnknownToolName) {
+    return fmt::format("\"{}\" is the tool \"{}\"", file, found.metadata.name);
+  }
+  return fmt::format(
+      "\"{}\" is none of its executables, or not the file that only root can change; {}", file,
+      kWhereToLook);
+}
+
+Result<void> WrongDefault(const ToolMetadata& tool, const std::string& key,
+                          const std::string& why) {
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("{}: {} of the tool \"{}\": {}", tool.source, key, tool.name, why));
+}
+
+// The one place where limits of the registry become options: those without a way here are refused,
+// so that none is dropped.
+Result<void> ApplyLimits(const ToolMetadata& tool, RunOptions& options) {
+  for (const auto& [key, member] : engine::kLimitKeys) {
+    const std::optional<std::string>& value = tool.defaults.*member;
+    if (!value) continue;
+    if (member == &engine::ToolDefaults::timeout) {
+      const Result<std::chrono::milliseconds> timeout = ParseDuration(*value);
+      if (!timeout) return WrongDefault(tool, key, timeout.error().message);
+      if (!options.timeout) options.timeout = *timeout;
+      continue;
+    }
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("{}: this version sets no \"{}\"", tool.source, key));
+  }
+  return {};
+}
+
+void PassVariables(const ToolMetadata& tool, const std::vector<std::string>& caller,
+                   RunOptions& options) {
+  std::vector<std::string> passed;
+  for (const std::string& variable : caller) {
+    const std::string name = variable.substr(0, variable.find('='));
+    const bool passes = std::ranges::any_of(tool.environment, [&](const std::string& pattern) {
+      return engine::MatchesPattern(pattern, name);
+    });
+    if (passes) passed.push_back(name);
+  }
+  // Before what was asked for by name, which holds.
+  options.environment.insert(options.environment.begin(), passed.begin(), passed.end());
+}
+
+}  // namespace
+
+Result<RunTool> FindTool(const ToolRegistry& registry, const RunOptions& options,
+                         const engine::ToolUser& user, const std::string& start,
+                         const std::vector<std::string>& caller) {
+  if (options.command.empty()) return ByName(registry, options.tool);
+  const Result<std::vector<std::string>> environment =
+      engine::BuildEnvironment(caller, options.environment, user);
+  if (!environment) return std::unexpected(environment.error());
+  Result<std::optional<engine::Executable>> executable =
+      engine::FindExecutable(options.command[0], *environment, user, start);
+  if (!executable) return std::unexpected(executable.error());
+  RunTool tool{.metadata = registry.unknown(), .executable = std::nullopt, .path = std::nullopt};
+  if (!*executable) return tool;
+  tool.path = (*executable)->path;
+  tool.executable = *std::move(executable);
+
+  Result<std::vector<engine::ToolMatch>> matches = registry.Match(*tool.executable);
+  if (!matches) return std::unexpected(matches.error());
+  const bool loads_other_code = LoadsOtherCode(*environment);
+  if (loads_other_code) matches->clear();
+  auto chosen = matches->begin();
+  if (options.tool) {
+    chosen = std::ranges::find_if(*matches, [&](const engine::ToolMatch& match) {
+      return match.tool->name == *options.tool;
+    });
+  }
+  if (chosen != matches->end()) {
+    tool.metadata = *chosen->tool;
+    tool.path = chosen->path;
+  } else if (!matches->empty()) {
+    tool.metadata = *matches->front().tool;
+  }
+  if (options.tool && tool.metadata.name != *options.tool) {
+    return RefuseName(*options.tool, WhyNot(registry, *options.tool, tool, loads_other_code));
+  }
+  if (Result<void> taken = engine::CheckArguments(tool.metadata, options.command); !taken) {
+    return std::unexpected(taken.error());
+  }
+  return tool;
+}
+
+Result<void> ApplyToolDefaults(const ToolMetadata& tool, const std::vector<std::string>& caller,
+                               RunOptions& options) {
+  PassVariables(tool, caller, options);
+  if (tool.defaults.egress) {
+    const auto mode = policy::EgressModeOf(*tool.defaults.egress);
+    if (!mode) return WrongDefault(tool, "egress", "write none, preflight or strict");
+    if (!options.has_egress) options.egress = *mode;
+  }
+  if (tool.defaults.tier) {
+    return Fail(ErrorCode::kUnsupported, fmt::format("{}: this version has one tier", tool.source));
+  }
+  return ApplyLimits(tool, options);
+}
+
+}  // namespace palyra::cli
