@@ -1,21 +1,17 @@
 #include "cli/audit_log.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "cli/output_file.h"
 #include "cli/report_json.h"
+#include "cli/run_status.h"
 #include "policy/rule_set_binary.h"
 
 namespace palyra::cli {
@@ -42,24 +38,6 @@ std::string TimeText(int64_t realtime_ns) {
 std::string TimeOfEvent(uint64_t time_ns) {
   const int64_t age = NowNanoseconds(CLOCK_BOOTTIME) - static_cast<int64_t>(time_ns);
   return TimeText(NowNanoseconds(CLOCK_REALTIME) - age);
-}
-
-std::string_view EndName(engine::RunEnd end) {
-  switch (end) {
-    case engine::RunEnd::kExited:
-      return "exited";
-    case engine::RunEnd::kSignaled:
-      return "signaled";
-    case engine::RunEnd::kTimedOut:
-      return "timed out";
-    case engine::RunEnd::kRulesChanged:
-      return "rules changed";
-    case engine::RunEnd::kNotFound:
-      return "not found";
-    case engine::RunEnd::kNotExecutable:
-      return "not executable";
-  }
-  return "unknown";
 }
 
 // A process chooses its own name, which may hold any bytes.
@@ -135,27 +113,9 @@ nlohmann::ordered_json RecordOfBroker(std::string_view event, std::string_view v
 }  // namespace
 
 Result<AuditLog> AuditLog::Open(const std::string& path) {
-  open_how how = {};
-  how.flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
-  how.mode = 0600;
-  how.resolve = RESOLVE_NO_SYMLINKS;
-  UniqueFd fd(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
-  if (!fd.valid()) {
-    const std::string advice = errno == ELOOP ? " (no part of it may be a symbolic link)" : "";
-    return FailErrno(errno, fmt::format("cannot open \"{}\"{}", path, advice));
-  }
-  struct stat status;
-  if (fstat(fd.get(), &status) != 0)
-    return FailErrno(errno, fmt::format("cannot stat \"{}\"", path));
-  if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("\"{}\" is neither a file nor a device; name a file", path));
-  }
-  if (S_ISREG(status.st_mode) && status.st_nlink != 1) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("\"{}\" has more than one name; name a file of its own", path));
-  }
-  return AuditLog(std::move(fd));
+  Result<UniqueFd> fd = OpenOutputFile(path, OutputMode::kAppend);
+  if (!fd) return std::unexpected(fd.error());
+  return AuditLog(*std::move(fd));
 }
 
 void AuditLog::WriteLine(const std::string& line) {

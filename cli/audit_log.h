@@ -40,9 +40,7 @@ class AuditLog {
   static constexpr uint64_t kMostAllows = 100'000;
   static constexpr uint64_t kMostOfBrokers = 10'000;
 
-  // Appends to `path`, made with mode 0600 where it is missing. Not through a symbolic
-  // link in any part of the path, nor into a pipe or a file with a second name: the tool may have
-  // made those.
+  // Appends to `path` (cli/output_file.h).
   static Result<AuditLog> Open(const std::string& path);
 
   // {"event":"start","time","run","cgroup","agent","tool","tier","workspace","user":{"uid","gid",

@@ -361,6 +361,17 @@ void DenialSummary::AddOfBroker(const Denial& denial) {
   Add(denial);
 }
 
+std::vector<std::pair<Denial, uint64_t>> DenialSummary::All() const {
+  std::vector<const Entry*> ordered;
+  ordered.reserve(entries_.size());
+  for (const auto& [key, entry] : entries_) ordered.push_back(&entry);
+  std::ranges::sort(ordered, {}, &Entry::order);
+  std::vector<std::pair<Denial, uint64_t>> all;
+  all.reserve(ordered.size());
+  for (const Entry* entry : ordered) all.emplace_back(entry->denial, entry->count);
+  return all;
+}
+
 std::optional<std::string> DenialSummary::Line(uint64_t total, uint64_t lost) const {
   total += of_brokers_;
   total -= std::min(total, unasked_);

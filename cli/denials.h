@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "cli/policy_sources.h"
@@ -74,6 +75,9 @@ class DenialSummary {
   void Add(const Denial& denial);
   // One that the kernel did not count: the resolver's or the relay's.
   void AddOfBroker(const Denial& denial);
+
+  // What was denied and how often, in the order in which it was first seen.
+  [[nodiscard]] std::vector<std::pair<Denial, uint64_t>> All() const;
 
   // One line, or nothing where nothing was denied: what was denied how often, by which policy, and
   // how to allow it. `total` and `lost` are the kernel's counts.

@@ -12,6 +12,7 @@
 #include "cli/doctor.h"
 #include "cli/grant_commands.h"
 #include "cli/policy/commands.h"
+#include "cli/receipt_commands.h"
 #include "cli/tool_commands.h"
 #include "cli/version.h"
 #include "engine/features.h"
@@ -81,13 +82,14 @@ int Main(int argc, char** argv) {
   AddCedarCommands(app, verb_status);
   AddPolicyCommands(app, verb_status);
   AddGrantCommands(app, verb_status);
+  AddReceiptCommands(app, verb_status);
   AddToolCommands(app, verb_status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kStatusUsage;
   }
-  for (const char* verb : {"cedar", "policy", "grant", "grants", "revoke", "tool"}) {
+  for (const char* verb : {"cedar", "policy", "grant", "grants", "receipt", "revoke", "tool"}) {
     if (app.got_subcommand(verb)) return verb_status;
   }
   if (doctor->parsed()) return Doctor(json);

@@ -23,6 +23,8 @@
 #include "cli/name_answers.h"
 #include "cli/policy_sources.h"
 #include "cli/real_path.h"
+#include "cli/receipt.h"
+#include "cli/report_json.h"
 #include "cli/run_brokers.h"
 #include "cli/run_files.h"
 #include "cli/run_input.h"
@@ -128,6 +130,7 @@ struct Prepared {
   std::optional<RunFiles> files;
   std::optional<PinnedNames> pins;  // To be resolved before the run; no others ever.
   std::optional<AuditLog> audit;
+  RunReceipt* receipt = nullptr;  // Null: nobody asked for one.
 };
 
 // Where the run is, and as whom.
@@ -166,6 +169,11 @@ Result<void> PrepareTool(RunOptions& options, Prepared& prepared) {
   prepared.tool = *std::move(tool);
   prepared.facts.tool = prepared.tool.metadata.name;
   prepared.facts.traits = TraitsOf(prepared.tool.metadata);
+  if (prepared.receipt != nullptr) {
+    Result<void> added =
+        prepared.receipt->AddSubject(prepared.facts, prepared.tool, prepared.user, prepared.start);
+    if (!added) return added;
+  }
   return ApplyToolDefaults(prepared.tool.metadata, caller, options);
 }
 
@@ -184,8 +192,9 @@ Result<RunRules> MakeRulesNow(const RunOptions& options, const Prepared& prepare
 }
 
 // Everything that can be wrong with the caller's input, before anything is set up in the kernel.
-Result<Prepared> PrepareInput(RunOptions& options) {
+Result<Prepared> PrepareInput(RunOptions& options, RunReceipt* receipt) {
   Prepared prepared;
+  prepared.receipt = receipt;
   if (geteuid() == 0) {
     // First, so that no change is missed.
     Result<engine::PolicyWatch> watch = engine::PolicyWatch::Start(engine::PolicyStore());
@@ -308,12 +317,21 @@ void WriteStart(const RunOptions& options, Prepared& prepared, Engine& engine, b
                               .report = ReportOf(options, prepared, engine, has_view)});
 }
 
+// Before the run, so that what cannot be found out keeps it from beginning.
+Result<std::vector<engine::ProgramTag>> ProgramsFor(const Prepared& prepared,
+                                                    const Engine& engine) {
+  if (prepared.receipt == nullptr) return std::vector<engine::ProgramTag>();
+  return engine::AttachedPrograms(engine.objects->pin_path());
+}
+
 Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& engine,
                        std::optional<engine::CellView> cell, std::optional<engine::FileView> view) {
   if (Result<void> gone = GoToStart(options, prepared); !gone) return std::unexpected(gone.error());
   Result<std::vector<std::string>> environment =
       engine::BuildEnvironment(CallerEnvironment(), options.environment, prepared.user);
   if (!environment) return std::unexpected(environment.error());
+  const Result<std::vector<engine::ProgramTag>> programs = ProgramsFor(prepared, engine);
+  if (!programs) return std::unexpected(programs.error());
 
   RunRecord record(prepared.rules, prepared.layers, prepared.audit ? &*prepared.audit : nullptr,
                    options.audit_allows);
@@ -350,7 +368,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   const bool has_view = view.has_value();
   const engine::RunRequest request = {
       .argv = options.command,
-      .environment = *std::move(environment),
+      .environment = *environment,
       .executable = prepared.tool.path,
       .user = prepared.user,
       .tier = options.tier,
@@ -361,6 +379,13 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .on_begin =
           [&, has_view](const engine::RunName& run) {
             if (prepared.audit) WriteStart(options, prepared, engine, has_view, run);
+            if (prepared.receipt == nullptr) return;
+            prepared.receipt->AddStart({.run = run,
+                                        .start = StartOf(options, prepared),
+                                        .environment = *environment,
+                                        .rules = prepared.rules,
+                                        .report = ReportOf(options, prepared, engine, has_view),
+                                        .programs = *programs});
           },
       .on_denial = [&](const auto& event, const auto* rules,
                        size_t source) { record.OnDenial(event, rules, source); },
@@ -371,6 +396,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .on_path_allow = [&](const auto& event, const auto* rules,
                            size_t source) { record.OnAllow(event, rules, source); },
       .audit_allows = options.audit_allows,
+      .measures_usage = prepared.receipt != nullptr,
       .is_offline = options.egress == policy::EgressEnforcementMode::kNone,
       .renew = renew,
       .on_renewed = [&in_force](size_t source) { in_force = source; },
@@ -383,6 +409,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   if (!outcome) return std::unexpected(outcome.error());
   const int status = StatusOf(*outcome);
   TellEnd(*outcome, options.command[0], options.timeout, record.denials());
+  if (prepared.receipt != nullptr) prepared.receipt->AddEnd(*outcome, status, record.denials());
   if (!prepared.audit) return status;
   prepared.audit->WriteEnd(*outcome, status, options.egress);
   if (!prepared.audit->state()) return std::unexpected(prepared.audit->state().error());
@@ -416,14 +443,14 @@ Result<int> ShowDryRun(const RunOptions& options, Prepared& prepared, Engine& en
   return 0;
 }
 
-Result<int> Run(RunOptions options) {
+Result<int> Run(RunOptions options, RunReceipt* receipt) {
   if (options.print_policy) {
     if (Result<void> printed = PrintPolicy(options); !printed) {
       return std::unexpected(printed.error());
     }
     return 0;
   }
-  Result<Prepared> prepared = PrepareInput(options);
+  Result<Prepared> prepared = PrepareInput(options, receipt);
   if (!prepared) return std::unexpected(prepared.error());
   if (!options.dry_run && !options.command.empty()) {
     if (Result<void> permitted = RequireExecution(options, *prepared); !permitted) {
@@ -439,10 +466,30 @@ Result<int> Run(RunOptions options) {
   if (!view) return std::unexpected(view.error());
   if (options.dry_run) return ShowDryRun(options, *prepared, engine, *view);
   if (options.report) {
-    SayBlock(engine::ReportText(ReportOf(options, *prepared, engine, view->has_value())));
+    const engine::EnforcementReport report =
+        ReportOf(options, *prepared, engine, view->has_value());
+    if (!options.report_file) {
+      SayBlock(engine::ReportText(report));
+    } else if (Result<void> written = WriteReport(report, *options.report_file); !written) {
+      return std::unexpected(written.error());
+    }
     if (options.command.empty()) return 0;
   }
   return RunCommand(options, *prepared, engine, *std::move(cell), *std::move(view));
+}
+
+// A run has its receipt however it ends, also where it was refused.
+Result<int> RunWithReceipt(RunOptions options) {
+  if (!options.receipt || options.print_policy) return Run(std::move(options), nullptr);
+  if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());
+  Result<RunReceipt> receipt = RunReceipt::Open(*options.receipt, options.command, options.agent);
+  if (!receipt) return std::unexpected(receipt.error());
+  Result<int> status = Run(std::move(options), &*receipt);
+  if (!status) receipt->AddError(status.error(), StatusOf(status.error()));
+  const Result<void> written = receipt->Write();
+  if (written) return status;
+  if (!status) Report(status.error());
+  return std::unexpected(written.error());
 }
 
 int Main(std::vector<std::string> arguments) {
@@ -451,7 +498,7 @@ int Main(std::vector<std::string> arguments) {
   if (const auto* help = std::get_if<HelpText>(&*options)) {
     return base::WriteAll(STDOUT_FILENO, help->text, "stdout") ? 0 : kStatusFailed;
   }
-  Result<int> status = Run(std::get<RunOptions>(*std::move(options)));
+  Result<int> status = RunWithReceipt(std::get<RunOptions>(*std::move(options)));
   return status ? *status : Report(status.error());
 }
 

@@ -2,6 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
+#include "cli/output_file.h"
+
 namespace palyra::cli {
 
 nlohmann::ordered_json PromisesJson(const engine::EnforcementReport& report) {
@@ -15,6 +18,13 @@ nlohmann::ordered_json PromisesJson(const engine::EnforcementReport& report) {
     all.push_back(std::move(entry));
   }
   return all;
+}
+
+Result<void> WriteReport(const engine::EnforcementReport& report, const std::string& path) {
+  const Result<UniqueFd> fd = OpenOutputFile(path, OutputMode::kReplace);
+  if (!fd) return std::unexpected(fd.error());
+  const nlohmann::ordered_json document = {{"promises", PromisesJson(report)}};
+  return base::WriteAll(fd->get(), document.dump(2) + '\n', path);
 }
 
 }  // namespace palyra::cli

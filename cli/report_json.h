@@ -4,7 +4,9 @@
 #define PALYRA_CLI_REPORT_JSON_H_
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
+#include "base/result.h"
 #include "engine/report.h"
 
 namespace palyra::cli {
@@ -12,6 +14,9 @@ namespace palyra::cli {
 // [{"topic","promise","held","mechanism"} or, of what is not held, {"topic","promise","held","why",
 //  "remedy"?}, …]
 nlohmann::ordered_json PromisesJson(const engine::EnforcementReport& report);
+
+// {"promises": PromisesJson()} and a newline, into the file (cli/output_file.h).
+Result<void> WriteReport(const engine::EnforcementReport& report, const std::string& path);
 
 }  // namespace palyra::cli
 

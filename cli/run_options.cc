@@ -20,6 +20,9 @@ constexpr const char* kFooter =
     "Everything that no policy permits is denied. Exit status: the command's; 124 timed out;\n"
     "125 palyra failed; 126 refused, or not executable; 127 not found; 128+n killed by signal n.";
 
+// What CLI11 gives a flag without a value.
+constexpr const char* kPlainReport = "true";
+
 // What CLI11 fills before values are looked at.
 struct RawOptions {
   RunOptions options;
@@ -28,6 +31,7 @@ struct RawOptions {
   std::optional<std::string> egress;
   std::optional<std::string> audit_allows;
   std::optional<std::string> on_stale;
+  std::optional<std::string> report;  // kPlainReport without a value.
   std::vector<std::string> unheld;
 };
 
@@ -129,7 +133,11 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
                  "what --audit has of allows: none, which is the default, all, or one in N")
       ->type_name("none|all|1/N");
   app.add_flag("--print-policy", options.print_policy, "print the Cedar of this run, run nothing");
-  app.add_flag("--report", options.report, "say what is enforced by which mechanism here");
+  app.add_flag("--report", raw.report,
+               "say what is enforced by which mechanism here; --report=FILE: as JSON, into a file");
+  app.add_option("--receipt", options.receipt,
+                 "write a signed statement of what ran, under what, and how it ended")
+      ->type_name("FILE");
   app.add_flag("--dry-run", options.dry_run,
                "say what the run would be held to and by which mechanism, run nothing");
 }
@@ -192,6 +200,11 @@ Result<void> Check(RawOptions& raw) {
   if (options.audit_allows != 0 && !options.audit) {
     return Fail(ErrorCode::kInvalidArgument,
                 "--audit-allows: there is no file for them; write --audit FILE too");
+  }
+  options.report = raw.report.has_value();
+  if (raw.report && *raw.report != kPlainReport) options.report_file = *raw.report;
+  if (options.receipt && (options.command.empty() || options.dry_run)) {
+    return Fail(ErrorCode::kInvalidArgument, "--receipt: nothing runs, so there is none");
   }
   const bool only_prints = options.print_policy || options.report || options.dry_run;
   if (options.command.empty() && !only_prints) {

@@ -53,6 +53,8 @@ struct RunOptions {
   std::optional<std::string> chdir;      // Where it starts; else the working directory.
   bool print_policy = false;
   bool report = false;
+  std::optional<std::string> report_file;  // --report=FILE: as JSON, in place of the terminal.
+  std::optional<std::string> receipt;      // --receipt
   bool dry_run = false;
   std::vector<std::string> command;  // Empty only with print_policy, report or dry_run.
 };

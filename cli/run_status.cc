@@ -41,6 +41,24 @@ int StatusOf(const engine::RunOutcome& outcome) {
   return kStatusFailed;
 }
 
+std::string_view EndName(engine::RunEnd end) {
+  switch (end) {
+    case engine::RunEnd::kExited:
+      return "exited";
+    case engine::RunEnd::kSignaled:
+      return "signaled";
+    case engine::RunEnd::kTimedOut:
+      return "timed out";
+    case engine::RunEnd::kRulesChanged:
+      return "rules changed";
+    case engine::RunEnd::kNotFound:
+      return "not found";
+    case engine::RunEnd::kNotExecutable:
+      return "not executable";
+  }
+  return "unknown";
+}
+
 void TellEnd(const engine::RunOutcome& outcome, const std::string& command,
              std::optional<std::chrono::milliseconds> timeout, const DenialSummary& denials) {
   if (outcome.end == engine::RunEnd::kTimedOut) {

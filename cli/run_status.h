@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "cli/denials.h"
@@ -21,6 +22,9 @@ int StatusOf(const Error& error);
 // The command's; 124 timed out, 126 not executable, 127 not found, 128+n killed by signal n, 137
 // ended because of its rules.
 int StatusOf(const engine::RunOutcome& outcome);
+
+// "exited", "timed out", …: for records.
+std::string_view EndName(engine::RunEnd end);
 
 // In lines on standard error, as far as there is something to say.
 void TellEnd(const engine::RunOutcome& outcome, const std::string& command,

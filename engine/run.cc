@@ -171,10 +171,10 @@ Result<RunOutcome> OutcomeOfFailedStart(const SpawnFailure& failure, const std::
   return outcome;
 }
 
-RunOutcome Reap(const Child& child) {
+RunOutcome Reap(const Child& child, rusage& used) {
   RunOutcome outcome;
   int status = 0;
-  while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
+  while (wait4(child.pid, &status, 0, &used) < 0 && errno == EINTR) {
   }
   // PID 1 of a cell says how the command ended, unless it was killed itself.
   int of_command = 0;
@@ -402,7 +402,9 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   if (!waited) return std::unexpected(waited.error());
   // Its exit goes on beside what follows; a run that is dead and not yet removed is swept.
   guardian->Dismiss();
-  RunOutcome outcome = Reap(spawned->child);
+  rusage used = {};
+  RunOutcome outcome = Reap(spawned->child, used);
+  if (request.measures_usage) outcome.usage = ReadUsage(run.cgroup().path(), used);
   if (*waited == WaitEnd::kDeadline) outcome.end = RunEnd::kTimedOut;
   if (*waited == WaitEnd::kRulesChanged) outcome.end = RunEnd::kRulesChanged;
   run.events().Drain(on_event, kEventsAtEnd, on_path_event);

@@ -20,6 +20,7 @@
 #include "engine/policy_watch.h"
 #include "engine/renewal.h"
 #include "engine/run_relay.h"
+#include "engine/run_usage.h"
 #include "engine/spawn.h"
 #include "engine/tier.h"
 #include "engine/tool_user.h"
@@ -74,6 +75,7 @@ struct RunRequest {
   // Likewise of unix sockets: each connect() of a stream and each datagram.
   std::function<void(const PathEvent&, const policy::RuleSet* rules, size_t source)> on_path_allow;
   uint32_t audit_allows = 0;
+  bool measures_usage = false;  // RunOutcome::usage is asked for.
   // `rules` deny every action of the network, and nobody else may put others in force.
   bool is_offline = false;
   // Called, likewise, when rules have reached their end (RuleSet::valid_until_ms), and when `watch`
@@ -111,6 +113,7 @@ struct RunOutcome {
   int signal = 0;
   int start_errno = 0;
   RunCounters counters;
+  std::optional<RunUsage> usage;  // Where it was asked for, and something ran.
 };
 
 // Whether rules speak of names or verify, so that a run under them has a resolver; and whether they

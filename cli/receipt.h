@@ -1,0 +1,85 @@
+// The receipt of a run (--receipt): a signed statement of what ran, under what, what it used, what
+// was denied, and how it ended. docs/receipts.md says what each member means.
+
+#ifndef PALYRA_CLI_RECEIPT_H_
+#define PALYRA_CLI_RECEIPT_H_
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ed25519.h"
+#include "base/result.h"
+#include "base/sha256.h"
+#include "base/unique_fd.h"
+#include "cli/denials.h"
+#include "cli/execution_check.h"
+#include "cli/run_input.h"
+#include "cli/run_tool.h"
+#include "engine/program_tags.h"
+#include "engine/report.h"
+#include "engine/run.h"
+#include "engine/tool_user.h"
+#include "policy/rule_set.h"
+
+namespace palyra::cli {
+
+inline constexpr std::string_view kReceiptType = "application/vnd.palyra.receipt.v1+json";
+
+// Of the words, each with a zero byte after it: `printf '%s\0' git status | sha256sum`.
+base::Sha256Digest DigestOfWords(const std::vector<std::string>& words);
+
+// Names of NAME=VALUE strings, sorted.
+std::vector<std::string> NamesOfVariables(const std::vector<std::string>& environment);
+
+class RunReceipt {
+ public:
+  // Opens the file as OpenOutputFile() does, empty from now on, and takes the machine's key, which
+  // is made where there is none: what would keep a receipt from being written is known before
+  // anything runs.
+  static Result<RunReceipt> Open(const std::string& path, const std::vector<std::string>& command,
+                                 const std::string& agent);
+
+  RunReceipt(RunReceipt&&) noexcept;
+  RunReceipt& operator=(RunReceipt&&) = delete;
+  ~RunReceipt();
+
+  // What runs, where and as whom; reads the executable for its digest.
+  Result<void> AddSubject(const RunFacts& facts, const RunTool& tool, const engine::ToolUser& user,
+                          const std::string& start);
+
+  struct Start {
+    const engine::RunName& run;
+    const StartFacts& start;
+    const std::vector<std::string>& environment;
+    const policy::RuleSet& rules;
+    const engine::EnforcementReport& report;
+    const std::vector<engine::ProgramTag>& programs;
+  };
+  // The run as it begins.
+  void AddStart(const Start& start);
+
+  // It has ended, or its command could not be started.
+  void AddEnd(const engine::RunOutcome& outcome, int status, const DenialSummary& denials);
+
+  // It was refused, or palyra itself failed.
+  void AddError(const Error& error, int status);
+
+  // Signs and writes it. Once, at the end.
+  Result<void> Write();
+
+ private:
+  RunReceipt(UniqueFd fd, std::string path, base::SigningKey key);
+
+  UniqueFd fd_;
+  std::string path_;
+  base::SigningKey key_;
+  std::unique_ptr<nlohmann::json> payload_;  // Its keys are sorted.
+};
+
+}  // namespace palyra::cli
+
+#endif  // PALYRA_CLI_RECEIPT_H_
