@@ -132,6 +132,18 @@ void RemoveGrantsOf(const KernelObjects& objects, uint64_t run) {
   }
 }
 
+std::optional<uint32_t> UsesLeft(const KernelObjects& objects, uint64_t run,
+                                 const NetEvent& resource) {
+  if (!objects.runs().HasGrants(run)) return std::nullopt;
+  const palyra_grant_key key = KeyOf(run, resource);
+  palyra_grant grant = {};
+  if (bpf_map_lookup_elem(objects.fd(Table::kGrants), &key, &grant) != 0) return std::nullopt;
+  if (HasExpired(grant)) return std::nullopt;
+  if (grant.uses == 0) return UINT32_MAX;
+  if (grant.used >= grant.uses) return std::nullopt;
+  return grant.uses - grant.used;
+}
+
 bool AllowsFlow(const KernelObjects& objects, uint64_t run, const NetEvent& flow, bool took_use) {
   const palyra_grant_key key = KeyOf(run, flow);
   palyra_grant grant = {};

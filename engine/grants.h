@@ -48,6 +48,11 @@ std::vector<Grant> ListGrants(const KernelObjects& objects, uint64_t run);
 // Of a run that has ended. Costs nothing where it never had one.
 void RemoveGrantsOf(const KernelObjects& objects, uint64_t run);
 
+// How many more connections may begin by the grant for `resource`, UINT32_MAX for any number;
+// nothing where there is none, or it has expired or is used up.
+std::optional<uint32_t> UsesLeft(const KernelObjects& objects, uint64_t run,
+                                 const policy::NetEvent& resource);
+
 // Whether a flow that began before goes on by a grant; `took_use`: it is one that a limited grant
 // was used for.
 bool AllowsFlow(const KernelObjects& objects, uint64_t run, const policy::NetEvent& flow,

@@ -191,6 +191,16 @@ RunOutcome Reap(const Child& child, rusage& used) {
   return outcome;
 }
 
+// That a command which waited did not start is known late.
+Result<RunOutcome> ReapCommand(const SpawnResult& spawned, const std::string& command,
+                               rusage& used) {
+  const RunOutcome outcome = Reap(spawned.child, used);
+  if (!spawned.starting.valid()) return outcome;
+  const Result<std::optional<SpawnFailure>> failure = FailureOf(spawned.starting);
+  if (!failure) return std::unexpected(failure.error());
+  return *failure ? OutcomeOfFailedStart(**failure, command) : outcome;
+}
+
 // The rules of a run, by the profiles that events name.
 class RulesByProfile {
  public:
@@ -339,6 +349,37 @@ Result<std::optional<BrokerServing>> ServeBrokers(const KernelObjects& objects, 
   return *std::move(serving);
 }
 
+// Where the run has calls that wait for an answer, `spawn` has what makes them wait.
+Result<std::optional<HeldCalls>> PrepareHold(const KernelObjects& objects, const LiveRun& run,
+                                             const RunRequest& request, const RulesByProfile& rules,
+                                             SpawnRequest& spawn) {
+  const HeldKinds kinds = request.hold ? HeldKindsOf(request.rules) : HeldKinds();
+  if (!kinds.any()) return std::nullopt;
+  spawn.hold = HoldFilter(kinds);
+  spawn.holds_programs = kinds.programs;
+  Result<HeldCalls> held = HeldCalls::Create(
+      objects, run.cgroup().id(), *request.hold, [&rules, &request](const HeldCall& call) {
+        const RulesByProfile::Entry asked = rules.Find(call.profile);
+        request.hold->on_held(call, asked.rules, asked.source);
+      });
+  if (!held) return std::unexpected(held.error());
+  return *std::move(held);
+}
+
+// What the supervisor serves besides. Borrows all.
+std::vector<WaitSource> SourcesOf(std::optional<BrokerServing>& brokers,
+                                  std::optional<HeldCalls>& held, SpawnResult& spawned) {
+  std::vector<WaitSource> sources = brokers ? brokers->Sources() : std::vector<WaitSource>();
+  if (held) {
+    held->Listen(std::move(spawned.listener));
+    std::ranges::move(held->Sources(), std::back_inserter(sources));
+  }
+  if (spawned.starting.valid()) {
+    sources.push_back({.fd = spawned.starting.get(), .on_readable = [] { return false; }});
+  }
+  return sources;
+}
+
 // Spawns, waits and kills. The run's objects stay for the caller to remove.
 Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRequest& spawn,
                              const RunRequest& request, const Placeholders* placeholders) {
@@ -351,14 +392,13 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
 
   Result<std::optional<BrokerServing>> brokers = ServeBrokers(objects, run, request);
   if (!brokers) return std::unexpected(brokers.error());
-  const std::vector<WaitSource> sources =
-      *brokers ? (*brokers)->Sources() : std::vector<WaitSource>();
-
   RulesByProfile rules(run.first_profile(), request.rules);
   Result<std::optional<RuleRenewal>> renewal = StartRenewal(run, request, rules, [&brokers] {
     if (*brokers) (*brokers)->Recheck();
   });
   if (!renewal) return std::unexpected(renewal.error());
+  Result<std::optional<HeldCalls>> held = PrepareHold(objects, run, request, rules, spawn);
+  if (!held) return std::unexpected(held.error());
   run.AuditAllows(request.audit_allows);
   if (request.is_offline) run.MarkOffline();
 
@@ -396,20 +436,21 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
                                          .timeout = request.timeout,
                                          .must_end = &request.must_end,
                                          .renewal = *renewal ? &**renewal : nullptr,
-                                         .sources = sources});
+                                         .sources = SourcesOf(*brokers, *held, *spawned)});
   // Whatever happened, nothing goes on running.
   if (Result<void> killed = run.Kill(); !killed) return std::unexpected(killed.error());
   if (!waited) return std::unexpected(waited.error());
   // Its exit goes on beside what follows; a run that is dead and not yet removed is swept.
   guardian->Dismiss();
   rusage used = {};
-  RunOutcome outcome = Reap(spawned->child, used);
-  if (request.measures_usage) outcome.usage = ReadUsage(run.cgroup().path(), used);
-  if (*waited == WaitEnd::kDeadline) outcome.end = RunEnd::kTimedOut;
-  if (*waited == WaitEnd::kRulesChanged) outcome.end = RunEnd::kRulesChanged;
+  Result<RunOutcome> outcome = ReapCommand(*spawned, request.argv[0], used);
   run.events().Drain(on_event, kEventsAtEnd, on_path_event);
   if (*brokers) (*brokers)->Drain();
-  outcome.counters = run.ReadCounters();
+  if (!outcome) return outcome;
+  if (request.measures_usage) outcome->usage = ReadUsage(run.cgroup().path(), used);
+  if (*waited == WaitEnd::kDeadline) outcome->end = RunEnd::kTimedOut;
+  if (*waited == WaitEnd::kRulesChanged) outcome->end = RunEnd::kRulesChanged;
+  outcome->counters = run.ReadCounters();
   return outcome;
 }
 

@@ -14,6 +14,7 @@
 #include "engine/cell_view.h"
 #include "engine/features.h"
 #include "engine/file_view.h"
+#include "engine/held_calls.h"
 #include "engine/host.h"
 #include "engine/kernel_objects.h"
 #include "engine/live_run.h"
@@ -93,6 +94,8 @@ struct RunRequest {
   // Asked when rules were renewed, or could not be: whether the run ends, because what they deny of
   // files by now is held from the next run on. Null: never.
   std::function<bool()> must_end;
+  // Where `rules` ask about calls that can wait for an answer, they do. Null: an ask is a deny.
+  std::optional<HoldRequest> hold = std::nullopt;
   // Why rules could not be renewed.
   std::function<void(const Error&)> on_renewal_failure;
 };

@@ -18,4 +18,11 @@ std::span<const sock_filter> SeccompFilter(const SeccompOptions& options) {
                : std::span<const sock_filter>(kSeccompProgram);
 }
 
+std::span<const sock_filter> HoldFilter(HeldKinds kinds) {
+  if (kinds.connects && kinds.programs) return kHoldProgram;
+  if (kinds.connects) return kHoldProgramOfConnects;
+  return kinds.programs ? std::span<const sock_filter>(kHoldProgramOfPrograms)
+                        : std::span<const sock_filter>();
+}
+
 }  // namespace palyra::engine

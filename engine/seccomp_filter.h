@@ -20,6 +20,17 @@ struct SeccompOptions {
 
 std::span<const sock_filter> SeccompFilter(const SeccompOptions& options);
 
+// Which calls wait for their supervisor (held_calls.h).
+struct HeldKinds {
+  bool connects = false;  // connect()
+  bool programs = false;  // execve() and execveat()
+  [[nodiscard]] bool any() const { return connects || programs; }
+};
+
+// A program of its own, to be installed after the other with a listener: what that one denies is
+// denied at once. Empty where no call waits.
+std::span<const sock_filter> HoldFilter(HeldKinds kinds);
+
 }  // namespace palyra::engine
 
 #endif  // PALYRA_ENGINE_SECCOMP_FILTER_H_

@@ -43,6 +43,11 @@ class RuleList {
                                static_cast<unsigned>(conditions.size()), conditions.data());
   }
 
+  void Hold(int call) {
+    if (failure_ == 0)
+      failure_ = seccomp_rule_add_array(context_, SCMP_ACT_NOTIFY, call, 0, nullptr);
+  }
+
   [[nodiscard]] int failure() const { return failure_; }
 
  private:
@@ -162,6 +167,26 @@ std::vector<MaskedValue> ComplementOf(const std::vector<uint64_t>& allowed, unsi
   }
   cover_until(uint64_t{1} << bits);
   return complement;
+}
+
+Result<std::vector<sock_filter>> BuildHoldFilter(HeldKinds kinds) {
+  // Else libseccomp builds what the kernel that it is built on can do.
+  constexpr unsigned kWithNotifications = 6;
+  int failure = seccomp_api_set(kWithNotifications);
+  const Context context(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
+  if (context == nullptr) return Fail(ErrorCode::kInternal, "libseccomp cannot start");
+  if (failure == 0) {
+    failure = seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  }
+  RuleList rules(context.get());
+  if (kinds.connects) rules.Hold(SCMP_SYS(connect));
+  if (kinds.programs) {
+    rules.Hold(SCMP_SYS(execve));
+    rules.Hold(SCMP_SYS(execveat));
+  }
+  if (failure == 0) failure = rules.failure();
+  if (failure != 0) return FailErrno(-failure, "cannot build the filter of held calls");
+  return Export(context);
 }
 
 Result<std::vector<sock_filter>> BuildSeccompFilter(const SeccompOptions& options) {

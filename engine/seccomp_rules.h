@@ -32,6 +32,9 @@ namespace palyra::engine {
 // For the machine that this runs on.
 Result<std::vector<sock_filter>> BuildSeccompFilter(const SeccompOptions& options);
 
+// Everything is allowed but for the calls of `kinds`, of which a listener is told.
+Result<std::vector<sock_filter>> BuildHoldFilter(HeldKinds kinds);
+
 // `value` such that (argument & mask) == value.
 struct MaskedValue {
   uint64_t mask;

@@ -13,6 +13,7 @@
 #include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@
 
 #include "engine/cell_init.h"
 #include "engine/executable.h"
+#include "engine/hold_channel.h"
 #include "engine/landlock.h"
 #include "engine/mounts.h"
 
@@ -45,6 +47,7 @@ struct ChildPlan {
   std::vector<char*> environment;
   std::vector<int> mount_trees;  // Room for one of each of the request's file mounts.
   sock_fprog seccomp;
+  sock_fprog hold;
   std::vector<int> socket_trees;  // Likewise of its unix places.
   cap_value_t capability_count;
   int failure_fd;     // Where a step that failed is written to.
@@ -185,7 +188,8 @@ int DieWithSupervisor(const ChildPlan& plan) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return errno;
   pollfd reader = {.fd = plan.failure_fd, .events = 0, .revents = 0};
   if (poll(&reader, 1, 0) < 0) return errno;
-  return (reader.revents & POLLERR) != 0 ? ESRCH : 0;
+  // The one of a pipe, the other of a socket.
+  return (reader.revents & (POLLERR | POLLHUP)) != 0 ? ESRCH : 0;
 }
 
 int EnterLandlock(const SpawnRequest& request) {
@@ -207,6 +211,17 @@ int CloseDescriptors(int& failure_fd) {
 
 int InstallSeccomp(const sock_fprog& program) {
   return ErrnoUnless(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+}
+
+// Before anything is executed nobody but the supervisor can have the listener.
+int HoldCalls(const sock_fprog& program, int failure_fd) {
+  const long listener =
+      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+              SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
+  if (listener < 0) return errno;
+  const int failure = SendListener(failure_fd, static_cast<int>(listener));
+  close(static_cast<int>(listener));
+  return failure;
 }
 
 // As execvp: a directory that lacks the command or denies it does not end the search.
@@ -308,6 +323,8 @@ int Take(SpawnStep step, ChildPlan& plan) {
     case SpawnStep::kSeccomp:
       sigprocmask(SIG_SETMASK, &request.signal_mask, nullptr);
       return InstallSeccomp(plan.seccomp);
+    case SpawnStep::kHold:
+      return plan.hold.len == 0 ? 0 : HoldCalls(plan.hold, plan.failure_fd);
     case SpawnStep::kExec:
       return Execute(plan);
   }
@@ -333,7 +350,8 @@ void Report(const ChildPlan& plan, SpawnStep step, int failure) {
 
 // ---- In the parent. ----
 
-// In a cell the first process lives on, in memory of its own.
+// In a cell the first process lives on, in memory of its own. Where the command itself waits for
+// the supervisor, that one must not wait for it.
 pid_t CloneInto(int cgroup_fd, int& pidfd, ChildPlan& plan) {
   clone_args arguments = {};
   arguments.flags = CLONE_INTO_CGROUP | CLONE_PIDFD;
@@ -341,7 +359,7 @@ pid_t CloneInto(int cgroup_fd, int& pidfd, ChildPlan& plan) {
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = static_cast<__u64>(cgroup_fd);
   if (!IsCell(plan.request->tier)) {
-    arguments.flags |= CLONE_VM | CLONE_VFORK;
+    if (!plan.request->holds_programs) arguments.flags |= CLONE_VM | CLONE_VFORK;
     return CloneAndRun(arguments, plan);
   }
   arguments.flags |= CLONE_NEWPID;
@@ -360,17 +378,25 @@ struct Pipe {
   UniqueFd write_end;
 };
 
-Result<Pipe> MakePipe() {
+// A pipe carries no descriptors.
+enum class Carries { kBytes, kDescriptors };
+
+Result<Pipe> MakePipe(Carries carries = Carries::kBytes) {
   std::array<int, 2> fds;
-  if (pipe2(fds.data(), O_CLOEXEC) != 0) return FailErrno(errno, "cannot make a pipe");
+  const int made = carries == Carries::kBytes
+                       ? pipe2(fds.data(), O_CLOEXEC)
+                       : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data());
+  if (made != 0) return FailErrno(errno, "cannot make a pipe");
   return Pipe{.read_end = UniqueFd(fds[0]), .write_end = UniqueFd(fds[1])};
 }
 
-// End of file means that exec has closed the pipe.
-Result<std::optional<SpawnFailure>> ReadFailure(int fd) {
+}  // namespace
+
+// End of file means that exec has closed it.
+Result<std::optional<SpawnFailure>> FailureOf(const UniqueFd& starting) {
   SpawnFailure failure;
   while (true) {
-    const ssize_t size = read(fd, &failure, sizeof(failure));
+    const ssize_t size = read(starting.get(), &failure, sizeof(failure));
     if (size == 0) return std::nullopt;
     if (size == sizeof(failure)) return failure;
     if (size < 0 && errno == EINTR) continue;
@@ -378,10 +404,8 @@ Result<std::optional<SpawnFailure>> ReadFailure(int fd) {
   }
 }
 
-}  // namespace
-
 Result<SpawnResult> Spawn(const SpawnRequest& request) {
-  Result<Pipe> failures = MakePipe();
+  Result<Pipe> failures = MakePipe(request.hold.empty() ? Carries::kBytes : Carries::kDescriptors);
   if (!failures) return std::unexpected(failures.error());
   Result<Pipe> status = IsCell(request.tier) ? MakePipe() : Pipe();
   if (!status) return std::unexpected(status.error());
@@ -395,6 +419,8 @@ Result<SpawnResult> Spawn(const SpawnRequest& request) {
       .mount_trees = std::vector<int>(request.file_mounts ? request.file_mounts->steps.size() : 0),
       .seccomp = {.len = static_cast<unsigned short>(request.seccomp.size()),
                   .filter = const_cast<sock_filter*>(request.seccomp.data())},
+      .hold = {.len = static_cast<unsigned short>(request.hold.size()),
+               .filter = const_cast<sock_filter*>(request.hold.data())},
       .socket_trees = std::vector<int>(request.unix_places.size()),
       .capability_count = cap_max_bits(),
       .failure_fd = failures->write_end.get(),
@@ -407,10 +433,17 @@ Result<SpawnResult> Spawn(const SpawnRequest& request) {
 
   SpawnResult result = {
       .child = {.pid = pid, .pidfd = UniqueFd(pidfd), .status = std::move(status->read_end)},
-      .failure = std::nullopt};
+      .failure = std::nullopt,
+      .listener = UniqueFd(),
+      .starting = UniqueFd()};
   failures->write_end.Reset();
   status->write_end.Reset();
-  Result<std::optional<SpawnFailure>> failure = ReadFailure(failures->read_end.get());
+  if (!request.hold.empty()) result.listener = ReceiveListener(failures->read_end.get());
+  if (request.holds_programs && result.listener.valid()) {
+    result.starting = std::move(failures->read_end);
+    return result;
+  }
+  Result<std::optional<SpawnFailure>> failure = FailureOf(failures->read_end);
   if (!failure || *failure) waitpid(pid, nullptr, 0);
   if (!failure) return std::unexpected(failure.error());
   result.failure = *failure;

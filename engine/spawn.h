@@ -41,8 +41,11 @@ struct SpawnRequest {
   std::string private_directory;
   std::vector<UnixPlace> unix_places;
   std::span<const sock_filter> seccomp;  // Borrowed.
-  int landlock_fd = -1;                  // -1: the kernel has no Landlock.
-  sigset_t signal_mask = {};             // Of the child at exec.
+  // Likewise: of HoldFilter(); empty where no call waits.
+  std::span<const sock_filter> hold = {};  // NOLINT(readability-redundant-member-init)
+  bool holds_programs = false;             // By it: the command itself waits.
+  int landlock_fd = -1;                    // -1: the kernel has no Landlock.
+  sigset_t signal_mask = {};               // Of the child at exec.
 };
 
 // The command; in a cell its PID 1.
@@ -63,11 +66,18 @@ struct SpawnFailure {
 struct SpawnResult {
   Child child;                          // Valid when there is no failure.
   std::optional<SpawnFailure> failure;  // The child has ended, and is reaped.
+  UniqueFd listener;                    // Of seccomp_unotify(2), where calls are held.
+  // Of a child that waits to become the command: readable when that is over. FailureOf() says how.
+  UniqueFd starting;
 };
 
-// Returns when the child has become the command or has failed. An error is clone3's or the pipe's.
-// The calling process must be single-threaded.
+// Returns when the child has become the command, waits to, or has failed. An error is clone3's or
+// the pipe's. The calling process must be single-threaded.
 Result<SpawnResult> Spawn(const SpawnRequest& request);
+
+// Of SpawnResult::starting, once it is readable. Nothing: the child has become the command, or was
+// killed. Else it has ended, and is to be reaped.
+Result<std::optional<SpawnFailure>> FailureOf(const UniqueFd& starting);
 
 }  // namespace palyra::engine
 

@@ -27,6 +27,7 @@ enum class SpawnStep : int {
   kInit,         // This process goes on as PID 1, and a child of it takes what follows.
   kDescriptors,  // Everything above 2 is closed.
   kSeccomp,
+  kHold,  // Calls that wait for the supervisor, which is sent what it hears of them by.
   kExec,
 };
 

@@ -11,9 +11,22 @@ namespace {
 using enum SpawnStep;
 
 constexpr std::array kOnTheHost = {
-    kSessionKeyring, kMountNamespace,  kUnixSockets, kFileMounts,  kProtectControlMounts,
-    kUnixPlaces,     kBoundingSet,     kSecureBits,  kUser,        kCapabilities,
-    kParentDeath,    kNoNewPrivileges, kLandlock,    kDescriptors, kSeccomp,
+    kSessionKeyring,
+    kMountNamespace,
+    kUnixSockets,
+    kFileMounts,
+    kProtectControlMounts,
+    kUnixPlaces,
+    kBoundingSet,
+    kSecureBits,
+    kUser,
+    kCapabilities,
+    kParentDeath,
+    kNoNewPrivileges,
+    kLandlock,
+    kDescriptors,
+    kSeccomp,
+    kHold,
     kExec,
 };
 
@@ -36,6 +49,7 @@ constexpr std::array kInACell = {
     kInit,
     kDescriptors,
     kSeccomp,
+    kHold,
     kExec,
 };
 
@@ -90,6 +104,8 @@ std::string_view SpawnStepName(SpawnStep step) {
       return "close inherited descriptors";
     case SpawnStep::kSeccomp:
       return "install the seccomp filter";
+    case SpawnStep::kHold:
+      return "have its calls wait for the supervisor";
     case SpawnStep::kExec:
       return "execute the command";
   }

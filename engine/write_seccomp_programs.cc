@@ -9,8 +9,8 @@
 namespace palyra::engine {
 namespace {
 
-bool WriteProgram(std::ostream& out, const char* name, const SeccompOptions& options) {
-  const Result<std::vector<sock_filter>> program = BuildSeccompFilter(options);
+bool WriteInstructions(std::ostream& out, const char* name,
+                       const Result<std::vector<sock_filter>>& program) {
   if (!program) {
     std::cerr << "write_seccomp_programs: " << program.error().message << '\n';
     return false;
@@ -24,6 +24,10 @@ bool WriteProgram(std::ostream& out, const char* name, const SeccompOptions& opt
   return true;
 }
 
+bool WriteProgram(std::ostream& out, const char* name, const SeccompOptions& options) {
+  return WriteInstructions(out, name, BuildSeccompFilter(options));
+}
+
 bool WriteHeader(const char* path) {
   std::ofstream out(path);
   out << "#include <linux/filter.h>\n\nnamespace palyra::engine {\n\n";
@@ -35,7 +39,11 @@ bool WriteHeader(const char* path) {
       WriteProgram(out, "kSeccompProgramOfFilesWithIoUring",
                    {.allow_io_uring = true, .no_memory_programs = true}) &&
       WriteProgram(out, "kSeccompProgramOfFilesWithoutUnixSockets",
-                   {.no_unix_sockets = true, .no_memory_programs = true});
+                   {.no_unix_sockets = true, .no_memory_programs = true}) &&
+      WriteInstructions(out, "kHoldProgram",
+                        BuildHoldFilter({.connects = true, .programs = true})) &&
+      WriteInstructions(out, "kHoldProgramOfConnects", BuildHoldFilter({.connects = true})) &&
+      WriteInstructions(out, "kHoldProgramOfPrograms", BuildHoldFilter({.programs = true}));
   out << "\n}  // namespace palyra::engine\n";
   return written && out.flush().good();
 }

@@ -89,6 +89,30 @@ TEST_F(SeccompFilterTest, LeavesOrdinaryCallsAlone) {
   }
 }
 
+TEST_F(SeccompFilterTest, HoldsWhatIsAskedAndNothingElse) {
+  const std::set<long> connects = {SYS_connect};
+  const std::set<long> programs = {SYS_execve, SYS_execveat};
+  for (const HeldKinds kinds : {HeldKinds{.connects = true}, HeldKinds{.programs = true},
+                                HeldKinds{.connects = true, .programs = true}}) {
+    const std::span<const sock_filter> filter = HoldFilter(kinds);
+    EXPECT_LT(filter.size(), 20U);
+    for (long number = 0; number < 512; ++number) {
+      const bool holds = (kinds.connects && connects.contains(number)) ||
+                         (kinds.programs && programs.contains(number));
+      EXPECT_EQ(Interpret(filter, Call(number)), holds ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW)
+          << number;
+    }
+    EXPECT_EQ(Interpret(filter, Call(SYS_connect, {}, AUDIT_ARCH_I386)), SECCOMP_RET_KILL_PROCESS);
+  }
+  EXPECT_TRUE(HoldFilter({}).empty());
+}
+
+// What nobody could be asked about: the other filter's answer is the stricter one.
+TEST_F(SeccompFilterTest, WhatIsDeniedIsNotHeld) {
+  EXPECT_EQ(Answer(SYS_io_uring_setup), Denied(ENOSYS));
+  EXPECT_LT(SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF);
+}
+
 TEST_F(SeccompFilterTest, LetsOnlyKnownFamiliesMakeSockets) {
   const std::set<uint64_t> allowed = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
   for (uint64_t family = 0; family < 64; ++family) {
