@@ -11,6 +11,7 @@
 #include "cli/console.h"
 #include "cli/doctor.h"
 #include "cli/grant_commands.h"
+#include "cli/held_commands.h"
 #include "cli/policy/commands.h"
 #include "cli/receipt_commands.h"
 #include "cli/tool_commands.h"
@@ -82,6 +83,7 @@ int Main(int argc, char** argv) {
   AddCedarCommands(app, verb_status);
   AddPolicyCommands(app, verb_status);
   AddGrantCommands(app, verb_status);
+  AddHeldCommands(app, verb_status);
   AddReceiptCommands(app, verb_status);
   AddToolCommands(app, verb_status);
   try {
@@ -89,7 +91,8 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kStatusUsage;
   }
-  for (const char* verb : {"cedar", "policy", "grant", "grants", "receipt", "revoke", "tool"}) {
+  for (const char* verb :
+       {"cedar", "policy", "grant", "grants", "held", "receipt", "refuse", "revoke", "tool"}) {
     if (app.got_subcommand(verb)) return verb_status;
   }
   if (doctor->parsed()) return Doctor(json);

@@ -20,6 +20,7 @@
 #include "cli/denials.h"
 #include "cli/dry_run.h"
 #include "cli/execution_check.h"
+#include "cli/held_questions.h"
 #include "cli/name_answers.h"
 #include "cli/policy_sources.h"
 #include "cli/real_path.h"
@@ -365,6 +366,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
                      {.on_refusal = [&](const auto& refused) { record.OnRefusedName(refused); },
                       .on_relayed = [&](const auto& event) { record.OnRelayed(event); }});
   }
+  HeldQuestions questions(engine.host.runtime_directory, record);
   const bool has_view = view.has_value();
   const engine::RunRequest request = {
       .argv = options.command,
@@ -378,6 +380,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .timeout = options.timeout,
       .on_begin =
           [&, has_view](const engine::RunName& run) {
+            questions.OnBegin(run);
             if (prepared.audit) WriteStart(options, prepared, engine, has_view, run);
             if (prepared.receipt == nullptr) return;
             prepared.receipt->AddStart({.run = run,
@@ -403,6 +406,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .watch = prepared.watch ? &*prepared.watch : nullptr,
       .brokers = service ? &*service : nullptr,
       .must_end = [&prepared] { return prepared.files->must_end(); },
+      .hold = options.hold ? std::optional(questions.Request(*options.hold)) : std::nullopt,
       .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);

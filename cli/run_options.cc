@@ -28,6 +28,7 @@ struct RawOptions {
   RunOptions options;
   std::optional<std::string> timeout;
   std::optional<std::string> tier;
+  std::optional<std::string> hold;
   std::optional<std::string> egress;
   std::optional<std::string> audit_allows;
   std::optional<std::string> on_stale;
@@ -127,6 +128,10 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
       ->type_name("end|mark");
   app.add_option("--timeout", raw.timeout, "kill the run after this time (s, m or h)")
       ->type_name("TIME");
+  app.add_option("--hold", raw.hold,
+                 "what policies ask about waits for an answer (palyra held), and is denied after "
+                 "this time; else at once")
+      ->type_name("TIME");
   app.add_option("--audit", options.audit, "append each denial, and the end, as a line of JSON")
       ->type_name("FILE");
   app.add_option("--audit-allows", raw.audit_allows,
@@ -169,6 +174,11 @@ Result<void> Check(RawOptions& raw) {
       return Fail(timeout.error().code, fmt::format("--timeout: {}", timeout.error().message));
     }
     options.timeout = *timeout;
+  }
+  if (raw.hold) {
+    Result<std::chrono::milliseconds> hold = ParseDuration(*raw.hold);
+    if (!hold) return Fail(hold.error().code, fmt::format("--hold: {}", hold.error().message));
+    options.hold = *hold;
   }
   if (raw.egress) {
     const std::optional<policy::EgressEnforcementMode> mode = policy::EgressModeOf(*raw.egress);

@@ -39,6 +39,7 @@ struct RunOptions {
   engine::Unheld unheld;                 // Promises that the run may go without.
   bool marks_stale = false;              // Rather than end: rules that would hold from the next on.
   std::optional<std::chrono::milliseconds> timeout;
+  std::optional<std::chrono::milliseconds> hold;  // What policies ask about waits for so long.
   std::optional<std::string> audit;
   uint32_t audit_allows = 0;  // One in so many allows is in the audit file; 0: none.
   std::optional<std::string> user;

@@ -47,6 +47,29 @@ void RunRecord::OnAllow(const engine::PathEvent& event, const policy::RuleSet* r
   audit_->WriteAllow(event, allowed);
 }
 
+std::vector<Asking> RunRecord::AskingOf(uint32_t reason, const policy::RuleSet* rules,
+                                        size_t source) const {
+  std::vector<Asking> asking;
+  if (rules == nullptr || reason >= rules->reasons.size()) return asking;
+  for (const policy::Reason::LayerPolicies& named : rules->reasons[reason].layers) {
+    for (const LayerPolicies& layer : sources_[source].Get()) {
+      if (layer.layer != named.layer) continue;
+      for (const std::string& id : named.policy_ids) {
+        const policy::PlacedPolicy* policy = layer.policies.Find(id);
+        if (policy == nullptr) continue;
+        const std::string* text = policy->policy.FindAnnotation("ask");
+        asking.push_back({.policy = policy->Label(), .text = text == nullptr ? "" : *text});
+      }
+    }
+  }
+  return asking;
+}
+
+std::vector<std::string> RunRecord::NamesOf(const policy::NetEvent& event) const {
+  if (names_ == nullptr) return {};
+  return names_->NamesOf({.is_ipv6 = event.is_ipv6, .bytes = event.address});
+}
+
 void RunRecord::OnRefusedName(const ResolverProcess::RefusedName& refused) {
   AddOfBroker(RefusedName(refused.name, refused.is_unpinned));
 }

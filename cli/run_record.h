@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <string>
+#include <vector>
 
 #include "cli/audit_log.h"
 #include "cli/denials.h"
@@ -16,6 +18,12 @@
 #include "policy/rule_set.h"
 
 namespace palyra::cli {
+
+// A policy that asks, and what it says to whoever is asked.
+struct Asking {
+  std::string policy;
+  std::string text;
+};
 
 class RunRecord {
  public:
@@ -35,6 +43,12 @@ class RunRecord {
   void OnAllow(const palyra_event& event, const policy::RuleSet* rules, size_t source);
   void OnRefusedName(const ResolverProcess::RefusedName& refused);
   void OnRelayed(const broker::RelayEvent& event);
+
+  // The policies of that reason, of every layer that asks.
+  [[nodiscard]] std::vector<Asking> AskingOf(uint32_t reason, const policy::RuleSet* rules,
+                                             size_t source) const;
+  // By which the run knows the address.
+  [[nodiscard]] std::vector<std::string> NamesOf(const policy::NetEvent& event) const;
 
   // Null until the run has names.
   const engine::RunNames*& names() { return names_; }

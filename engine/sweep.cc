@@ -15,6 +15,7 @@
 #include "bpf/abi.h"
 #include "engine/cgroup.h"
 #include "engine/grants.h"
+#include "engine/held_records.h"
 #include "engine/linked_names.h"
 #include "engine/placeholders.h"
 #include "engine/profile_cache.h"
@@ -185,6 +186,7 @@ Result<SweepResult> SweepAbandonedRuns(const Host& host, const KernelObjects& ob
   }
   RemoveStrayLocks(host);
   SweepPlaceholders(host.runtime_directory);
+  SweepHeldRecords(host.runtime_directory);
   SweepUnfinishedProfiles(objects);
   return result;
 }
@@ -205,6 +207,7 @@ Result<int> Uninstall(const Host& host) {
   }
   RemoveStrayLocks(host);
   SweepPlaceholders(host.runtime_directory);
+  SweepHeldRecords(host.runtime_directory);
   if (in_use == 0) {
     rmdir(PalyraCgroup(host).c_str());
     rmdir(PalyraPins(host).c_str());
