@@ -52,6 +52,7 @@ struct Verb {
 };
 
 std::span<const Verb> TcpVerbs();
+std::span<const Verb> HeldVerbs();
 std::span<const Verb> ListenVerbs();
 std::span<const Verb> NameVerbs();
 std::span<const Verb> UdpVerbs();

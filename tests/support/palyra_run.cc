@@ -35,6 +35,14 @@ std::optional<AuditEntry> ParseAuditLine(const std::string& line) {
   }
 }
 
+std::vector<std::string> ProbeCommand(const std::vector<std::string>& arguments) {
+  std::vector<std::string> command = {BinaryPath("palyra_probe")};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return command;
+}
+
+}  // namespace
+
 ProbeResult ParseProbe(const Ended& ended) {
   ProbeResult result;
   result.exit_status = ended.status;
@@ -47,14 +55,6 @@ ProbeResult ParseProbe(const Ended& ended) {
   words >> verb >> result.verdict >> result.error >> result.detail;
   return result;
 }
-
-std::vector<std::string> ProbeCommand(const std::vector<std::string>& arguments) {
-  std::vector<std::string> command = {BinaryPath("palyra_probe")};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  return command;
-}
-
-}  // namespace
 
 std::vector<AuditEntry> ReadAudit(const std::string& path) {
   std::vector<AuditEntry> entries;

@@ -50,6 +50,9 @@ struct ProbeResult {
 
 std::ostream& operator<<(std::ostream& stream, const ProbeResult& result);
 
+// Of a probe that ran below palyra-run; without an audit.
+ProbeResult ParseProbe(const Ended& ended);
+
 // palyra_probe with those arguments, outside any run: what the machine itself allows.
 ProbeResult ProbeBare(const std::vector<std::string>& arguments);
 
