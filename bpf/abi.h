@@ -14,7 +14,7 @@
 #endif
 
 /* Grows with every change of meaning below; objects of two versions never share a map. */
-#define PALYRA_ABI_VERSION 9
+#define PALYRA_ABI_VERSION 10
 
 /*
  * Port spans beside an address prefix, and in one row, which holds a single port of five actions
@@ -39,6 +39,7 @@
 #define PALYRA_MAX_ROWS (1 << 18)
 #define PALYRA_MAX_REASONS (1 << 18)
 #define PALYRA_MAX_GRANTS 4096
+#define PALYRA_MAX_PATH_GRANTS 1024
 #define PALYRA_MAX_NAMES (1 << 17)
 #define PALYRA_MAX_RELAYED (1 << 14)
 #define PALYRA_MAX_RINGS 1024
@@ -159,7 +160,7 @@ struct palyra_run {
 	__u64 expires_ns; /* CLOCK_BOOTTIME from which on everything is denied; 0: never */
 	__u32 profile; /* first part of the keys of the rule tables */
 	__u32 ring; /* index into `rings` for events of this run */
-	__u8 has_grants; /* 1 since the first entry of this run in `grants` */
+	__u8 has_grants; /* 1 since its first entry in `grants` or `path_grants` */
 	__u8 has_names; /* 1 since the first entry of this run in `names` */
 	__u16 relay_port; /* of the run's relay, on 127.0.0.1 and ::1, TCP; 0: it has none */
 	/* One in how many allows is an event: 1 is all, 0 none. See bpf/audit.h for what is one. */
@@ -333,6 +334,31 @@ struct palyra_grant {
 	__u64 expires_ns; /* CLOCK_BOOTTIME; 0: with the run */
 	__u32 uses; /* 0: any number */
 	__u32 used;
+};
+
+/*
+ * Map `path_grants`: the same for exactly one path, of a file, a program or a unix socket. Longer
+ * ones cannot be granted: a key of a hash table has at most 512 bytes.
+ */
+#define PALYRA_GRANTED_PATH_LENGTH 488
+
+struct palyra_path_grant_key {
+	__u64 run; /* cgroup id */
+	__u8 action; /* enum palyra_name_action */
+	__u8 padding[7];
+	__u8 path[PALYRA_GRANTED_PATH_LENGTH]; /* padded with NUL, one at least */
+};
+
+/*
+ * Of a program alone uses are counted, and there is one: the process that took it maps the program
+ * as often as that needs.
+ */
+struct palyra_path_grant {
+	__u64 expires_ns; /* CLOCK_BOOTTIME; 0: with the run */
+	__u32 uses; /* 0: any number; 1 */
+	__u32 used;
+	__u32 pid; /* thread group id of who took the use */
+	__u32 padding;
 };
 
 /*

@@ -56,4 +56,12 @@ struct {
 	__type(value, struct palyra_linked_name);
 } linked_names SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PALYRA_MAX_PATH_GRANTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct palyra_path_grant_key);
+	__type(value, struct palyra_path_grant);
+} path_grants SEC(".maps");
+
 #endif /* PALYRA_BPF_NAME_TABLES_H_ */

@@ -10,6 +10,7 @@
 #include "bpf/name_decision.h"
 #include "bpf/own_places.h"
 #include "bpf/path.h"
+#include "bpf/path_grants.h"
 #include "bpf/subject.h"
 
 /* A set of actions, as a file that is opened for reading and writing is asked both. */
@@ -242,6 +243,9 @@ static __always_inline int judge_in_slot(struct palyra_run *run, struct path_den
 			continue;
 		if ((__u8)decision == PALYRA_ALLOW)
 			continue;
+		if ((__u8)decision == PALYRA_ASK &&
+		    palyra_is_path_granted(denial->run_id, action, denial->hook, slot))
+			continue;
 		if (!expired)
 			denial->reason = decision >> 32;
 		denial->judged = decision >> 8;
@@ -309,8 +313,8 @@ static __always_inline int judge_question(const struct path_question *q, struct 
 
 /*
  * Asks the rules of the calling run: 0, or else what is denied and reported; PALYRA_SAYS_NOTHING
- * where the question has may_be_outside. An ask is a deny: whoever may answer it changes the tables
- * first.
+ * where the question has may_be_outside. An ask is a deny without a grant (bpf/path_grants.h):
+ * whoever may answer it changes the tables first.
  */
 __noinline int palyra_judge_question(const struct path_question *q)
 {

@@ -127,7 +127,14 @@ static __always_inline int judge_name(const struct palyra_run *run, struct path_
 	decision = palyra_judge_path(denial->profile, PALYRA_UNIX_CONNECT, is_abstract, slot);
 	denial->reason = decision >> 32;
 	denial->judged = decision >> 8;
-	return (__u8)decision == PALYRA_ALLOW ? 0 : -EACCES;
+	if ((__u8)decision == PALYRA_ALLOW)
+		return 0;
+	/* Names of abstract sockets are as free as paths, and would be taken for these. */
+	if ((__u8)decision != PALYRA_ASK || is_abstract)
+		return -EACCES;
+	return palyra_is_path_granted(denial->run_id, PALYRA_UNIX_CONNECT, denial->hook, slot)
+		       ? 0
+		       : -EACCES;
 }
 
 /* ---- The address as the caller wrote it ---- */

@@ -155,6 +155,12 @@ std::string NetEventText(const NetEvent& event) {
                      event.domain ? " as " + *event.domain : "");
 }
 
+std::string EventText(const Event& event) {
+  if (const auto* const endpoint = std::get_if<NetEvent>(&event)) return NetEventText(*endpoint);
+  const auto& named = std::get<NameEvent>(event);
+  return fmt::format("{} {}", policy::ActionName(named.action), named.name);
+}
+
 Result<Event> ParseEvent(const std::vector<std::string>& words) {
   if (words.empty()) return Wrong("write an event, as net.connect tcp 192.0.2.1:443");
   if (ByName<NetAction, policy::kNetActionCount>(words[0], policy::ActionName)) {

@@ -20,6 +20,8 @@ Result<policy::NetEvent> ParseNetEvent(const std::string& action, const std::str
                                        const std::string& endpoint);
 // "net.connect tcp 192.0.2.1:443", and " as a.example" where it goes by a name
 std::string NetEventText(const policy::NetEvent& event);
+// Likewise "process.exec /usr/bin/git", of what has a path.
+std::string EventText(const Event& event);
 
 // ACTION PROTOCOL ENDPOINT as above for the network, where `as NAME` may follow; ACTION PATH for
 // files, programs and sockets, where `abstract NAME` is an abstract socket and `sha256 DIGEST`

@@ -7,7 +7,9 @@
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <string_view>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "base/file.h"
 #include "cli/console.h"
@@ -20,23 +22,26 @@
 namespace palyra::cli {
 namespace {
 
-using policy::NetEvent;
-
 constexpr const char* kProgram = "palyra";
 
 struct Arguments {
   std::string run;
-  std::string action;
-  std::string protocol;
-  std::string endpoint;
+  std::vector<std::string> event;
   std::optional<std::string> time;
   uint32_t uses = 0;
   bool once = false;
 };
 
+// A name is not what a grant is for: an address may have many.
+Result<Event> ResourceOf(const Arguments& arguments) {
+  Result<Event> resource = ParseEvent(arguments.event);
+  const auto* const endpoint = resource ? std::get_if<policy::NetEvent>(&*resource) : nullptr;
+  if (endpoint == nullptr || !endpoint->domain) return resource;
+  return Fail(ErrorCode::kInvalidArgument, "a grant is for an address; leave out the name");
+}
+
 Result<void> Grant(const Arguments& arguments) {
-  const Result<NetEvent> resource =
-      ParseNetEvent(arguments.action, arguments.protocol, arguments.endpoint);
+  const Result<Event> resource = ResourceOf(arguments);
   if (!resource) return std::unexpected(resource.error());
   engine::GrantRequest request = {
       .resource = *resource, .lifetime = std::nullopt, .uses = arguments.once ? 1 : arguments.uses};
@@ -53,8 +58,7 @@ Result<void> Grant(const Arguments& arguments) {
 }
 
 Result<void> Revoke(const Arguments& arguments) {
-  const Result<NetEvent> resource =
-      ParseNetEvent(arguments.action, arguments.protocol, arguments.endpoint);
+  const Result<Event> resource = ResourceOf(arguments);
   if (!resource) return std::unexpected(resource.error());
   const Result<LiveKernel> kernel = OpenLiveKernel();
   if (!kernel) return std::unexpected(kernel.error());
@@ -64,7 +68,7 @@ Result<void> Revoke(const Arguments& arguments) {
 }
 
 std::string LineOf(const std::string& run, const engine::Grant& grant) {
-  std::string line = fmt::format("{} {}", run, NetEventText(grant.resource));
+  std::string line = fmt::format("{} {}", run, EventText(grant.resource));
   if (grant.uses != 0) line += fmt::format(" used {} of {}", grant.used, grant.uses);
   if (!grant.left) return line + " until its run ends\n";
   if (grant.left->count() <= 0) return line + " expired\n";
@@ -90,11 +94,11 @@ Result<void> List(const Arguments& arguments) {
 
 void AddResource(CLI::App& verb, Arguments& arguments) {
   verb.add_option("RUN", arguments.run, "id of a live run")->required();
-  verb.add_option("ACTION", arguments.action,
-                  "net.connect, net.send, net.accept, net.bind or net.listen")
-      ->required();
-  verb.add_option("PROTOCOL", arguments.protocol, "tcp, udp, udplite, icmp or icmpv6")->required();
-  verb.add_option("ENDPOINT", arguments.endpoint, "ADDRESS:PORT or [IPV6]:PORT")->required();
+  verb.add_option("EVENT", arguments.event,
+                  "ACTION PROTOCOL ADDRESS:PORT, as net.connect tcp 192.0.2.1:443, or ACTION PATH, "
+                  "as process.exec /usr/bin/git")
+      ->required()
+      ->expected(2, 3);
 }
 
 int StatusOf(const Result<void>& result) {
@@ -107,12 +111,13 @@ int StatusOf(const Result<void>& result) {
 
 void AddGrantCommands(CLI::App& app, int& status) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* grant =
-      app.add_subcommand("grant", "allow a live run one address and port, where its policies ask");
+  CLI::App* grant = app.add_subcommand(
+      "grant", "allow a live run one address and port, or one path, where its policies ask");
   AddResource(*grant, *arguments);
   grant->add_option("--for", arguments->time, "for this time (s, m or h); else until the run ends")
       ->type_name("TIME");
-  CLI::Option* once = grant->add_flag("--once", arguments->once, "for one connection or datagram");
+  CLI::Option* once =
+      grant->add_flag("--once", arguments->once, "for one connection, datagram or execution");
   grant->add_option("--uses", arguments->uses, "for so many")->type_name("N")->excludes(once);
   grant->callback([arguments, &status] { status = StatusOf(Grant(*arguments)); });
 

@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "cli/console.h"
@@ -19,13 +21,23 @@ using nlohmann::ordered_json;
 
 constexpr const char* kProgram = "palyra-run";
 
-// With brackets a shell would look for files.
+// A path is the tool's choice; a shell must take it as it is.
+std::string Quoted(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/@._-+,:=%";
+  if (word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 std::string GrantCommand(const std::string& run_id, const engine::HeldCall& call) {
-  const std::string event = NetEventText(call.resource);
-  const size_t endpoint = event.rfind(' ') + 1;
-  const char* quote = event.find('[') == std::string::npos ? "" : "'";
-  return fmt::format("palyra grant {} {}{}{}{} --once", run_id, event.substr(0, endpoint), quote,
-                     event.substr(endpoint), quote);
+  const std::string event = EventText(call.resource);
+  // Only a path has spaces, and it is the last word.
+  const auto* const named = std::get_if<policy::NameEvent>(&call.resource);
+  const size_t last = named == nullptr ? event.rfind(' ') + 1 : event.find(' ') + 1;
+  return fmt::format("palyra grant {} {}{} --once", run_id, event.substr(0, last),
+                     Quoted(event.substr(last)));
 }
 
 std::string RefuseCommand(const std::string& run_id, const engine::HeldCall& call) {
@@ -62,21 +74,23 @@ engine::HoldRequest HeldQuestions::Request(std::chrono::milliseconds limit) {
 void HeldQuestions::OnHeld(const engine::HeldCall& call, const policy::RuleSet* rules,
                            size_t source) {
   const std::vector<Asking> asking = record_.AskingOf(call.reason, rules, source);
-  const std::vector<std::string> names = record_.NamesOf(call.resource);
-  const std::string event = NetEventText(call.resource);
+  const auto* const endpoint = std::get_if<policy::NetEvent>(&call.resource);
+  const std::string event = EventText(call.resource);
   const std::string grant = GrantCommand(run_id_, call);
   const std::string refuse = RefuseCommand(run_id_, call);
-  ordered_json record = {{"run", run_id_},
-                         {"call", call.id},
-                         {"event", event},
-                         {"names", names},
-                         {"pid", call.caller.pid},
-                         {"comm", call.caller.comm},
-                         {"executable", call.caller.executable},
-                         {"asking", ordered_json::array()},
-                         {"until_boot_ns", call.until_ns},
-                         {"grant", grant},
-                         {"refuse", refuse}};
+  ordered_json record = {
+      {"run", run_id_},
+      {"call", call.id},
+      {"event", event},
+      {"names", endpoint == nullptr ? std::vector<std::string>() : record_.NamesOf(*endpoint)},
+      {"arguments_are_held", endpoint != nullptr},
+      {"pid", call.caller.pid},
+      {"comm", call.caller.comm},
+      {"executable", call.caller.executable},
+      {"asking", ordered_json::array()},
+      {"until_boot_ns", call.until_ns},
+      {"grant", grant},
+      {"refuse", refuse}};
   for (const Asking& each : asking) {
     record["asking"].push_back({{"policy", each.policy}, {"text", each.text}});
   }
@@ -89,8 +103,9 @@ void HeldQuestions::OnHeld(const engine::HeldCall& call, const policy::RuleSet* 
       call.id, record.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + '\n');
   if (!written) return Say(kProgram, written.error().message);
   Say(kProgram,
-      fmt::format("{} by {} waits for {} s: asked by {}; allow it with {}; or deny it with {}",
-                  event, call.caller.comm, SecondsLeft(call), Why(asking), grant, refuse));
+      fmt::format("{}{} by {} waits for {} s: asked by {}; allow it with {}; or deny it with {}",
+                  event, endpoint == nullptr ? " with any arguments" : "", call.caller.comm,
+                  SecondsLeft(call), Why(asking), grant, refuse));
 }
 
 // A call without a record cannot be answered.
@@ -102,7 +117,7 @@ void HeldQuestions::OnEnd(const engine::HeldCall& call, engine::HeldEnd end) con
   if (records_) records_->Remove(call.id);
   if (end == engine::HeldEnd::kTimedOut) {
     Say(kProgram,
-        fmt::format("{} is denied: nobody has allowed it in time", NetEventText(call.resource)));
+        fmt::format("{} is denied: nobody has allowed it in time", EventText(call.resource)));
   }
 }
 

@@ -221,6 +221,11 @@ Result<Prepared> PrepareInput(RunOptions& options, RunReceipt* receipt) {
   prepared.layers.push_back(std::move(made->layers));
   prepared.rules = std::move(made->rules);
   prepared.may_deny_start = made->may_deny_start;
+  if (options.hold) {
+    if (Result<void> held = engine::RefuseHeldPrograms(made->files); !held) {
+      return std::unexpected(held.error());
+    }
+  }
   prepared.files.emplace(std::move(made->files), options.marks_stale);
   prepared.pins = std::move(made->pins);
   if (Result<void> root = RequireRoot(); !root) return std::unexpected(root.error());

@@ -4,13 +4,17 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "engine/clock.h"
 #include "engine/flows.h"
+#include "engine/path_grants.h"
 
 namespace palyra::engine {
 namespace {
 
+using policy::NameAction;
+using policy::NameEvent;
 using policy::NetAction;
 using policy::NetEvent;
 using policy::Protocol;
@@ -46,13 +50,18 @@ NetEvent ResourceOf(const palyra_grant_key& key) {
   return resource;
 }
 
-bool CanCount(const NetEvent& resource) {
-  if (resource.action == NetAction::kSend) return true;
-  return resource.action == NetAction::kConnect &&
-         (resource.protocol == Protocol::kTcp || resource.protocol == Protocol::kUdp);
+bool CanCount(const GrantedResource& resource, uint32_t uses) {
+  if (const auto* const named = std::get_if<NameEvent>(&resource)) {
+    return named->action == NameAction::kProcessExec && uses == 1;
+  }
+  const auto& endpoint = std::get<NetEvent>(resource);
+  if (endpoint.action == NetAction::kSend) return true;
+  return endpoint.action == NetAction::kConnect &&
+         (endpoint.protocol == Protocol::kTcp || endpoint.protocol == Protocol::kUdp);
 }
 
-bool HasExpired(const palyra_grant& grant) {
+// Of either table.
+bool HasExpired(const auto& grant) {
   return grant.expires_ns != 0 && NowBootNs() >= grant.expires_ns;
 }
 
@@ -73,18 +82,22 @@ std::vector<palyra_grant_key> KeysOf(const KernelObjects& objects, uint64_t run)
 }  // namespace
 
 Result<void> AddGrant(const KernelObjects& objects, uint64_t run, const GrantRequest& grant) {
-  if (grant.uses != 0 && !CanCount(grant.resource)) {
+  if (grant.uses != 0 && !CanCount(grant.resource, grant.uses)) {
     return Fail(ErrorCode::kInvalidArgument,
-                "uses can be counted of net.send, and of net.connect over tcp and udp, alone; give "
-                "it a time instead");
+                "uses can be counted of net.send, of net.connect over tcp and udp, and of one "
+                "process.exec alone; give it a time instead");
   }
-  palyra_grant value = {};
-  value.uses = grant.uses;
+  uint64_t expires_ns = 0;
   if (grant.lifetime) {
     if (*grant.lifetime <= milliseconds::zero()) {
       return Fail(ErrorCode::kInvalidArgument, "a grant must last longer than nothing");
     }
-    value.expires_ns = NowBootNs() + static_cast<uint64_t>(nanoseconds(*grant.lifetime).count());
+    expires_ns = NowBootNs() + static_cast<uint64_t>(nanoseconds(*grant.lifetime).count());
+  }
+  const auto* const named = std::get_if<NameEvent>(&grant.resource);
+  if (named != nullptr) {
+    Result<void> grantable = RequireGrantable(objects, *named);
+    if (!grantable) return grantable;
   }
   // Under the lock the run cannot end between the two, and leave the grant behind.
   Result<UniqueFd> lock = objects.LockRuns();
@@ -92,7 +105,16 @@ Result<void> AddGrant(const KernelObjects& objects, uint64_t run, const GrantReq
   if (!objects.runs().MarkGrants(run)) {
     return Fail(ErrorCode::kNotFound, "no such run: it has ended, or never was");
   }
-  const palyra_grant_key key = KeyOf(run, grant.resource);
+  if (named != nullptr) {
+    palyra_path_grant value = {};
+    value.expires_ns = expires_ns;
+    value.uses = grant.uses;
+    return WritePathGrant(objects, run, *named, value);
+  }
+  palyra_grant value = {};
+  value.expires_ns = expires_ns;
+  value.uses = grant.uses;
+  const palyra_grant_key key = KeyOf(run, std::get<NetEvent>(grant.resource));
   if (bpf_map_update_elem(objects.fd(Table::kGrants), &key, &value, BPF_ANY) != 0) {
     return FailErrno(errno, "cannot write the kernel table \"grants\"");
   }
@@ -100,8 +122,12 @@ Result<void> AddGrant(const KernelObjects& objects, uint64_t run, const GrantReq
 }
 
 Result<void> RevokeGrant(const KernelObjects& objects, const Cgroup& run,
-                         const NetEvent& resource) {
-  const palyra_grant_key key = KeyOf(run.id(), resource);
+                         const GrantedResource& resource) {
+  if (const auto* const named = std::get_if<NameEvent>(&resource)) {
+    if (RemovePathGrant(objects, run.id(), *named)) return {};
+    return Fail(ErrorCode::kNotFound, "no such grant");
+  }
+  const palyra_grant_key key = KeyOf(run.id(), std::get<NetEvent>(resource));
   if (bpf_map_delete_elem(objects.fd(Table::kGrants), &key) != 0) {
     return FailErrno(errno, "no such grant");
   }
@@ -112,17 +138,23 @@ Result<void> RevokeGrant(const KernelObjects& objects, const Cgroup& run,
 
 std::vector<Grant> ListGrants(const KernelObjects& objects, uint64_t run) {
   std::vector<Grant> grants;
-  for (const palyra_grant_key& key : KeysOf(objects, run)) {
-    palyra_grant value = {};
-    if (bpf_map_lookup_elem(objects.fd(Table::kGrants), &key, &value) != 0) continue;
-    Grant grant = {
-        .resource = ResourceOf(key), .left = std::nullopt, .uses = value.uses, .used = value.used};
+  const auto add = [&grants](GrantedResource resource, const auto& value) {
+    Grant grant = {.resource = std::move(resource),
+                   .left = std::nullopt,
+                   .uses = value.uses,
+                   .used = value.used};
     if (value.expires_ns != 0) {
       const nanoseconds left(static_cast<int64_t>(value.expires_ns - NowBootNs()));
       grant.left = std::chrono::floor<milliseconds>(left);
     }
-    grants.push_back(grant);
+    grants.push_back(std::move(grant));
+  };
+  for (const palyra_grant_key& key : KeysOf(objects, run)) {
+    palyra_grant value = {};
+    if (bpf_map_lookup_elem(objects.fd(Table::kGrants), &key, &value) != 0) continue;
+    add(ResourceOf(key), value);
   }
+  for (auto& [resource, value] : ListPathGrants(objects, run)) add(std::move(resource), value);
   return grants;
 }
 
@@ -130,18 +162,26 @@ void RemoveGrantsOf(const KernelObjects& objects, uint64_t run) {
   for (const palyra_grant_key& key : KeysOf(objects, run)) {
     bpf_map_delete_elem(objects.fd(Table::kGrants), &key);
   }
+  RemovePathGrantsOf(objects, run);
 }
 
 std::optional<uint32_t> UsesLeft(const KernelObjects& objects, uint64_t run,
-                                 const NetEvent& resource) {
+                                 const GrantedResource& resource) {
+  const auto left_of = [](const auto& grant) -> std::optional<uint32_t> {
+    if (HasExpired(grant)) return std::nullopt;
+    if (grant.uses == 0) return UINT32_MAX;
+    if (grant.used >= grant.uses) return std::nullopt;
+    return grant.uses - grant.used;
+  };
   if (!objects.runs().HasGrants(run)) return std::nullopt;
-  const palyra_grant_key key = KeyOf(run, resource);
+  if (const auto* const named = std::get_if<NameEvent>(&resource)) {
+    const std::optional<palyra_path_grant> grant = ReadPathGrant(objects, run, *named);
+    return grant ? left_of(*grant) : std::nullopt;
+  }
+  const palyra_grant_key key = KeyOf(run, std::get<NetEvent>(resource));
   palyra_grant grant = {};
   if (bpf_map_lookup_elem(objects.fd(Table::kGrants), &key, &grant) != 0) return std::nullopt;
-  if (HasExpired(grant)) return std::nullopt;
-  if (grant.uses == 0) return UINT32_MAX;
-  if (grant.used >= grant.uses) return std::nullopt;
-  return grant.uses - grant.used;
+  return left_of(grant);
 }
 
 bool AllowsFlow(const KernelObjects& objects, uint64_t run, const NetEvent& flow, bool took_use) {

@@ -2,12 +2,16 @@
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <span>
 #include <utility>
+#include <variant>
 
 #include "engine/clock.h"
 #include "engine/grants.h"
@@ -17,6 +21,7 @@
 namespace palyra::engine {
 namespace {
 
+using policy::NameEvent;
 using policy::NetEvent;
 using std::chrono::nanoseconds;
 
@@ -32,15 +37,40 @@ bool AsksToConnect(const policy::AddressClass& address_class) {
   });
 }
 
-bool IsSame(const NetEvent& a, const NetEvent& b) {
-  return a.protocol == b.protocol && a.is_ipv6 == b.is_ipv6 && a.address == b.address &&
-         a.port == b.port;
+bool IsSame(const GrantedResource& a, const GrantedResource& b) {
+  if (a.index() != b.index()) return false;
+  if (const auto* const named = std::get_if<NameEvent>(&a)) {
+    const auto& other = std::get<NameEvent>(b);
+    return named->action == other.action && named->name == other.name;
+  }
+  const auto& endpoint = std::get<NetEvent>(a);
+  const auto& other = std::get<NetEvent>(b);
+  return endpoint.protocol == other.protocol && endpoint.is_ipv6 == other.is_ipv6 &&
+         endpoint.address == other.address && endpoint.port == other.port;
+}
+
+std::vector<GrantedResource> ResourcesOf(const seccomp_notif& call) {
+  if (call.data.nr == SYS_connect) {
+    const std::optional<NetEvent> connection = ConnectionOf(call);
+    return connection ? std::vector<GrantedResource>{*connection} : std::vector<GrantedResource>();
+  }
+  std::vector<NameEvent> programs = ProgramsOf(call);
+  return {std::make_move_iterator(programs.begin()), std::make_move_iterator(programs.end())};
+}
+
+bool AsksForPrograms(const policy::RuleSet& rules) {
+  const policy::NameRules* const programs = FindRules(rules, policy::NameAction::kProcessExec);
+  return programs != nullptr &&
+         std::ranges::any_of(programs->leaves, [](const policy::Ruling& ruling) {
+           return ruling.verdict == policy::Verdict::kAsk;
+         });
 }
 
 }  // namespace
 
 HeldKinds HeldKindsOf(const policy::RuleSet& rules) {
-  HeldKinds kinds = {.connects = std::ranges::any_of(rules.classes, AsksToConnect)};
+  HeldKinds kinds = {.connects = std::ranges::any_of(rules.classes, AsksToConnect),
+                     .programs = AsksForPrograms(rules)};
   if (!rules.domains) return kinds;
   for (const policy::NetTables& tables : rules.domains->tables) {
     kinds.connects = kinds.connects || std::ranges::any_of(tables.classes, AsksToConnect);
@@ -48,18 +78,24 @@ HeldKinds HeldKindsOf(const policy::RuleSet& rules) {
   return kinds;
 }
 
+Result<void> RefuseHeldPrograms(const policy::RuleSet& rules) {
+  if (!AsksForPrograms(rules)) return {};
+  return Fail(ErrorCode::kRefused,
+              "HOLD-EXEC: a policy asks about process.exec, and without BPF LSM programs are held "
+              "as the run began, so that no answer could let one go on; permit or forbid it, or "
+              "leave out --hold: then what is asked is denied");
+}
+
 Result<HeldCalls> HeldCalls::Create(const KernelObjects& objects, uint64_t run,
-                                    const HoldRequest& request, OnHeld on_held) {
+                                    const HoldRequest& request, OnHeld on_held, RulesOf rules_of) {
   UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!timer.valid()) return FailErrno(errno, "cannot make a timer");
-  return HeldCalls(objects, run, request, std::move(on_held), std::move(timer));
+  return HeldCalls(objects, run, request, std::move(on_held), std::move(rules_of),
+                   std::move(timer));
 }
 
 HeldCalls::~HeldCalls() {
-  if (!request_->on_end) return;
-  for (const Waiting& waiting : waiting_) {
-    if (waiting.call.id != 0) request_->on_end(waiting.call, HeldEnd::kGone);
-  }
+  for (const Waiting& waiting : waiting_) TellEnd(waiting.call, HeldEnd::kGone);
 }
 
 std::vector<WaitSource> HeldCalls::Sources() {
@@ -79,15 +115,13 @@ bool HeldCalls::OnCall() {
 }
 
 void HeldCalls::Take(const seccomp_notif& call) {
-  HeldCall held;
-  const std::optional<NetEvent> resource = ConnectionOf(call);
+  Waiting waiting = {.cookie = call.id, .resources = ResourcesOf(call), .call = {}};
+  HeldCall& held = waiting.call;
+  const Standing standing = StandingOf(waiting.resources, held);
+  const bool must_wait = standing == Standing::kBusy || standing == Standing::kAsked;
   const bool has_room = waiting_.size() < kMostHeldCalls && questions_ < kMostQuestions;
-  if (!resource || !has_room) {
-    LetGoOn(call.id);
-    return;
-  }
-  held.resource = *resource;
-  if (!IsAsked(held) || MayGo(held.resource)) {
+  if (!must_wait || !has_room) {
+    if (standing == Standing::kGranted) NoteUse(waiting.resources);
     LetGoOn(call.id);
     return;
   }
@@ -96,9 +130,8 @@ void HeldCalls::Take(const seccomp_notif& call) {
   if (!StillWaits(call.id)) return;
   held.until_ns = NowBootNs() + static_cast<uint64_t>(nanoseconds(request_->limit).count());
   if (waiting_.empty()) SetTimer(true);
-  waiting_.push_back({.cookie = call.id, .call = std::move(held)});
-  // Where another one is just using the grant for it, the next tick tells whether it is used up.
-  if (!IsLetGo(*resource)) Tell(waiting_.back().call);
+  waiting_.push_back(std::move(waiting));
+  if (standing == Standing::kAsked) Tell(waiting_.back().call);
 }
 
 void HeldCalls::Tell(HeldCall& call) {
@@ -106,36 +139,70 @@ void HeldCalls::Tell(HeldCall& call) {
   on_held_(call);
 }
 
+void HeldCalls::TellEnd(const HeldCall& call, HeldEnd end) const {
+  if (request_->on_end && call.id != 0) request_->on_end(call, end);
+}
+
+// By the first that is not allowed yet.
+HeldCalls::Standing HeldCalls::StandingOf(const std::vector<GrantedResource>& resources,
+                                          HeldCall& call) const {
+  Standing standing = Standing::kFree;
+  for (const GrantedResource& resource : resources) {
+    standing = std::max(standing, StandingOf(resource, call));
+    if (standing >= Standing::kBusy) break;
+  }
+  return standing;
+}
+
 // Without the lock of the profiles: an answer that is wrong because the rules are replaced just now
 // lets the call go on to where it is decided.
-bool HeldCalls::IsAsked(HeldCall& call) const {
-  const RunTable& runs = objects_->runs();
-  const std::optional<uint32_t> profile = runs.ProfileOf(run_);
-  if (!profile || runs.HasExpired(run_)) return false;
-  const NetEvent& resource = call.resource;
-  if (resource.port == kDnsPort && runs.BrokersOf(run_).resolver[0] != 0) return false;
-  const std::optional<policy::Ruling> by_name = DecideByName(*objects_, run_, *profile, resource);
+HeldCalls::Standing HeldCalls::StandingOf(const GrantedResource& resource, HeldCall& call) const {
+  const std::optional<uint32_t> profile = objects_->runs().ProfileOf(run_);
+  if (!profile || objects_->runs().HasExpired(run_)) return Standing::kFree;
+  uint32_t reason = 0;
+  const bool is_asked =
+      std::visit([&](const auto& asked) { return IsAsked(asked, *profile, reason); }, resource);
+  if (!is_asked) return Standing::kFree;
+  call.resource = resource;
+  call.profile = *profile;
+  call.reason = reason;
+  const std::optional<uint32_t> left = UsesLeft(*objects_, run_, resource);
+  if (!left) return Standing::kAsked;
+  // Of uses that count one call takes one at a time: the next once the programs have counted it.
+  return *left != UINT32_MAX && IsLetGo(resource) ? Standing::kBusy : Standing::kGranted;
+}
+
+bool HeldCalls::IsAsked(const NetEvent& resource, uint32_t profile, uint32_t& reason) const {
+  if (resource.port == kDnsPort && objects_->runs().BrokersOf(run_).resolver[0] != 0) return false;
+  const std::optional<policy::Ruling> by_name = DecideByName(*objects_, run_, profile, resource);
   // The programs let it pass, and judge what is sent then (bpf/decision.h).
   if (by_name && resource.protocol == policy::Protocol::kUdp) return false;
-  const policy::Ruling ruling = by_name ? *by_name : DecideByTables(*objects_, *profile, resource);
-  call.profile = *profile;
-  call.reason = ruling.reason;
+  const policy::Ruling ruling = by_name ? *by_name : DecideByTables(*objects_, profile, resource);
+  reason = ruling.reason;
   return ruling.verdict == policy::Verdict::kAsk;
 }
 
-// By a grant that counts, one call is let go at a time: the next once the programs have counted it.
-bool HeldCalls::MayGo(const NetEvent& resource) {
-  const std::optional<uint32_t> left = UsesLeft(*objects_, run_, resource);
-  if (!left) return false;
-  if (*left == UINT32_MAX) return true;
-  if (IsLetGo(resource)) return false;
-  let_go_.push_back(resource);
-  return true;
+// Where the digest of the program makes a difference, there are no grants.
+bool HeldCalls::IsAsked(const NameEvent& resource, uint32_t profile, uint32_t& reason) const {
+  const policy::RuleSet* const rules = rules_of_(profile);
+  const policy::NameRules* const programs =
+      rules == nullptr ? nullptr : FindRules(*rules, resource.action);
+  if (programs == nullptr) return false;
+  const uint32_t text_class = programs->automaton.ClassOf(resource.name);
+  const auto leaves = std::span(programs->leaves)
+                          .subspan(size_t{text_class} * programs->flag_count, programs->flag_count);
+  reason = leaves[0].reason;
+  return std::ranges::all_of(
+      leaves, [](const policy::Ruling& ruling) { return ruling.verdict == policy::Verdict::kAsk; });
 }
 
-bool HeldCalls::IsLetGo(const NetEvent& resource) const {
+bool HeldCalls::IsLetGo(const GrantedResource& resource) const {
   return std::ranges::any_of(let_go_,
-                             [&](const NetEvent& other) { return IsSame(other, resource); });
+                             [&](const GrantedResource& other) { return IsSame(other, resource); });
+}
+
+void HeldCalls::NoteUse(const std::vector<GrantedResource>& resources) {
+  let_go_.insert(let_go_.end(), resources.begin(), resources.end());
 }
 
 bool HeldCalls::OnTick() {
@@ -145,39 +212,53 @@ bool HeldCalls::OnTick() {
   for (auto next = waiting_.begin(); next != waiting_.end();) {
     const auto waiting = next++;
     const std::optional<HeldEnd> end = EndOf(*waiting);
-    if (!end && waiting->call.id == 0 && !IsLetGo(waiting->call.resource)) Tell(waiting->call);
     if (!end) continue;
     if (end != HeldEnd::kGone) LetGoOn(waiting->cookie);
     const HeldCall call = std::move(waiting->call);
     waiting_.erase(waiting);
-    if (request_->on_end && call.id != 0) request_->on_end(call, *end);
+    TellEnd(call, *end);
   }
   SetTimer(!waiting_.empty());
   return true;
 }
 
-std::optional<HeldEnd> HeldCalls::EndOf(const Waiting& waiting) {
+std::optional<HeldEnd> HeldCalls::EndOf(Waiting& waiting) {
   if (!StillWaits(waiting.cookie)) return HeldEnd::kGone;
+  if (NowBootNs() >= waiting.call.until_ns) return HeldEnd::kTimedOut;
   HeldCall now = waiting.call;
-  if (!IsAsked(now)) return HeldEnd::kRulesChanged;
-  if (MayGo(now.resource)) return HeldEnd::kGranted;
-  if (IsLetGo(now.resource)) return std::nullopt;
-  switch (request_->answer && waiting.call.id != 0 ? request_->answer(waiting.call)
-                                                   : HeldAnswer::kNone) {
-    case HeldAnswer::kDeny:
-      return HeldEnd::kDenied;
-    case HeldAnswer::kAllow:
-      if (AddGrant(*objects_, run_,
-                   {.resource = now.resource, .lifetime = std::nullopt, .uses = 1})) {
-        (void)MayGo(now.resource);
-        return HeldEnd::kGranted;
-      }
-      return HeldEnd::kDenied;  // Without a grant it is.
-    case HeldAnswer::kNone:
+  switch (StandingOf(waiting.resources, now)) {
+    case Standing::kFree:
+      return HeldEnd::kRulesChanged;
+    case Standing::kGranted:
+      NoteUse(waiting.resources);
+      return HeldEnd::kGranted;
+    case Standing::kBusy:
+      return std::nullopt;
+    case Standing::kAsked:
       break;
   }
-  if (NowBootNs() >= waiting.call.until_ns) return HeldEnd::kTimedOut;
-  return std::nullopt;
+  return AskFor(waiting, now);
+}
+
+// `asked` is what it is asked about now.
+std::optional<HeldEnd> HeldCalls::AskFor(Waiting& waiting, const HeldCall& asked) {
+  if (waiting.call.id != 0 && !IsSame(asked.resource, waiting.call.resource)) {
+    TellEnd(waiting.call, HeldEnd::kGranted);
+    waiting.call.id = 0;
+  }
+  if (waiting.call.id == 0) {
+    waiting.call.resource = asked.resource;
+    waiting.call.profile = asked.profile;
+    waiting.call.reason = asked.reason;
+    Tell(waiting.call);
+  }
+  const HeldAnswer answer = request_->answer ? request_->answer(waiting.call) : HeldAnswer::kNone;
+  if (answer == HeldAnswer::kNone) return std::nullopt;
+  const bool is_granted =
+      answer == HeldAnswer::kAllow &&
+      AddGrant(*objects_, run_, {.resource = asked.resource, .lifetime = std::nullopt, .uses = 1});
+  // With a grant the next tick lets it go on.
+  return is_granted ? std::nullopt : std::optional(HeldEnd::kDenied);
 }
 
 // One that is gone by now cannot be told.

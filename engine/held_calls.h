@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "engine/grants.h"
 #include "engine/held_facts.h"
 #include "engine/kernel_objects.h"
 #include "engine/seccomp_filter.h"
@@ -27,7 +28,10 @@ namespace palyra::engine {
 struct HeldCall {
   uint64_t id = 0;  // Of this run, from 1 on.
   HeldCaller caller;
-  policy::NetEvent resource;
+  // net.connect, or process.exec. Of a program the file is asked about: what arguments it gets is
+  // not held, and nor is what the file contains when it is executed. A script is asked about and
+  // then, by another id, its interpreter, where rules ask about both.
+  GrantedResource resource;
   // By which the rules ask.
   uint32_t profile = 0;
   uint32_t reason = 0;
@@ -37,7 +41,7 @@ struct HeldCall {
 enum class HeldAnswer { kNone, kAllow, kDeny };
 
 enum class HeldEnd {
-  kGranted,
+  kGranted,  // It goes on, or waits because of something else.
   kDenied,
   kTimedOut,
   kRulesChanged,  // They do not ask any more.
@@ -62,13 +66,19 @@ inline constexpr uint64_t kMostQuestions = 1024;
 // tell, as datagrams without a connection, Fast Open and io_uring, is denied where rules ask.
 HeldKinds HeldKindsOf(const policy::RuleSet& rules);
 
+// kRefused with HOLD-EXEC where `rules`, which are held as a run begins (file_view.h), ask about
+// programs: no answer would change anything.
+Result<void> RefuseHeldPrograms(const policy::RuleSet& rules);
+
 class HeldCalls {
  public:
   using OnHeld = std::function<void(const HeldCall&)>;
+  // Null where they are not known.
+  using RulesOf = std::function<const policy::RuleSet*(uint32_t profile)>;
 
   // For the run with that cgroup id. Borrows `objects` and `request`.
   static Result<HeldCalls> Create(const KernelObjects& objects, uint64_t run,
-                                  const HoldRequest& request, OnHeld on_held);
+                                  const HoldRequest& request, OnHeld on_held, RulesOf rules_of);
 
   HeldCalls(HeldCalls&&) = default;
   HeldCalls& operator=(HeldCalls&&) = delete;
@@ -83,26 +93,44 @@ class HeldCalls {
 
  private:
   struct Waiting {
-    uint64_t cookie;  // The kernel's id of the call.
-    HeldCall call;    // Without an id as long as nobody was told.
+    uint64_t cookie;                         // The kernel's id of the call.
+    std::vector<GrantedResource> resources;  // All that must be allowed.
+    HeldCall call;                           // Without an id as long as nobody was told.
+  };
+
+  // Where a call stands.
+  enum class Standing {
+    kFree,     // Rules do not ask.
+    kGranted,  // They do, and there is a grant.
+    kBusy,     // There is one, which another call may be using up just now.
+    kAsked,
   };
 
   HeldCalls(const KernelObjects& objects, uint64_t run, const HoldRequest& request, OnHeld on_held,
-            UniqueFd timer)
+            RulesOf rules_of, UniqueFd timer)
       : objects_(&objects),
         run_(run),
         request_(&request),
         on_held_(std::move(on_held)),
+        rules_of_(std::move(rules_of)),
         timer_(std::move(timer)) {}
 
   bool OnCall();
   bool OnTick();
   void Take(const seccomp_notif& call);
-  [[nodiscard]] bool IsAsked(HeldCall& call) const;
-  bool MayGo(const policy::NetEvent& resource);
-  [[nodiscard]] bool IsLetGo(const policy::NetEvent& resource) const;
   void Tell(HeldCall& call);
-  std::optional<HeldEnd> EndOf(const Waiting& waiting);
+  void TellEnd(const HeldCall& call, HeldEnd end) const;
+  std::optional<HeldEnd> EndOf(Waiting& waiting);
+  std::optional<HeldEnd> AskFor(Waiting& waiting, const HeldCall& asked);
+  // Sets what `call` is asked about where it is, and by which rules.
+  Standing StandingOf(const std::vector<GrantedResource>& resources, HeldCall& call) const;
+  Standing StandingOf(const GrantedResource& resource, HeldCall& call) const;
+  [[nodiscard]] bool IsAsked(const policy::NetEvent& resource, uint32_t profile,
+                             uint32_t& reason) const;
+  [[nodiscard]] bool IsAsked(const policy::NameEvent& resource, uint32_t profile,
+                             uint32_t& reason) const;
+  [[nodiscard]] bool IsLetGo(const GrantedResource& resource) const;
+  void NoteUse(const std::vector<GrantedResource>& resources);
   void LetGoOn(uint64_t cookie) const;
   [[nodiscard]] bool StillWaits(uint64_t cookie) const;
   void SetTimer(bool is_on) const;
@@ -111,11 +139,12 @@ class HeldCalls {
   uint64_t run_;
   const HoldRequest* request_;
   OnHeld on_held_;
+  RulesOf rules_of_;
   UniqueFd timer_;
   UniqueFd listener_;
   std::list<Waiting> waiting_;
   uint64_t questions_ = 0;
-  std::vector<policy::NetEvent> let_go_;  // By a grant, since the last tick.
+  std::vector<GrantedResource> let_go_;  // Since the last tick.
 };
 
 }  // namespace palyra::engine

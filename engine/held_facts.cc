@@ -1,6 +1,8 @@
 #include "engine/held_facts.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -11,6 +13,7 @@
 
 #include <array>
 #include <charconv>
+#include <climits>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
@@ -21,11 +24,18 @@
 namespace palyra::engine {
 namespace {
 
+using policy::NameAction;
+using policy::NameEvent;
 using policy::NetAction;
 using policy::NetEvent;
 using policy::Protocol;
 
 std::string ProcOf(pid_t thread) { return "/proc/" + std::to_string(thread); }
+
+std::string LinkAt(const std::string& path) {
+  std::error_code failure;
+  return std::filesystem::read_symlink(path, failure).string();
+}
 
 // Of a line "Name:\tvalue" in status of proc_pid_status(5).
 std::string StatusField(const std::string& status, std::string_view name) {
@@ -124,6 +134,73 @@ void SetIpv6(NetEvent& event, const in6_addr& address, const UniqueFd& socket) {
   std::memcpy(event.address.data(), meant.s6_addr, event.address.size());
 }
 
+// ---- Programs ----
+
+// Until its NUL; nothing where it is too long for a path.
+std::optional<std::string> ReadText(pid_t thread, uint64_t address) {
+  constexpr size_t kPage = 4096;
+  std::string text;
+  while (text.size() < PATH_MAX) {
+    // Not across the end of a page, behind which there may be nothing.
+    std::array<char, kPage> piece;
+    const size_t size = kPage - (address + text.size()) % kPage;
+    if (!ReadMemory(thread, address + text.size(), piece.data(), size)) return std::nullopt;
+    const size_t length = strnlen(piece.data(), size);
+    text.append(piece.data(), length);
+    if (length < size) return text.size() < PATH_MAX ? std::optional(text) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// As the caller finds it, but for what its rights deny it. Links of /proc mean the caller there,
+// and would mean us.
+UniqueFd OpenAs(pid_t thread, const std::string& path, bool follows) {
+  const Result<UniqueFd> root = base::OpenFile(ProcOf(thread) + "/root", O_PATH | O_DIRECTORY);
+  if (!root) return {};
+  open_how how = {};
+  how.flags = O_PATH | O_CLOEXEC | (follows ? 0U : O_NOFOLLOW);
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  return UniqueFd(
+      static_cast<int>(syscall(SYS_openat2, root->get(), path.c_str(), &how, sizeof(how))));
+}
+
+UniqueFd OpenBelow(pid_t thread, const std::string& directory, const std::string& path,
+                   bool follows) {
+  if (path.empty()) return {};
+  if (path.starts_with('/')) return OpenAs(thread, path, follows);
+  return directory.starts_with('/') ? OpenAs(thread, directory + '/' + path, follows) : UniqueFd();
+}
+
+std::string CwdOf(pid_t thread) { return LinkAt(ProcOf(thread) + "/cwd"); }
+
+UniqueFd ProgramOf(const seccomp_notif& call) {
+  const auto thread = static_cast<pid_t>(call.pid);
+  const bool has_directory = call.data.nr == SYS_execveat;
+  const std::optional<std::string> path = ReadText(thread, call.data.args[has_directory ? 1 : 0]);
+  if (!path) return {};
+  if (!has_directory) return OpenBelow(thread, CwdOf(thread), *path, true);
+  const auto directory = static_cast<int>(call.data.args[0]);
+  const std::string place = directory == AT_FDCWD
+                                ? CwdOf(thread)
+                                : LinkAt(ProcOf(thread) + "/fd/" + std::to_string(directory));
+  const auto flags = static_cast<unsigned>(call.data.args[4]);
+  if (path->empty() && (flags & AT_EMPTY_PATH) != 0) return OpenBelow(thread, "/", place, false);
+  return OpenBelow(thread, place, *path, (flags & AT_SYMLINK_NOFOLLOW) == 0);
+}
+
+// Of "#!INTERPRETER", as the kernel reads it; empty where it is none.
+std::string InterpreterIn(const std::string& own_path) {
+  constexpr size_t kMost = 256;  // BINPRM_BUF_SIZE
+  const Result<UniqueFd> file = base::OpenFile(own_path, O_RDONLY | O_NONBLOCK);
+  std::string text(kMost, '\0');
+  const ssize_t size = file ? pread(file->get(), text.data(), text.size(), 0) : -1;
+  text.resize(size < 0 ? 0 : static_cast<size_t>(size));
+  if (!text.starts_with("#!")) return {};
+  const size_t start = text.find_first_not_of(" \t", 2);
+  if (start == std::string::npos) return {};
+  return text.substr(start, text.find_first_of(std::string_view(" \t\n\0", 4), start) - start);
+}
+
 // The kernel takes IPv6 addresses without the scope at their end.
 constexpr size_t kShortIpv6 = offsetof(sockaddr_in6, sin6_scope_id);
 
@@ -134,8 +211,7 @@ HeldCaller CallerOf(const seccomp_notif& call) {
   HeldCaller caller = {.pid = ProcessOf(thread), .comm = {}, .executable = {}};
   const Result<std::string> comm = base::ReadFile(ProcOf(thread) + "/comm");
   if (comm) caller.comm = comm->substr(0, comm->rfind('\n'));
-  std::error_code failure;
-  caller.executable = std::filesystem::read_symlink(ProcOf(thread) + "/exe", failure).string();
+  caller.executable = LinkAt(ProcOf(thread) + "/exe");
   return caller;
 }
 
@@ -168,6 +244,24 @@ std::optional<NetEvent> ConnectionOf(const seccomp_notif& call) {
     SetIpv6(event, ipv6->sin6_addr, socket);
   }
   return event;
+}
+
+std::vector<NameEvent> ProgramsOf(const seccomp_notif& call) {
+  constexpr size_t kMost = 5;  // As the kernel follows them.
+  const auto thread = static_cast<pid_t>(call.pid);
+  std::vector<NameEvent> programs;
+  UniqueFd file = ProgramOf(call);
+  while (file.valid() && programs.size() < kMost) {
+    struct stat status;
+    const bool is_there =
+        fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink > 0;
+    if (!is_there) break;
+    const std::string own_path = "/proc/self/fd/" + std::to_string(file.get());
+    programs.push_back({.action = NameAction::kProcessExec, .name = LinkAt(own_path)});
+    const std::string interpreter = InterpreterIn(own_path);
+    file = OpenBelow(thread, CwdOf(thread), interpreter, true);
+  }
+  return programs;
 }
 
 }  // namespace palyra::engine

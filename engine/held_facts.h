@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "policy/rule_set.h"
 
@@ -25,6 +26,10 @@ HeldCaller CallerOf(const seccomp_notif& call);
 
 // Of connect(): nothing where it is about no socket of TCP or UDP, or opens no connection.
 std::optional<policy::NetEvent> ConnectionOf(const seccomp_notif& call);
+
+// Of execve() and execveat(): the program, and where it is a script the interpreters that it comes
+// to, each by the path that it has in its mount namespace. Empty where there is no such file.
+std::vector<policy::NameEvent> ProgramsOf(const seccomp_notif& call);
 
 }  // namespace palyra::engine
 

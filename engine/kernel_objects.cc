@@ -25,11 +25,11 @@ namespace palyra::engine {
 namespace {
 
 constexpr std::array<const char*, kTableCount> kTableNames = {
-    "runs",        "profiles",        "digests",      "unfinished", "addresses4",
-    "addresses6",  "hosts4",          "hosts6",       "rows",       "reasons",
-    "ring_owners", "rings",           "grants",       "flows",      "names",
-    "redirects",   "brokers",         "relayed",      "audited",    "name_rules",
-    "name_leaves", "program_digests", "linked_names", "automata",   "unix_sockets"};
+    "runs",     "profiles",    "digests",     "unfinished",      "addresses4",   "addresses6",
+    "hosts4",   "hosts6",      "rows",        "reasons",         "ring_owners",  "rings",
+    "grants",   "flows",       "names",       "redirects",       "brokers",      "relayed",
+    "audited",  "name_rules",  "name_leaves", "program_digests", "linked_names", "path_grants",
+    "automata", "unix_sockets"};
 
 // A link outlives the cgroup it was attached to, but then attaches nothing.
 bool IsAttachedTo(const std::string& link_path, uint64_t cgroup_id) {

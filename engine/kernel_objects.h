@@ -46,10 +46,11 @@ enum class Table {
   kNameLeaves,
   kProgramDigests,
   kLinkedNames,
+  kPathGrants,
   kAutomata,
   kUnixSockets,
 };
-inline constexpr size_t kTableCount = 25;
+inline constexpr size_t kTableCount = 26;
 
 const char* TableName(Table table);
 

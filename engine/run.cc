@@ -358,10 +358,12 @@ Result<std::optional<HeldCalls>> PrepareHold(const KernelObjects& objects, const
   spawn.hold = HoldFilter(kinds);
   spawn.holds_programs = kinds.programs;
   Result<HeldCalls> held = HeldCalls::Create(
-      objects, run.cgroup().id(), *request.hold, [&rules, &request](const HeldCall& call) {
+      objects, run.cgroup().id(), *request.hold,
+      [&rules, &request](const HeldCall& call) {
         const RulesByProfile::Entry asked = rules.Find(call.profile);
         request.hold->on_held(call, asked.rules, asked.source);
-      });
+      },
+      [&rules](uint32_t profile) { return rules.Find(profile).rules; });
   if (!held) return std::unexpected(held.error());
   return *std::move(held);
 }

@@ -26,16 +26,17 @@ inline constexpr bool kNoHiddenPadding =
     (std::has_unique_object_representations_v<Structs> && ...) &&
     (std::is_trivially_copyable_v<Structs> && ...);
 
-static_assert(kNoHiddenPadding<
-              palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key,
-              palyra_host4_key, palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span,
-              palyra_row, palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event,
-              palyra_entry, palyra_arena, palyra_automaton, palyra_text, palyra_judgement,
-              palyra_digest, palyra_grant_key, palyra_grant, palyra_flow, palyra_broker,
-              palyra_relayed_key, palyra_relayed, palyra_name_key, palyra_name, palyra_origin,
-              palyra_redirect, palyra_audited_peer, palyra_audited, palyra_name_rules_key,
-              palyra_name_rules, palyra_name_leaf_key, palyra_name_leaf, palyra_program_digest,
-              palyra_linked_key, palyra_unix_key, palyra_unix_socket, palyra_path_event>);
+static_assert(
+    kNoHiddenPadding<
+        palyra_run, palyra_profile, palyra_address4_key, palyra_address6_key, palyra_host4_key,
+        palyra_host6_key, palyra_address_class, palyra_row_key, palyra_span, palyra_row,
+        palyra_reason_key, palyra_reason, palyra_ring_owner, palyra_event, palyra_entry,
+        palyra_arena, palyra_automaton, palyra_text, palyra_judgement, palyra_digest,
+        palyra_grant_key, palyra_grant, palyra_path_grant_key, palyra_path_grant, palyra_flow,
+        palyra_broker, palyra_relayed_key, palyra_relayed, palyra_name_key, palyra_name,
+        palyra_origin, palyra_redirect, palyra_audited_peer, palyra_audited, palyra_name_rules_key,
+        palyra_name_rules, palyra_name_leaf_key, palyra_name_leaf, palyra_program_digest,
+        palyra_linked_key, palyra_unix_key, palyra_unix_socket, palyra_path_event>);
 
 struct Member {
   std::string name;
@@ -185,6 +186,15 @@ const std::vector<Struct>& StructsInCpp() {
            sizeof(palyra_grant),
            {MEMBER(palyra_grant, expires_ns), MEMBER(palyra_grant, uses),
             MEMBER(palyra_grant, used)}},
+          {"palyra_path_grant_key",
+           sizeof(palyra_path_grant_key),
+           {MEMBER(palyra_path_grant_key, run), MEMBER(palyra_path_grant_key, action),
+            MEMBER(palyra_path_grant_key, padding), MEMBER(palyra_path_grant_key, path)}},
+          {"palyra_path_grant",
+           sizeof(palyra_path_grant),
+           {MEMBER(palyra_path_grant, expires_ns), MEMBER(palyra_path_grant, uses),
+            MEMBER(palyra_path_grant, used), MEMBER(palyra_path_grant, pid),
+            MEMBER(palyra_path_grant, padding)}},
           {"palyra_address4_key",
            sizeof(palyra_address4_key),
            {MEMBER(palyra_address4_key, prefix_length), MEMBER(palyra_address4_key, profile),
@@ -540,6 +550,7 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
       {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
       {"program_digests", {sizeof(palyra_program_digest), sizeof(__u32)}},
       {"linked_names", {sizeof(palyra_linked_key), sizeof(palyra_linked_name)}},
+      {"path_grants", {sizeof(palyra_path_grant_key), sizeof(palyra_path_grant)}},
       {"automata", {sizeof(__u32), sizeof(palyra_arena)}},
       {"unix_sockets", {sizeof(palyra_unix_key), sizeof(palyra_unix_socket)}},
   };
@@ -551,6 +562,7 @@ TEST_F(AbiTest, MapsHoldTheStructsThatTheHeaderSays) {
                  {"name_leaves", {sizeof(palyra_name_leaf_key), sizeof(palyra_name_leaf)}},
                  {"program_digests", {sizeof(palyra_program_digest), sizeof(__u32)}},
                  {"linked_names", {sizeof(palyra_linked_key), sizeof(palyra_linked_name)}},
+                 {"path_grants", {sizeof(palyra_path_grant_key), sizeof(palyra_path_grant)}},
                  {"judgement", {sizeof(__u32), sizeof(palyra_judgement)}},
                  {"net_judgement", {sizeof(__u32), sizeof(palyra_net_judgement)}},
                  {"addresses4", {sizeof(palyra_address4_key), sizeof(palyra_address_class)}},
