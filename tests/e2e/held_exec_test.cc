@@ -125,6 +125,42 @@ TEST_F(HeldExec, OfAScriptItsInterpreterIsAskedAboutToo) {
   EXPECT_EQ(ended.output, "exec none\n") << Describe(ended);
 }
 
+TEST_F(HeldExec, AGrantIsForOnePathAndActionAndRun) {
+  const std::string tool = Ws("data/tool");
+  const std::string other = Ws("data/tool2");
+  fs::copy_file(tool, other);
+  PalyraRun first;
+  first.Policy(Policy())
+      .Policy(AskWhen("process.exec", "resource.path like \"" + Ws("data/*") + '"'))
+      .Option("--hold", "600");
+  Subprocess process(
+      first.CommandLine({BinaryPath("palyra_probe"), "try", "exec", tool, ",", "exec", other}));
+  const HeldLine line = Await();
+  std::vector<std::string> grant = line.grant;
+  ASSERT_EQ(grant.back(), "--once");
+  grant.pop_back();
+  std::vector<std::string> of_write = grant;
+  of_write[3] = "file.write";
+  ASSERT_EQ(Answer(of_write), 0);
+  std::vector<std::string> of_other_run = grant;
+  of_other_run[2] = std::string(32, '0');
+  EXPECT_NE(Answer(of_other_run), 0);
+  std::vector<std::string> too_long = grant;
+  too_long[4] = '/' + std::string(600, 'x');
+  EXPECT_NE(Answer(too_long), 0);
+  EXPECT_EQ(Await().call, 1) << "it still waits";
+  ASSERT_EQ(Answer(grant), 0);
+  HeldLine second;
+  ASSERT_TRUE(Eventually([&] {
+    second = Await();
+    return second.call == 2;
+  }));
+  EXPECT_EQ(second.event, "process.exec " + other);
+  ASSERT_EQ(Answer(second.refuse), 0);
+  const Ended ended = process.Wait();
+  EXPECT_EQ(ended.output, "exec none\nexec EACCES\n") << Describe(ended);
+}
+
 // Nothing pauses these: denied, and then, with a grant, allowed.
 TEST_F(HeldExec, AFileIsThereOnceItIsGranted) {
   const std::string loop = BinaryPath("palyra_probe") + " try open-write " + Out("o") +

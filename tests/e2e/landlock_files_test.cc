@@ -529,6 +529,20 @@ TEST_F(LandlockFiles, DefaultsTakeMoreThanLandlock) {
   EXPECT_NE(refused.error_output.find("FILE-DEFAULTS"), std::string::npos) << Describe(refused);
 }
 
+TEST_F(LandlockFiles, NoProgramCanWaitForAnAnswer) {
+  const std::string ask =
+      "@ask(\"is it needed?\")\npermit (principal, action == Palyra::Action::\"process.exec\", "
+      "resource == Palyra::Executable::\"/usr/bin/touch\");";
+  PalyraRun run;
+  run.Policy(kSystem + ask);
+  const Ended denied = run.Run({"/usr/bin/true"}, InWorkspace());
+  EXPECT_EQ(denied.status, 0) << "an ask alone is a deny: " << Describe(denied);
+  run.Option("--hold", "60");
+  const Ended refused = run.Run({"/usr/bin/true"}, InWorkspace());
+  EXPECT_EQ(refused.status, 126) << Describe(refused);
+  EXPECT_NE(refused.error_output.find("HOLD-EXEC"), std::string::npos) << Describe(refused);
+}
+
 TEST_F(LandlockFiles, ADryRunShowsTheView) {
   PalyraRun run;
   run.User(std::string(kToolUser))

@@ -131,8 +131,9 @@ std::vector<std::string> OwnKernel::Runs() const {
 
 std::map<std::string, size_t> OwnKernel::Entries() const {
   std::map<std::string, size_t> counts = {{"runs", objects_->runs().Cgroups().size()}};
-  for (const Table table : {Table::kRingOwners, Table::kGrants, Table::kNames, Table::kRelayed,
-                            Table::kUnfinished, Table::kUnixSockets, Table::kLinkedNames}) {
+  for (const Table table :
+       {Table::kRingOwners, Table::kGrants, Table::kNames, Table::kRelayed, Table::kUnfinished,
+        Table::kUnixSockets, Table::kLinkedNames, Table::kPathGrants}) {
     counts[TableName(table)] = CountEntries(objects_->fd(table));
   }
   return counts;
