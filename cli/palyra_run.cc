@@ -124,6 +124,8 @@ struct Prepared {
   engine::ToolUser user;
   RunTool tool;
   std::optional<engine::PolicyWatch> watch;
+  // Those that decide whether it may begin, where they are not in force: in the tier watch.
+  std::optional<NamedLayers> deciding;
   // The last are in force; those before them named what was denied until then.
   std::deque<NamedLayers> layers;
   policy::RuleSet rules;
@@ -175,7 +177,9 @@ Result<void> PrepareTool(RunOptions& options, Prepared& prepared) {
         prepared.receipt->AddSubject(prepared.facts, prepared.tool, prepared.user, prepared.start);
     if (!added) return added;
   }
-  return ApplyToolDefaults(prepared.tool.metadata, caller, options);
+  Result<void> applied = ApplyToolDefaults(prepared.tool.metadata, caller, options);
+  prepared.facts.tier = engine::TierName(options.tier);
+  return applied;
 }
 
 // Where only root can have put something.
@@ -215,12 +219,17 @@ Result<Prepared> PrepareInput(RunOptions& options, RunReceipt* receipt) {
   if (!files) return std::unexpected(files.error());
   Result<std::vector<LayerSources>> sources = ReadLayers(options, *files);
   if (!sources) return std::unexpected(sources.error());
-  Result<RunRules> made = MakeRulesNow(options, prepared, *std::move(sources));
+  Result<RunRules> made = MakeRulesNow(options, prepared, *sources);
   if (!made) return std::unexpected(made.error());
   if (!made->warnings.empty()) SayBlock(made->warnings);
+  prepared.may_deny_start = made->may_deny_start;
+  if (options.tier == engine::Tier::kWatch) {
+    prepared.deciding.emplace(std::move(made->layers));
+    made = MakeRulesNow(options, prepared, LayersToWatch(*std::move(sources)));
+    if (!made) return std::unexpected(made.error());
+  }
   prepared.layers.push_back(std::move(made->layers));
   prepared.rules = std::move(made->rules);
-  prepared.may_deny_start = made->may_deny_start;
   if (options.hold) {
     if (Result<void> held = engine::RefuseHeldPrograms(made->files); !held) {
       return std::unexpected(held.error());
@@ -238,7 +247,10 @@ Result<Prepared> PrepareInput(RunOptions& options, RunReceipt* receipt) {
 }
 
 // The layers with the operator's as they are now; the caller's files may be the tool's by now.
-Result<std::vector<LayerSources>> FollowOperator(const std::vector<LayerSources>& before) {
+Result<std::vector<LayerSources>> FollowOperator(const RunOptions& options,
+                                                 const std::vector<LayerSources>& before) {
+  // The operator has decided that it may begin, and nothing else.
+  if (options.tier == engine::Tier::kWatch) return before;
   Result<std::optional<LayerSources>> now = ReadOperatorLayer();
   if (!now) return std::unexpected(now.error());
   std::vector<LayerSources> layers;
@@ -287,8 +299,9 @@ StartFacts StartOf(const RunOptions& options, const Prepared& prepared) {
 // Decided before anything is set up in the kernel for it.
 Result<void> RequireExecution(const RunOptions& options, Prepared& prepared) {
   if (!prepared.may_deny_start) return {};
-  const std::vector<LayerPolicies>& layers = prepared.layers.back().Get();
-  if (layers.size() != prepared.layers.back().sources().size()) {
+  NamedLayers& deciding = prepared.deciding ? *prepared.deciding : prepared.layers.back();
+  const std::vector<LayerPolicies>& layers = deciding.Get();
+  if (layers.size() != deciding.sources().size()) {
     return Fail(ErrorCode::kInternal, "the policies cannot be read again");
   }
   const std::optional<ExecutionRefusal> refusal =
@@ -304,7 +317,7 @@ engine::EnforcementReport ReportOf(const RunOptions& options, const Prepared& pr
                                    Engine& engine, bool has_view) {
   const bool judges_files =
       has_view || FindRules(prepared.rules, policy::NameAction::kFileRead) != nullptr;
-  return engine::BuildReport(engine.objects->judges(), engine.features, prepared.user,
+  return engine::BuildReport(engine.objects->judges(), engine.features, prepared.user, options.tier,
                              options.egress,
                              {.judged = judges_files,
                               .unheld = options.unheld.names,
@@ -344,7 +357,8 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   size_t in_force = prepared.layers.size() - 1;
   // Conditions on the time have come to their next boundary, or the operator changed something.
   const auto renew = [&]() -> Result<engine::SourcedRules> {
-    Result<std::vector<LayerSources>> sources = FollowOperator(prepared.layers.back().sources());
+    Result<std::vector<LayerSources>> sources =
+        FollowOperator(options, prepared.layers.back().sources());
     Result<RunRules> made = sources ? MakeRulesNow(options, prepared, *std::move(sources))
                                     : Result<RunRules>(std::unexpected(sources.error()));
     if (!made) {

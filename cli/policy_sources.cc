@@ -122,6 +122,11 @@ Result<SourcePtr> ReadIfNamed(const std::optional<std::string>& path) {
   return path ? ReadSource(*path) : Result<SourcePtr>(nullptr);
 }
 
+// What others do outside the run is not the tool's.
+const char* const kWatched =
+    "permit (principal, action, resource)\n"
+    "unless { resource is Palyra::Process && !resource.same_run };\n";
+
 SourcePtr FromCommandLine(std::string text) {
   return std::make_shared<const SourceFile>("command line", std::move(text));
 }
@@ -206,6 +211,13 @@ SourcePtr SourceOf(const engine::PolicyFile& file) {
 }
 
 }  // namespace
+
+std::vector<LayerSources> LayersToWatch(std::vector<LayerSources> layers) {
+  std::erase_if(layers, [](const LayerSources& layer) { return layer.layer != Layer::kMandatory; });
+  layers.push_back({.layer = Layer::kCaller,
+                    .policies = {std::make_shared<const SourceFile>("--tier watch", kWatched)}});
+  return layers;
+}
 
 Result<std::vector<std::string>> PermittedPaths(const RunOptions& options) {
   std::vector<std::string> paths;

@@ -83,6 +83,9 @@ Result<std::vector<LayerPolicies>> ParseLayers(
     std::span<const LayerSources> sources, const policy::Places& places,
     std::vector<policy::Diagnostic>* diagnostics = nullptr);
 
+// Of a run that is only watched: the mandatory layer, and a permit of everything else.
+std::vector<LayerSources> LayersToWatch(std::vector<LayerSources> layers);
+
 // The real paths that --allow-read and the like name.
 Result<std::vector<std::string>> PermittedPaths(const RunOptions& options);
 

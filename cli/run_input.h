@@ -20,7 +20,7 @@ struct RunFacts {
   std::string agent = "unknown";
   std::string tool = std::string(engine::kUnknownToolName);
   ToolTraits traits = TraitsOf(engine::UnknownTool());
-  std::string tier = "guard";
+  std::string tier = "cell";
   std::string workspace = "/";
   policy::Datetime now = policy::Datetime(engine::NowWallMs());
 };

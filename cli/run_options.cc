@@ -107,8 +107,9 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
                  "which tool of the registry the command is: refuse to run another one")
       ->type_name("NAME");
   app.add_option("--tier", raw.tier,
-                 "guard: on the host as it is; cell: with processes and a root directory of its "
-                 "own; sealed: without any network too")
+                 "cell, the default: with processes and a root directory of its own; sealed: "
+                 "without any network too; guard: on the host as it is; watch: likewise, and only "
+                 "what no policy could permit is denied")
       ->type_name("TIER");
   AddNetRules(app, raw);
   AddPathRules(app, options);
@@ -149,21 +150,8 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
 
 Result<void> TakeTier(RawOptions& raw) {
   if (!raw.tier) return {};
-  const std::optional<engine::Tier> tier = engine::TierOf(*raw.tier);
-  if (!tier) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("--tier: \"{}\" is no tier; write watch, guard, cell or sealed", *raw.tier));
-  }
-  raw.options.tier = *tier;
-  if (*tier != engine::Tier::kSealed) return {};
-  if (raw.egress && *raw.egress != "none") {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("--tier sealed has no network, and --egress {} asks for one", *raw.egress));
-  }
-  raw.options.egress = policy::EgressEnforcementMode::kNone;
-  return {};
+  raw.options.has_tier = true;
+  return SetTier(*raw.tier, raw.options);
 }
 
 Result<void> Check(RawOptions& raw) {
@@ -207,6 +195,8 @@ Result<void> Check(RawOptions& raw) {
     if (!one_in) return std::unexpected(one_in.error());
     options.audit_allows = *one_in;
   }
+  const bool watches = options.tier == engine::Tier::kWatch && options.audit;
+  if (watches && !raw.audit_allows) options.audit_allows = 1;
   if (options.audit_allows != 0 && !options.audit) {
     return Fail(ErrorCode::kInvalidArgument,
                 "--audit-allows: there is no file for them; write --audit FILE too");
@@ -224,6 +214,23 @@ Result<void> Check(RawOptions& raw) {
 }
 
 }  // namespace
+
+Result<void> SetTier(std::string_view name, RunOptions& options) {
+  const std::optional<engine::Tier> tier = engine::TierOf(name);
+  if (!tier) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("--tier: \"{}\" is no tier; write watch, guard, cell or sealed", name));
+  }
+  options.tier = *tier;
+  if (*tier != engine::Tier::kSealed) return {};
+  if (options.has_egress && options.egress != policy::EgressEnforcementMode::kNone) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("--tier sealed has no network, and --egress {} asks for one",
+                            policy::EgressModeName(options.egress)));
+  }
+  options.egress = policy::EgressEnforcementMode::kNone;
+  return {};
+}
 
 Result<uint32_t> ParseSampling(std::string_view text) {
   constexpr uint32_t kMost = 1'000'000;

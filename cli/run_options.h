@@ -43,7 +43,8 @@ struct RunOptions {
   std::optional<std::string> audit;
   uint32_t audit_allows = 0;  // One in so many allows is in the audit file; 0: none.
   std::optional<std::string> user;
-  engine::Tier tier = engine::Tier::kGuard;
+  engine::Tier tier = engine::Tier::kCell;
+  bool has_tier = false;  // It was asked for, and is no default.
   policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict;
   bool has_egress = false;               // It was asked for.
   std::vector<NetRule> net_rules;        // In the order of the command line.
@@ -67,6 +68,9 @@ struct HelpText {
 
 // `arguments` without argv[0]. kInvalidArgument names the option and what it takes.
 Result<std::variant<RunOptions, HelpText>> ParseRunOptions(std::vector<std::string> arguments);
+
+// "cell", …, with what follows from it. kInvalidArgument where that contradicts other options.
+Result<void> SetTier(std::string_view name, RunOptions& options);
 
 // "none", "all", "1/N" with N up to a million: one in how many, 0 for none.
 Result<uint32_t> ParseSampling(std::string_view text);

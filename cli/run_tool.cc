@@ -138,8 +138,9 @@ Result<void> ApplyToolDefaults(const ToolMetadata& tool, const std::vector<std::
     if (!mode) return WrongDefault(tool, "egress", "write none, preflight or strict");
     if (!options.has_egress) options.egress = *mode;
   }
-  if (tool.defaults.tier) {
-    return Fail(ErrorCode::kUnsupported, fmt::format("{}: this version has one tier", tool.source));
+  if (tool.defaults.tier && !options.has_tier) {
+    const Result<void> set = SetTier(*tool.defaults.tier, options);
+    if (!set) return WrongDefault(tool, "tier", set.error().message);
   }
   return ApplyLimits(tool, options);
 }

@@ -228,6 +228,31 @@ void AddFilePromise(const FilePromise& promise, FileJudge judge, const FileFacts
   }
 }
 
+// What the tier gives beside the rules. A guarded run has none of it, because nobody asked.
+void AddCell(Tier tier, Promises& promises) {
+  const auto add = [&](bool has, const char* name, const char* mechanism, const char* remedy) {
+    if (has) {
+      promises.Held(name, mechanism);
+    } else {
+      promises.NotHeld(name, "tier " + std::string(TierName(tier)), remedy);
+    }
+  };
+  promises.Begin("tier");
+  const bool is_cell = IsCell(tier);
+  const char* const to_cell = "--tier cell";
+  if (tier == Tier::kWatch) add(false, "policies of operator and caller", "", to_cell);
+  add(is_cell, "nothing of the host but what rules permit something of",
+      "a root directory of its own, of read-only binds", to_cell);
+  add(is_cell, "/tmp, /var/tmp, /dev/shm of its own", "tmpfs", to_cell);
+  add(is_cell, "no devices but those that keep nothing", "/dev of its own", to_cell);
+  add(is_cell, "no processes, IPC and names of the host", "PID, IPC, UTS and cgroup namespaces",
+      to_cell);
+  add(is_cell, "/proc and /sys tell little of the machine", "masks and read-only mounts", to_cell);
+  if (tier == Tier::kSealed) {
+    add(true, "no network, not even the host's loopback", "a network namespace", "");
+  }
+}
+
 // By one or both of two mechanisms; empty: it is not there.
 void AddOutside(std::string name, const std::string& landlock, const std::string& program,
                 Feature lacking, Promises& promises) {
@@ -295,7 +320,8 @@ void AddLimits(Features& features, Promises& promises) {
 }  // namespace
 
 EnforcementReport BuildReport(const Judges& judges, Features& features, const ToolUser& user,
-                              policy::EgressEnforcementMode egress, const FileFacts& files) {
+                              Tier tier, policy::EgressEnforcementMode egress,
+                              const FileFacts& files) {
   const Root root = {.owns_the_host = user.uid == 0,
                      .why = "it runs as uid 0 (" + user.chosen_by + ")"};
   Promises promises;
@@ -318,6 +344,7 @@ EnforcementReport BuildReport(const Judges& judges, Features& features, const To
     promises.Begin("files");
     promises.NotHeld("files, programs", "no policy speaks of them");
   }
+  AddCell(tier, promises);
   AddProcesses(judges, features, root, files, promises);
   AddSelf(judges, root, promises);
   AddLimits(features, promises);
@@ -327,8 +354,8 @@ EnforcementReport BuildReport(const Judges& judges, Features& features, const To
 EnforcementReport ReportOfMachine(Features& features) {
   ToolUser user;
   user.uid = 1000;
-  return BuildReport(JudgesFor(features), features, user, policy::EgressEnforcementMode::kStrict,
-                     {.judged = true});
+  return BuildReport(JudgesFor(features), features, user, Tier::kCell,
+                     policy::EgressEnforcementMode::kStrict, {.judged = true});
 }
 
 std::string ReportText(const EnforcementReport& report) {

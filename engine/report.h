@@ -9,6 +9,7 @@
 
 #include "engine/features.h"
 #include "engine/kernel_objects.h"
+#include "engine/tier.h"
 #include "engine/tool_user.h"
 #include "policy/egress_mode.h"
 
@@ -35,7 +36,8 @@ struct FileFacts {
 
 // `judges` are KernelObjects::judges(), or JudgesFor() where nothing needs to be installed.
 EnforcementReport BuildReport(const Judges& judges, Features& features, const ToolUser& user,
-                              policy::EgressEnforcementMode egress, const FileFacts& files = {});
+                              Tier tier, policy::EgressEnforcementMode egress,
+                              const FileFacts& files = {});
 
 // What a run of an ordinary user gets here whose policies speak of everything.
 EnforcementReport ReportOfMachine(Features& features);

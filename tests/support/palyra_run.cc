@@ -1,5 +1,6 @@
 #include "tests/support/palyra_run.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
@@ -102,6 +103,9 @@ PalyraRun& PalyraRun::User(std::string user) {
 
 std::vector<std::string> PalyraRun::CommandLine(const std::vector<std::string>& command) const {
   std::vector<std::string> line = {BinaryPath("palyra-run"), "--audit", AuditPath()};
+  // Most tests look at what a run does to the host that they see themselves.
+  const bool has_tier = std::ranges::find(options_, "--tier") != options_.end();
+  if (!has_tier) line.insert(line.end(), {"--tier", "guard"});
   if (!user_.empty()) line.insert(line.end(), {"--user", user_});
   line.insert(line.end(), options_.begin(), options_.end());
   line.emplace_back("--");

@@ -56,7 +56,8 @@ ProbeResult ParseProbe(const Ended& ended);
 // palyra_probe with those arguments, outside any run: what the machine itself allows.
 ProbeResult ProbeBare(const std::vector<std::string>& arguments);
 
-// One palyra-run command line. Calls chain; files that it needs live as long as it does.
+// One palyra-run command line, in the tier guard where no other is asked for. Calls chain; files
+// that it needs live as long as it does.
 class PalyraRun {
  public:
   // Adds a policy file with that text. Without any call: no --policy at all.

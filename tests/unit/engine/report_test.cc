@@ -32,6 +32,7 @@ struct Case {
   uid_t uid = 1000;
   EgressEnforcementMode egress = EgressEnforcementMode::kStrict;
   FileFacts files = {.judged = true};
+  Tier tier = Tier::kCell;
 };
 
 EnforcementReport Report(const Case& of) {
@@ -41,7 +42,7 @@ EnforcementReport Report(const Case& of) {
   ToolUser user;
   user.uid = of.uid;
   user.chosen_by = "--user";
-  return BuildReport(of.judges, features, user, of.egress, of.files);
+  return BuildReport(of.judges, features, user, of.tier, of.egress, of.files);
 }
 
 Names NotHeld(const Case& of) {
