@@ -532,7 +532,7 @@ TEST_F(LandlockFiles, DefaultsTakeMoreThanLandlock) {
 TEST_F(LandlockFiles, NoProgramCanWaitForAnAnswer) {
   const std::string ask =
       "@ask(\"is it needed?\")\npermit (principal, action == Palyra::Action::\"process.exec\", "
-      "resource == Palyra::Executable::\"/usr/bin/touch\");";
+      "resource == Palyra::Executable::\"/opt/tool\");";
   PalyraRun run;
   run.Policy(kSystem + ask);
   const Ended denied = run.Run({"/usr/bin/true"}, InWorkspace());
