@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "bpf/abi.h"
 #include "engine/kernel_objects.h"
 #include "policy/rule_set.h"
 

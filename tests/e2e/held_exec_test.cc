@@ -89,6 +89,28 @@ TEST_F(HeldExec, TheCommandItselfWaits) {
   EXPECT_EQ(refused.Wait().status, 126);
 }
 
+TEST_F(HeldExec, InACellTooTheCommandAndItsChildrenWait) {
+  const std::string tool = Ws("data/tool");
+  SpawnOptions in_workspace;
+  in_workspace.directory = tree() + "/ws";
+  Subprocess process(Asking("process.exec", {tool})
+                         .Option("--tier", "cell")
+                         .CommandLine({tool, "try", "exec", tool}),
+                     in_workspace);
+  const HeldLine first = Await();
+  EXPECT_EQ(first.event, "process.exec " + tool);
+  ASSERT_EQ(Answer(first.grant), 0);
+  HeldLine second;
+  ASSERT_TRUE(Eventually([&] {
+    second = Await();
+    return second.call == 2;
+  }));
+  EXPECT_EQ(second.event, "process.exec " + tool);
+  ASSERT_EQ(Answer(second.grant), 0);
+  const Ended ended = process.Wait();
+  EXPECT_EQ(ended.output, "exec none\n") << Describe(ended);
+}
+
 TEST_F(HeldExec, ACommandThatWaitsEndsAtTheDeadlineOfTheRun) {
   const std::string tool = Ws("data/tool");
   const Ended ended =
