@@ -31,6 +31,10 @@ std::string FileOf(const std::string& directory, uint64_t call) {
   return directory + '/' + std::to_string(call);
 }
 
+std::string Below(const std::string& directory, const std::string& name) {
+  return std::string(directory).append("/").append(name);
+}
+
 std::vector<std::string> NamesIn(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code failure;
@@ -82,7 +86,7 @@ std::vector<std::string> ReadHeldRecords(const std::string& runtime_directory) {
     std::map<std::pair<size_t, std::string>, std::string> by_call;
     for (const std::string& call : NamesIn(directory)) {
       if (!std::ranges::all_of(call, [](char c) { return c >= '0' && c <= '9'; })) continue;
-      Result<std::string> text = base::ReadFile(directory + '/' + call, kMostBytes);
+      Result<std::string> text = base::ReadFile(Below(directory, call), kMostBytes);
       if (text) by_call[{call.size(), call}] = *std::move(text);
     }
     for (auto& [call, text] : by_call) texts.push_back(std::move(text));
@@ -103,7 +107,7 @@ void SweepHeldRecords(const std::string& runtime_directory) {
   for (const std::string& run : NamesIn(all)) {
     const Result<std::optional<RunLock>> lock = RunLock::TakeAbandoned(runtime_directory, run);
     std::error_code failure;
-    if (lock && *lock) fs::remove_all(all + '/' + run, failure);
+    if (lock && *lock) fs::remove_all(Below(all, run), failure);
   }
 }
 
