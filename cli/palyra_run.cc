@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "cli/audit_log.h"
+#include "cli/caller.h"
 #include "cli/console.h"
 #include "cli/denials.h"
 #include "cli/dry_run.h"
@@ -41,6 +42,7 @@
 #include "engine/report.h"
 #include "engine/run.h"
 #include "engine/sweep.h"
+#include "engine/tools/call_budgets.h"
 #include "engine/unix_places.h"
 #include "policy/compile/places.h"
 #include "policy/datetime.h"
@@ -123,6 +125,7 @@ struct Prepared {
   policy::Places places;
   engine::ToolUser user;
   RunTool tool;
+  engine::CallBudgets::Asked budgets;
   std::optional<engine::PolicyWatch> watch;
   // Those that decide whether it may begin, where they are not in force: in the tier watch.
   std::optional<NamedLayers> deciding;
@@ -170,6 +173,7 @@ Result<void> PrepareTool(RunOptions& options, Prepared& prepared) {
   Result<RunTool> tool = FindTool(*registry, options, prepared.user, prepared.start, caller);
   if (!tool) return std::unexpected(tool.error());
   prepared.tool = *std::move(tool);
+  prepared.budgets = BudgetsOf(*registry, prepared.tool.metadata);
   prepared.facts.tool = prepared.tool.metadata.name;
   prepared.facts.traits = TraitsOf(prepared.tool.metadata);
   if (prepared.receipt != nullptr) {
@@ -476,9 +480,12 @@ Result<int> Run(RunOptions options, RunReceipt* receipt) {
   Result<Prepared> prepared = PrepareInput(options, receipt);
   if (!prepared) return std::unexpected(prepared.error());
   if (!options.dry_run && !options.command.empty()) {
-    if (Result<void> permitted = RequireExecution(options, *prepared); !permitted) {
-      return std::unexpected(permitted.error());
+    Result<void> permitted = RequireExecution(options, *prepared);
+    // A run that policies refuse costs nothing.
+    if (permitted) {
+      permitted = engine::CallBudgets().Take(CallerUid(), prepared->budgets, engine::NowWallMs());
     }
+    if (!permitted) return std::unexpected(permitted.error());
   }
   Engine engine;
   if (Result<void> ready = Prepare(engine); !ready) return std::unexpected(ready.error());

@@ -1,16 +1,13 @@
 #include "cli/receipt.h"
 
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
-#include "base/accounts.h"
 #include "base/file.h"
+#include "cli/caller.h"
 #include "cli/output_file.h"
 #include "cli/report_json.h"
 #include "cli/run_status.h"
@@ -61,14 +58,6 @@ Json JsonOf(const LimitFacts& limits) {
     if (limits.*member) json[name] = *(limits.*member);
   }
   return json;
-}
-
-// Who called: under sudo the user who did.
-uint32_t CallerUid() {
-  const char* const sudo_uid = std::getenv("SUDO_UID");
-  const std::optional<uint32_t> uid =
-      sudo_uid == nullptr || geteuid() != 0 ? std::nullopt : base::ParseId(sudo_uid);
-  return uid.value_or(getuid());
 }
 
 Json Machine() {

@@ -130,6 +130,13 @@ Result<RunTool> FindTool(const ToolRegistry& registry, const RunOptions& options
   return tool;
 }
 
+engine::CallBudgets::Asked BudgetsOf(const ToolRegistry& registry, const ToolMetadata& tool) {
+  engine::CallBudgets::Asked asked;
+  if (tool.calls) asked.emplace_back(tool.name, *tool.calls);
+  if (registry.budget()) asked.emplace_back(engine::kAllTools, *registry.budget());
+  return asked;
+}
+
 Result<void> ApplyToolDefaults(const ToolMetadata& tool, const std::vector<std::string>& caller,
                                RunOptions& options) {
   PassVariables(tool, caller, options);

@@ -11,6 +11,7 @@
 #include "cli/run_options.h"
 #include "engine/executable.h"
 #include "engine/tool_user.h"
+#include "engine/tools/call_budgets.h"
 #include "engine/tools/tool_metadata.h"
 #include "engine/tools/tool_registry.h"
 
@@ -29,6 +30,10 @@ struct RunTool {
 Result<RunTool> FindTool(const engine::ToolRegistry& registry, const RunOptions& options,
                          const engine::ToolUser& user, const std::string& start,
                          const std::vector<std::string>& caller);
+
+// What is counted where it runs: calls of it, and of all tools.
+engine::CallBudgets::Asked BudgetsOf(const engine::ToolRegistry& registry,
+                                     const engine::ToolMetadata& tool);
 
 // What the entry says and the command line does not: limits, egress mode, and the variables of
 // `caller` that pass. kInvalidArgument names the entry's file where a value is none; kUnsupported a

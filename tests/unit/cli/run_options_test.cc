@@ -106,6 +106,20 @@ TEST(RunOptions, KeepTheOrderOfRulesOnPaths) {
   }
 }
 
+TEST(RunOptions, AReportHasAFileOnlyAfterAnEqualsSign) {
+  EXPECT_FALSE(Parse({"--", "true"}).report);
+  const RunOptions plain = Parse({"--report", "--", "true"});
+  EXPECT_TRUE(plain.report);
+  EXPECT_EQ(plain.report_file, std::nullopt);
+  const RunOptions file = Parse({"--report=a.json", "--receipt", "b.json", "--", "true"});
+  EXPECT_TRUE(file.report);
+  EXPECT_EQ(file.report_file, "a.json");
+  EXPECT_EQ(file.receipt, "b.json");
+  EXPECT_THAT(ErrorOf({"--report", "a.json"}), HasSubstr("a.json"));
+  EXPECT_THAT(ErrorOf({"--receipt", "a", "--report"}), HasSubstr("--receipt: nothing runs"));
+  EXPECT_THAT(ErrorOf({"--receipt", "a", "--dry-run", "--", "true"}), HasSubstr("nothing runs"));
+}
+
 TEST(RunOptions, HoldWhereTheToolWorks) {
   const RunOptions options =
       Parse({"--workspace", "w", "--chdir=w/sub", "--defaults", "--dry-run", "--", "true"});
@@ -161,8 +175,7 @@ TEST(RunOptions, NameTheOptionThatIsWrong) {
       {{"--timeout", "soon", "--", "true"}, "\"soon\""},
       {{"--timeout", "", "--", "true"}, "--timeout"},
       {{"--timeout=", "--", "true"}, "--timeout"},
-      {{"--timeout", "0", "--", "true"}, "--timeout"},
-      {{"--report=maybe", "--", "true"}, "--report"},
+      {{"--timeout", "0", "--", "true"}, "--timeout"}, "--report"},
   };
   for (const ErrorCase& each : cases) {
     EXPECT_THAT(ErrorOf(each.arguments), HasSubstr(each.named)) << "\"" << each.arguments[0] << '"';
