@@ -175,7 +175,7 @@ TEST(RunOptions, NameTheOptionThatIsWrong) {
       {{"--timeout", "soon", "--", "true"}, "\"soon\""},
       {{"--timeout", "", "--", "true"}, "--timeout"},
       {{"--timeout=", "--", "true"}, "--timeout"},
-      {{"--timeout", "0", "--", "true"}, "--timeout"}, "--report"},
+      {{"--timeout", "0", "--", "true"}, "--timeout"},
   };
   for (const ErrorCase& each : cases) {
     EXPECT_THAT(ErrorOf(each.arguments), HasSubstr(each.named)) << "\"" << each.arguments[0] << '"';
