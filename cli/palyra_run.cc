@@ -176,14 +176,10 @@ Result<void> PrepareTool(RunOptions& options, Prepared& prepared) {
   prepared.budgets = BudgetsOf(*registry, prepared.tool.metadata);
   prepared.facts.tool = prepared.tool.metadata.name;
   prepared.facts.traits = TraitsOf(prepared.tool.metadata);
-  if (prepared.receipt != nullptr) {
-    Result<void> added =
-        prepared.receipt->AddSubject(prepared.facts, prepared.tool, prepared.user, prepared.start);
-    if (!added) return added;
-  }
   Result<void> applied = ApplyToolDefaults(prepared.tool.metadata, caller, options);
   prepared.facts.tier = engine::TierName(options.tier);
-  return applied;
+  if (!applied || prepared.receipt == nullptr) return applied;
+  return prepared.receipt->AddSubject(prepared.facts, prepared.tool, prepared.user, prepared.start);
 }
 
 // Where only root can have put something.

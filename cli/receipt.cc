@@ -6,15 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/file.h"
 #include "cli/caller.h"
 #include "cli/output_file.h"
 #include "cli/report_json.h"
 #include "cli/run_status.h"
 #include "cli/version.h"
 #include "engine/clock.h"
-#include "engine/dsse.h"
-#include "engine/receipt_key.h"
 #include "policy/datetime.h"
 #include "policy/rule_set_binary.h"
 
@@ -86,22 +83,19 @@ std::vector<std::string> NamesOfVariables(const std::vector<std::string>& enviro
   return names;
 }
 
-RunReceipt::RunReceipt(UniqueFd fd, std::string path, base::SigningKey key)
-    : fd_(std::move(fd)),
-      path_(std::move(path)),
-      key_(std::move(key)),
-      payload_(std::make_unique<Json>()) {}
+RunReceipt::RunReceipt(ReceiptSigner signer)
+    : signer_(std::move(signer)), payload_(std::make_unique<Json>()) {}
 RunReceipt::RunReceipt(RunReceipt&&) noexcept = default;
 RunReceipt::~RunReceipt() = default;
 
 Result<RunReceipt> RunReceipt::Open(const std::string& path,
                                     const std::vector<std::string>& command,
                                     const std::string& agent) {
-  Result<base::SigningKey> key = engine::ReceiptKey();
-  if (!key) return std::unexpected(key.error());
   Result<UniqueFd> fd = OpenOutputFile(path, OutputMode::kReplace);
   if (!fd) return std::unexpected(fd.error());
-  RunReceipt receipt(*std::move(fd), path, *std::move(key));
+  Result<ReceiptSigner> signer = ReceiptSigner::Start(*std::move(fd));
+  if (!signer) return std::unexpected(signer.error());
+  RunReceipt receipt(*std::move(signer));
   *receipt.payload_ = {
       {"palyra", kVersion},
       {"machine", Machine()},
@@ -172,9 +166,7 @@ void RunReceipt::AddError(const Error& error, int status) {
 Result<void> RunReceipt::Write() {
   (*payload_)["ended"] = Now();
   const std::string text = payload_->dump(-1, ' ', false, Json::error_handler_t::replace);
-  const Result<std::string> sealed = engine::SealEnvelope(kReceiptType, text, key_);
-  if (!sealed) return std::unexpected(sealed.error());
-  return base::WriteAll(fd_.get(), *sealed, path_);
+  return signer_.Sign(text);
 }
 
 }  // namespace palyra::cli

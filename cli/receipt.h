@@ -8,15 +8,13 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "base/ed25519.h"
 #include "base/result.h"
 #include "base/sha256.h"
-#include "base/unique_fd.h"
 #include "cli/denials.h"
 #include "cli/execution_check.h"
+#include "cli/receipt_signer.h"
 #include "cli/run_input.h"
 #include "cli/run_tool.h"
 #include "engine/program_tags.h"
@@ -27,8 +25,6 @@
 
 namespace palyra::cli {
 
-inline constexpr std::string_view kReceiptType = "application/vnd.palyra.receipt.v1+json";
-
 // Of the words, each with a zero byte after it: `printf '%s\0' git status | sha256sum`.
 base::Sha256Digest DigestOfWords(const std::vector<std::string>& words);
 
@@ -37,9 +33,9 @@ std::vector<std::string> NamesOfVariables(const std::vector<std::string>& enviro
 
 class RunReceipt {
  public:
-  // Opens the file as OpenOutputFile() does, empty from now on, and takes the machine's key, which
-  // is made where there is none: what would keep a receipt from being written is known before
-  // anything runs.
+  // Opens the file as OpenOutputFile() does, empty from now on, and starts the signer, which makes
+  // the machine's key where there is none: what would keep a receipt from being written is known
+  // before anything runs.
   static Result<RunReceipt> Open(const std::string& path, const std::vector<std::string>& command,
                                  const std::string& agent);
 
@@ -72,11 +68,9 @@ class RunReceipt {
   Result<void> Write();
 
  private:
-  RunReceipt(UniqueFd fd, std::string path, base::SigningKey key);
+  explicit RunReceipt(ReceiptSigner signer);
 
-  UniqueFd fd_;
-  std::string path_;
-  base::SigningKey key_;
+  ReceiptSigner signer_;
   std::unique_ptr<nlohmann::json> payload_;  // Its keys are sorted.
 };
 

@@ -11,7 +11,7 @@
 #include "base/ed25519.h"
 #include "base/file.h"
 #include "cli/console.h"
-#include "cli/receipt.h"
+#include "cli/receipt_signer.h"
 #include "engine/dsse.h"
 #include "engine/receipt_key.h"
 

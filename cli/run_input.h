@@ -10,6 +10,7 @@
 #include "cli/policy_sources.h"
 #include "cli/tool_entity.h"
 #include "engine/clock.h"
+#include "engine/tier.h"
 #include "policy/compile/compiler.h"
 #include "policy/compile/places.h"
 #include "policy/datetime.h"
@@ -20,7 +21,7 @@ struct RunFacts {
   std::string agent = "unknown";
   std::string tool = std::string(engine::kUnknownToolName);
   ToolTraits traits = TraitsOf(engine::UnknownTool());
-  std::string tier = "cell";
+  std::string tier = std::string(engine::TierName(engine::Tier::kCell));
   std::string workspace = "/";
   policy::Datetime now = policy::Datetime(engine::NowWallMs());
 };

@@ -229,6 +229,7 @@ Result<void> SetTier(std::string_view name, RunOptions& options) {
                             policy::EgressModeName(options.egress)));
   }
   options.egress = policy::EgressEnforcementMode::kNone;
+  options.has_egress = true;
   return {};
 }
 

@@ -46,7 +46,7 @@ struct RunOptions {
   engine::Tier tier = engine::Tier::kCell;
   bool has_tier = false;  // It was asked for, and is no default.
   policy::EgressEnforcementMode egress = policy::EgressEnforcementMode::kStrict;
-  bool has_egress = false;               // It was asked for.
+  bool has_egress = false;               // Likewise, or comes with the tier.
   std::vector<NetRule> net_rules;        // In the order of the command line.
   std::vector<std::string> unix_rules;   // --allow-unix.
   std::vector<PathRule> path_rules;      // Likewise in their order.

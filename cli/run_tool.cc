@@ -56,6 +56,16 @@ Result<void> WrongDefault(const ToolMetadata& tool, const std::string& key,
               fmt::format("{}: {} of the tool \"{}\": {}", tool.source, key, tool.name, why));
 }
 
+Result<void> ApplyTier(const ToolMetadata& tool, RunOptions& options) {
+  if (!tool.defaults.tier) return {};
+  if (!engine::TierOf(*tool.defaults.tier)) {
+    return WrongDefault(tool, "tier", "write watch, guard, cell or sealed");
+  }
+  if (options.has_tier) return {};
+  const Result<void> set = SetTier(*tool.defaults.tier, options);
+  return set ? set : WrongDefault(tool, "tier", set.error().message + "; name another --tier");
+}
+
 // The one place where limits of the registry become options: those without a way here are refused,
 // so that none is dropped.
 Result<void> ApplyLimits(const ToolMetadata& tool, RunOptions& options) {
@@ -145,10 +155,7 @@ Result<void> ApplyToolDefaults(const ToolMetadata& tool, const std::vector<std::
     if (!mode) return WrongDefault(tool, "egress", "write none, preflight or strict");
     if (!options.has_egress) options.egress = *mode;
   }
-  if (tool.defaults.tier && !options.has_tier) {
-    const Result<void> set = SetTier(*tool.defaults.tier, options);
-    if (!set) return WrongDefault(tool, "tier", set.error().message);
-  }
+  if (Result<void> tier = ApplyTier(tool, options); !tier) return tier;
   return ApplyLimits(tool, options);
 }
 

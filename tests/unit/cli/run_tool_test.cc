@@ -147,8 +147,29 @@ TEST_F(RunToolTest, TheEntrySaysWhatTheCommandLineDoesNot) {
   EXPECT_EQ(said.egress, policy::EgressEnforcementMode::kStrict);
 }
 
+TEST_F(RunToolTest, TheEntrySaysTheTierAndSealedMeansOffline) {
+  (void)files_.Write("tools.d/a.toml", Entry("git", "tier = \"sealed\"\negress = \"strict\"\n"));
+  const engine::ToolRegistry registry = Registry();
+  const engine::ToolMetadata& git = *registry.Find("git");
+  RunOptions options;
+  ASSERT_TRUE(ApplyToolDefaults(git, {}, options));
+  EXPECT_EQ(options.tier, engine::Tier::kSealed);
+  EXPECT_EQ(options.egress, policy::EgressEnforcementMode::kNone);
+
+  RunOptions said;
+  said.tier = engine::Tier::kGuard;
+  said.has_tier = true;
+  ASSERT_TRUE(ApplyToolDefaults(git, {}, said));
+  EXPECT_EQ(said.tier, engine::Tier::kGuard);
+
+  RunOptions online;
+  online.has_egress = true;
+  EXPECT_FALSE(ApplyToolDefaults(git, {}, online)) << "nobody is taken offline unasked";
+}
+
 TEST_F(RunToolTest, ADefaultThatIsNoneIsNotDropped) {
-  for (const char* wrong : {"egress = \"some\"\n", "[tool.git.limits]\ntimeout = \"soon\"\n"}) {
+  for (const char* wrong :
+       {"egress = \"some\"\n", "tier = \"some\"\n", "[tool.git.limits]\ntimeout = \"soon\"\n"}) {
     (void)files_.Write("tools.d/a.toml", Entry("git", wrong));
     RunOptions options;
     const Result<void> applied = ApplyToolDefaults(*Registry().Find("git"), {}, options);
