@@ -50,15 +50,15 @@ struct RunOptions {
   std::vector<NetRule> net_rules;        // In the order of the command line.
   std::vector<std::string> unix_rules;   // --allow-unix.
   std::vector<PathRule> path_rules;      // Likewise in their order.
-  bool defaults = false;                 // Of files and programs.
   std::optional<std::string> workspace;  // Else the directory where the command starts.
   std::optional<std::string> chdir;      // Where it starts; else the working directory.
+  bool defaults = false;                 // Of files and programs.
   bool print_policy = false;
   bool report = false;
+  bool dry_run = false;
   std::optional<std::string> report_file;  // --report=FILE: as JSON, in place of the terminal.
   std::optional<std::string> receipt;      // --receipt
-  bool dry_run = false;
-  std::vector<std::string> command;  // Empty only with print_policy, report or dry_run.
+  std::vector<std::string> command;        // Empty only with print_policy, report or dry_run.
 };
 
 // Text to print and leave with status 0: --help or --version.

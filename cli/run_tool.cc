@@ -14,7 +14,7 @@ namespace {
 using engine::ToolMetadata;
 using engine::ToolRegistry;
 
-constexpr const char* kWhereToLook = "see \"palyra tool list\"";
+constexpr const char* kWhereToLook = R"(see "palyra tool list")";
 
 bool LoadsOtherCode(const std::vector<std::string>& environment) {
   return std::ranges::any_of(
@@ -22,7 +22,7 @@ bool LoadsOtherCode(const std::vector<std::string>& environment) {
 }
 
 std::unexpected<Error> RefuseName(const std::string& name, const std::string& why) {
-  return Fail(ErrorCode::kRefused, fmt::format("refused: --tool \"{}\": {}", name, why));
+  return Fail(ErrorCode::kRefused, fmt::format(R"(refused: --tool "{}": {})", name, why));
 }
 
 // Without a command nothing runs as that tool.
@@ -43,7 +43,7 @@ std::string WhyNot(const ToolRegistry& registry, const std::string& name, const 
     return fmt::format("no such entry; {}", kWhereToLook);
   }
   if (found.metadata.name != engine::kUnknownToolName) {
-    return fmt::format("\"{}\" is the tool \"{}\"", file, found.metadata.name);
+    return fmt::format(R"("{}" is the tool "{}")", file, found.metadata.name);
   }
   return fmt::format(
       "\"{}\" is none of its executables, or not the file that only root can change; {}", file,
