@@ -5,8 +5,8 @@
 //
 // The same program measures itself bare, before any program of Palyra's is attached; then outside
 // of any run while one is alive, and in runs with 10, 1,000 and 10,000 rules, by turns. Ratios are
-// those of medians. Under emulation (tools/run_in_kernel) they are ratios of instructions, by and
-// large. Run as root, without live runs.
+// those of medians. With tools/run_in_kernel --count they are ratios of instructions. Run as root,
+// without live runs.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -73,6 +73,13 @@ void Start(const char* program) {
       waitpid(child, &status, 0) != child || status != 0) {
     Die(fmt::format("cannot start {}", program));
   }
+}
+
+// As long as nobody kills it.
+int Linger() {
+  fmt::print("alive\n");
+  std::fflush(stdout);
+  while (true) pause();
 }
 
 // In a process of its own, inside a run or outside.
@@ -180,9 +187,10 @@ void Compare(int rounds) {
     for (Case& each : cases) {
       std::optional<tests::Subprocess> alive;
       if (each.command.empty()) {
-        const std::vector<std::string> run = {BinaryPath("palyra-run"),   "--user", "65534", "--",
-                                              BinaryPath("palyra_probe"), "wait"};
+        const std::vector<std::string> run = {BinaryPath("palyra-run"), "--user", "65534", "--",
+                                              BinaryPath("file_bench"), "linger"};
         alive.emplace(run);
+        if (!alive->WaitForOutput("alive")) Die("no run is alive");
       }
       Turn(each.command, path, each.costs);
     }
@@ -204,6 +212,7 @@ int main(int argc, char** argv) {
   using namespace palyra::bench;
   const std::string_view word = argc > 1 ? argv[1] : "";
   if (word == "nothing") return 0;
+  if (word == "linger") return Linger();
   if (word == "measure" && argc == 3) return MeasureHere(argv[0], argv[2]);
   if (geteuid() != 0) Die("run it as root");
   Compare(argc > 1 ? std::max(1, static_cast<int>(std::strtol(argv[1], nullptr, 10))) : 15);

@@ -131,7 +131,7 @@ static __always_inline int class_of_empty(__u32 automaton, __u32 *text_class)
 
 /*
  * What `automaton` says to the `length` bytes of `text` that begin at `first`, all of which lie
- * within PALYRA_TEXT_LENGTH: PALYRA_JUDGED, and the state, without PALYRA_SINK, and the class; else
+ * within PALYRA_TEXT_LENGTH: PALYRA_JUDGED, and the state, with PALYRA_SINK, and the class; else
  * why there are none, which whoever asks takes for a deny.
  */
 static __always_inline enum palyra_judged judge_text(__u32 automaton,
@@ -164,7 +164,7 @@ static __always_inline enum palyra_judged judge_text(__u32 automaton,
 	if (!(walk.state & PALYRA_SINK))
 		bpf_loop((walk.end - walk.first + WORD_BYTES - 1) / WORD_BYTES, walk_word, &walk,
 			 0);
-	*state = walk.state & ~PALYRA_SINK;
+	*state = walk.state;
 	*text_class = entry_at(arena, walk.state)->owner & ~PALYRA_HEAD;
 	return PALYRA_JUDGED;
 }

@@ -110,6 +110,14 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct seqcount {
+	unsigned int sequence;
+};
+
+struct rcu_state {
+	unsigned long gp_seq;
+};
+
 struct inode {
 	__u16 i_mode;
 	struct super_block *i_sb;

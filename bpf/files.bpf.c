@@ -48,13 +48,16 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("?lsm/file_open")
 int BPF_PROG(palyra_file_open, struct file *file)
 {
-	/* To be read and written judge_at() allows it, as all on a mount of the kernel's own. */
+	if (!is_held())
+		return 0;
+	/* To be read and written judge_held_at() allows it, as all on a mount of the kernel's own.
+	 */
 	if ((file->f_flags & FMODE_EXEC) && is_of_layer(&file->f_path))
 		return 0;
 	if (file->f_flags & FMODE_EXEC)
 		return judge_program((__u64)file->f_path.dentry, (__u64)file->f_path.mnt,
 				     PALYRA_HOOK_FILE_OPEN);
-	return judge_at(&file->f_path, actions_of_open(file), PALYRA_HOOK_FILE_OPEN);
+	return judge_held_at(&file->f_path, actions_of_open(file), PALYRA_HOOK_FILE_OPEN);
 }
 
 /* Sockets are judged by the programs about these. */

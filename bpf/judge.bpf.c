@@ -42,7 +42,7 @@ int palyra_judge_text(struct __sk_buff *skb)
 
 	question->judged = judge_text(question->automaton, &question->text, 0, question->length,
 				      &state, &text_class);
-	question->state = state;
+	question->state = state & ~PALYRA_SINK;
 	question->text_class = text_class;
 	return 1;
 }
@@ -67,7 +67,7 @@ int palyra_judge_name(struct __sk_buff *skb)
 	palyra_decide_name(&q, &asked->text, &answer);
 	if (asked->has_digest && answer.judged == PALYRA_JUDGED)
 		decide_by_digest(asked->profile, asked->digest, &answer);
-	asked->state = answer.state;
+	asked->state = answer.state & ~PALYRA_SINK;
 	asked->text_class = answer.text_class;
 	asked->verdict = answer.verdict;
 	asked->reason = answer.reason;

@@ -49,9 +49,9 @@ static __always_inline __u64 state_below(__u32 profile, enum palyra_name_action 
 	if (!held)
 		return BELOW_JUDGED << 1;
 	held->text.bytes[PATH_END] = '/';
-	held->is_below = 1;
+	held->end = PATH_END + 1;
 	judged = palyra_judge_path(profile, action, 0, slot) >> 8;
-	held->is_below = 0;
+	held->end = PATH_END;
 	return judged == PALYRA_JUDGED ? held->state | BELOW_JUDGED : BELOW_JUDGED << 1;
 }
 

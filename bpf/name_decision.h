@@ -25,6 +25,7 @@ struct name_answer {
 	 * everything below them is decided alike. */
 	__u32 state;
 	__u32 text_class;
+	__u32 automaton;
 };
 
 /* Anything that is not found, or cannot be judged, is a deny with reason 0. */
@@ -37,6 +38,7 @@ static __always_inline struct name_answer decide_name(const struct name_question
 
 	if (!found)
 		return answer;
+	answer.automaton = found->automaton;
 	answer.judged = judge_text(found->automaton, text, q->first, q->length, &answer.state,
 				   &answer.text_class);
 	if (answer.judged != PALYRA_JUDGED)

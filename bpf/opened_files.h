@@ -34,7 +34,9 @@ static __always_inline __u32 actions_of_open(const struct file *file)
 	return actions;
 }
 
-static __always_inline int judge_at(const struct path *path, __u32 actions, enum palyra_hook hook)
+/* Of a caller who is held. */
+static __always_inline int judge_held_at(const struct path *path, __u32 actions,
+					 enum palyra_hook hook)
 {
 	struct path_question q = {
 		.dentry = (__u64)path->dentry,
@@ -44,10 +46,15 @@ static __always_inline int judge_at(const struct path *path, __u32 actions, enum
 		.is_internal_allowed = 1,
 	};
 
-	if (!actions || !is_held())
+	if (!actions)
 		return 0;
 	q.is_mapped = (actions & WRITE_BIT) && is_mapped_by_digest(path->dentry->d_inode);
-	return judge_path(&q);
+	return hook == PALYRA_HOOK_FILE_OPEN ? judge_known_path(&q) : judge_path(&q);
+}
+
+static __always_inline int judge_at(const struct path *path, __u32 actions, enum palyra_hook hook)
+{
+	return actions && is_held() ? judge_held_at(path, actions, hook) : 0;
 }
 
 /*
@@ -63,7 +70,8 @@ static __always_inline int is_of_layer(const struct path *path)
 	       !(BPF_CORE_READ(mount, mnt.mnt_sb, s_flags) & SB_KERNMOUNT);
 }
 
-/* What has no name cannot be permitted to run: a memfd, what was unlinked. */
+/* Of a caller who is held. What has no name cannot be permitted to run: a memfd, what was
+ * unlinked. */
 static __always_inline int judge_program(__u64 dentry, __u64 vfsmount, enum palyra_hook hook)
 {
 	struct path_question q = {
@@ -75,7 +83,7 @@ static __always_inline int judge_program(__u64 dentry, __u64 vfsmount, enum paly
 		.leaves_digest = judges_digests && hook != PALYRA_HOOK_FILE_MPROTECT,
 	};
 
-	return is_held() ? judge_path(&q) : 0;
+	return hook == PALYRA_HOOK_FILE_MPROTECT ? judge_path(&q) : judge_known_path(&q);
 }
 
 /* The path under which the caller knows it. */
@@ -103,7 +111,7 @@ static __always_inline int judge_mapping(const struct file *file, unsigned long 
 {
 	struct program_place place;
 
-	if (!(protection & PROT_EXEC) || is_null(file))
+	if (!(protection & PROT_EXEC) || is_null(file) || !is_held())
 		return 0;
 	place = place_of(file);
 	return judge_program(place.dentry, place.vfsmount, hook);

@@ -26,7 +26,7 @@
 /* "/run/palyra", "/etc/palyra", "/var/lib/palyra", and what is below these. */
 static __always_inline int is_palyras_own(const struct path_slot *held)
 {
-	__u32 length = PATH_END - held->first;
+	__u32 length = held->end - held->first;
 	__u64 first = text_word(&held->text, held->first);
 	__u64 second = text_word(&held->text, held->first + 8);
 
@@ -46,7 +46,7 @@ static __always_inline int is_palyras_own(const struct path_slot *held)
 /* The directories above, which nobody renames. */
 static __always_inline int leads_to_palyras_own(const struct path_slot *held)
 {
-	__u32 length = PATH_END - held->first;
+	__u32 length = held->end - held->first;
 	__u64 first = text_word(&held->text, held->first);
 	__u64 start = first & FOUR_BYTES;
 

@@ -24,9 +24,44 @@
 /* They begin with a sequence counter, which is odd while something changes. */
 extern const void rename_lock __ksym __weak;
 extern const void mount_lock __ksym __weak;
+/* Its gp_seq changes before anything is used anew that RCU frees: dentries, mounts. */
+extern const void rcu_state __ksym __weak;
+
+/* Since 6.2: reads what lies there as that type, at the price of a load. What cannot be read is 0.
+ */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+/* It is there. Set before loading. */
+const volatile __u8 can_cast = 0;
+
+/* To the verifier what is read so is a pointer, with which it allows no arithmetic; negated it is a
+ * number. */
+static __always_inline __u64 number_of(const void *pointer)
+{
+	__u64 number = (__u64)pointer;
+
+	asm volatile("%0 = -%0\n"
+		     "%0 = -%0"
+		     : "+r"(number));
+	return number;
+}
+
+#define CAST(type, address)                                                                        \
+	((const type *)bpf_rdonly_cast((const void *)(address), bpf_core_type_id_kernel(type)))
 
 /* The byte behind the path is there for a '/': what is below a directory begins so. */
 #define PATH_END (PALYRA_TEXT_LENGTH - 1)
+
+struct sequences {
+	__u32 renames;
+	__u32 mounts;
+};
+
+/* Between two that are equal nobody renamed or mounted, and no dentry's memory became another's. */
+struct moment {
+	struct sequences sequences;
+	__u64 grace_period;
+};
 
 /*
  * For as long as a program works with a path. Not per processor: programs can be preempted by
@@ -36,9 +71,11 @@ extern const void mount_lock __ksym __weak;
 struct path_slot {
 	__u32 busy; /* claimed and released atomically */
 	__u32 first; /* of the path in text.bytes; it ends before PATH_END */
-	__u32 is_below; /* 1: what is below the path is asked about; the text goes on with a '/' */
-	__u32 state; /* answer: where the text that was asked about ends in the automaton */
+	__u32 end; /* of what is asked about: PATH_END; one more, for a '/', asks what is below */
+	__u32 state; /* answer: where that ends in the automaton, with PALYRA_SINK */
 	__u32 text_class; /* answer: its class there */
+	__u32 automaton; /* answer: which one it is */
+	struct moment since; /* the path has been so */
 	struct palyra_path_event event;
 	struct palyra_path_event room; /* for a copy that ends where the path begins */
 	struct palyra_text text;
@@ -86,6 +123,12 @@ __noinline int palyra_release_path(__u32 slot)
 	return 0;
 }
 
+/* Eight bytes, where can_cast. */
+static __always_inline __u64 word_at(__u64 address)
+{
+	return number_of(READ_ONCE(CAST(struct list_head, address)->next));
+}
+
 /* d_parent and d_name, as they follow each other in struct dentry: read in one go. */
 struct dentry_place {
 	__u64 parent;
@@ -115,6 +158,14 @@ static __always_inline int read_dentry(__u64 dentry, struct dentry_place *place)
 	const __u64 parent = bpf_core_field_offset(struct dentry, d_parent);
 	const __u64 name = bpf_core_field_offset(struct dentry, d_name);
 
+	if (can_cast) {
+		const struct dentry *here = CAST(struct dentry, dentry);
+
+		place->parent = number_of(READ_ONCE(here->d_parent));
+		place->length = READ_ONCE(here->d_name.len);
+		place->name = number_of(READ_ONCE(here->d_name.name));
+		return !place->parent;
+	}
 	if (name == parent + offsetof(struct dentry_place, hash))
 		return bpf_probe_read_kernel(place, sizeof(*place), (void *)(dentry + parent));
 	return bpf_probe_read_kernel(&place->parent, sizeof(place->parent),
@@ -128,6 +179,14 @@ static __always_inline int read_mount(__u64 mount, struct mount_place *place)
 	const __u64 mountpoint = bpf_core_field_offset(struct mount, mnt_mountpoint);
 	const __u64 root = bpf_core_field_offset(struct mount, mnt.mnt_root);
 
+	if (can_cast) {
+		const struct mount *here = CAST(struct mount, mount);
+
+		place->parent = number_of(READ_ONCE(here->mnt_parent));
+		place->mountpoint = number_of(READ_ONCE(here->mnt_mountpoint));
+		place->root = number_of(READ_ONCE(here->mnt.mnt_root));
+		return !place->parent;
+	}
 	if (mountpoint == parent + offsetof(struct mount_place, mountpoint) &&
 	    root == parent + offsetof(struct mount_place, root))
 		return bpf_probe_read_kernel(place, sizeof(*place), (void *)(mount + parent));
@@ -234,15 +293,31 @@ static long step_up(__u32 index, void *context)
 /* No path of PATH_MAX bytes has more names, and nobody nests more mounts. */
 #define MOST_STEPS (PALYRA_TEXT_LENGTH / 2 + 256)
 
-struct sequences {
-	__u32 renames;
-	__u32 mounts;
-};
-
 static __always_inline int read_sequences(struct sequences *sequences)
 {
+	if (can_cast) {
+		sequences->renames = READ_ONCE(CAST(struct seqcount, &rename_lock)->sequence);
+		sequences->mounts = READ_ONCE(CAST(struct seqcount, &mount_lock)->sequence);
+		return 0;
+	}
 	return bpf_probe_read_kernel(&sequences->renames, sizeof(__u32), &rename_lock) ||
 	       bpf_probe_read_kernel(&sequences->mounts, sizeof(__u32), &mount_lock);
+}
+
+/* Where it cannot be read, no two moments are equal. */
+static __always_inline int read_moment(struct moment *moment)
+{
+	__u64 counter = (__u64)&rcu_state;
+
+	if (!counter)
+		return -1;
+	counter += bpf_core_field_offset(struct rcu_state, gp_seq);
+	/* Not as its own structure, whose offsets are too large for that. */
+	if (can_cast)
+		moment->grace_period = word_at(counter);
+	else if (bpf_probe_read_kernel(&moment->grace_period, sizeof(__u64), (void *)counter))
+		return -1;
+	return read_sequences(&moment->sequences);
 }
 
 /* PALYRA_PATH_UNSTABLE: something changed meanwhile. A function of its own, so that the kernel
@@ -262,6 +337,8 @@ __noinline int palyra_walk_once(__u64 dentry, __u64 vfsmount, __u32 slot)
 
 	if (!walk.slot)
 		return PALYRA_PATH_NO_SLOT;
+	if (read_moment(&walk.slot->since))
+		walk.slot->since.grace_period = 0;
 	if (read_sequences(&before) || ((before.renames | before.mounts) & 1))
 		return PALYRA_PATH_UNSTABLE;
 	/* Atomic operations keep reads in their order, also on processors that do not. */
@@ -313,7 +390,7 @@ __noinline int palyra_path_of(__u64 dentry, __u64 vfsmount, __u32 slot)
 
 	if (!held)
 		return PALYRA_PATH_NO_SLOT;
-	held->is_below = 0;
+	held->end = PATH_END;
 	bpf_loop(MOST_WALKS, try_walk, &search, 0);
 	if (search.state != PALYRA_PATH_FOUND) {
 		held->first = PATH_END;
@@ -323,5 +400,18 @@ __noinline int palyra_path_of(__u64 dentry, __u64 vfsmount, __u32 slot)
 	}
 	return search.state;
 }
+
+/* What is asked about one object: by numbers, because the verifier then knows each of them. */
+struct path_question {
+	__u64 dentry;
+	__u64 vfsmount;
+	__u32 actions; /* set of ACTION_BIT() */
+	enum palyra_hook hook;
+	__u8 is_internal_allowed; /* on a mount of the kernel's own, as a pipe is */
+	__u8 must_be_linked; /* else it is denied */
+	__u8 may_be_outside; /* of the mount: then nothing is said of it */
+	__u8 leaves_digest; /* a program whose digest decides is left to who knows that */
+	__u8 is_mapped; /* by digest: nobody writes it (bpf/program_digests.h) */
+};
 
 #endif /* PALYRA_BPF_PATH_H_ */

@@ -7,6 +7,7 @@
 #ifndef PALYRA_BPF_PATH_DECISION_H_
 #define PALYRA_BPF_PATH_DECISION_H_
 
+#include "bpf/known_directories.h"
 #include "bpf/name_decision.h"
 #include "bpf/own_places.h"
 #include "bpf/path.h"
@@ -15,7 +16,6 @@
 
 /* A set of actions, as a file that is opened for reading and writing is asked both. */
 #define ACTION_BIT(action) (1U << (action))
-#define FILE_ACTIONS 8 /* numbers below are those of files, and of programs */
 
 /* Those that change something. */
 #define CHANGES                                                                                    \
@@ -123,19 +123,6 @@ lost:
 	return -EACCES;
 }
 
-/* What is asked about one object: by numbers, because the verifier then knows each of them. */
-struct path_question {
-	__u64 dentry;
-	__u64 vfsmount;
-	__u32 actions; /* set of ACTION_BIT() */
-	enum palyra_hook hook;
-	__u8 is_internal_allowed; /* on a mount of the kernel's own, as a pipe is */
-	__u8 must_be_linked; /* else it is denied */
-	__u8 may_be_outside; /* of the mount: then nothing is said of it */
-	__u8 leaves_digest; /* a program whose digest decides is left to who knows that */
-	__u8 is_mapped; /* by digest: nobody writes it (bpf/program_digests.h) */
-};
-
 /*
  * File systems that are no place for data but handles of the kernel; reading them is for the rules
  * to decide.
@@ -199,10 +186,11 @@ __noinline __u64 palyra_judge_path(__u32 profile, enum palyra_name_action action
 	if (!held)
 		return PALYRA_DENY;
 	q.first = held->first;
-	q.length = PATH_END - held->first + !!held->is_below;
+	q.length = held->end - held->first;
 	answer = decide_name(&q, &held->text);
 	held->state = answer.state;
 	held->text_class = answer.text_class;
+	held->automaton = answer.automaton;
 	return answer.verdict | answer.judged << 8 | (answer.needs_digest ? NEEDS_DIGEST : 0) |
 	       (__u64)answer.reason << 32;
 }
@@ -286,7 +274,93 @@ static __always_inline int answer_in_slot(struct palyra_run *run, const struct p
 	return judge_in_slot(run, denial, q->actions, slot);
 }
 
-static __always_inline int judge_question(const struct path_question *q, struct path_denial *denial)
+/* Where names are not judged as elsewhere. The slot has the directory's path. */
+static __always_inline int is_ordinary(const struct path_slot *held, __u64 directory)
+{
+	const struct super_block *file_system = BPF_CORE_READ((struct dentry *)directory, d_sb);
+
+	return !controls_kernel(BPF_CORE_READ(file_system, s_magic)) && !is_palyras_own(held) &&
+	       !leads_to_palyras_own(held);
+}
+
+/* Begins to write, unless somebody else does. 0: it did not. */
+static __always_inline int begin_entry(struct known_directory *known)
+{
+	__u32 written = READ_ONCE(known->written);
+
+	return !(written & 1) &&
+	       __sync_val_compare_and_swap(&known->written, written, written + 1) == written;
+}
+
+static __always_inline void begin_directory(struct known_directory *known, __u64 directory,
+					    __u64 vfsmount, __u32 profile,
+					    const struct path_slot *held, __u64 root)
+{
+	if (!is_about(known, directory, vfsmount, profile) ||
+	    !is_same_moment(&known->since, &held->since))
+		known->known = 0;
+	known->profile = profile;
+	known->dentry = directory;
+	known->vfsmount = vfsmount;
+	known->root = root;
+	known->since = held->since;
+	known->length = held->end - held->first;
+}
+
+/*
+ * Keeps what the rules say behind the directory of the path in the slot, where the path is that of
+ * the dentry to this moment.
+ */
+__noinline int palyra_remember(__u64 dentry, __u64 vfsmount, __u32 actions, __u32 profile,
+			       __u32 slot)
+{
+	struct path_slot *held = slot_at(slot);
+	struct known_directory *known;
+	struct dentry_place place = {};
+	struct mount_place mount;
+	struct moment now;
+	__u64 ticks = bpf_jiffies64();
+
+	if (!held || read_dentry(dentry, &place) || read_mount(mount_of(vfsmount), &mount) ||
+	    dentry == mount.root || place.length >= PATH_END - held->first)
+		return 0;
+	/* A sink says nothing of what is not text. */
+	held->end = PATH_END - place.length - 1;
+	if (!held->since.grace_period || !is_ordinary(held, place.parent))
+		return 0;
+	keep_order();
+	if (read_moment(&now) || !is_same_moment(&held->since, &now) ||
+	    ((now.sequences.renames | now.sequences.mounts) & 1))
+		return 0;
+	held->end++;
+	known = directory_slot(place.parent, vfsmount, profile);
+	if (!known || !begin_entry(known))
+		return 0;
+	begin_directory(known, place.parent, vfsmount, profile, held, mount.root);
+	known->ticks = ticks;
+	for (__u32 action = 0; action < FILE_ACTIONS; action++) {
+		__u32 bit = ACTION_BIT(action);
+		__u64 decision;
+
+		if (!(actions & bit))
+			continue;
+		decision = palyra_judge_path(profile, action, 0, slot);
+		if ((__u8)(decision >> 8) != PALYRA_JUDGED)
+			continue;
+		known->states[action] = held->state;
+		known->automata[action] = held->automaton;
+		known->known |= bit;
+		known->allowed &= ~bit;
+		if ((held->state & PALYRA_SINK) && (__u8)decision == PALYRA_ALLOW &&
+		    !(decision & NEEDS_DIGEST))
+			known->allowed |= bit;
+	}
+	__sync_fetch_and_add(&known->written, 1);
+	return 0;
+}
+
+static __always_inline int judge_question(const struct path_question *q, struct path_denial *denial,
+					  int remembers)
 {
 	struct palyra_run *run;
 	int answer;
@@ -307,6 +381,8 @@ static __always_inline int judge_question(const struct path_question *q, struct 
 	if (q->is_mapped && denial->path_state == PALYRA_PATH_FOUND)
 		denial->path_state = PALYRA_PATH_MAPPED;
 	answer = answer_in_slot(run, q, denial, slot);
+	if (!answer && remembers && denial->path_state == PALYRA_PATH_FOUND)
+		palyra_remember(q->dentry, q->vfsmount, q->actions, denial->profile, slot);
 	palyra_release_path(slot);
 	return answer;
 }
@@ -320,7 +396,15 @@ __noinline int palyra_judge_question(const struct path_question *q)
 {
 	struct path_denial denial = {};
 
-	return q ? judge_question(q, &denial) : -EACCES;
+	return q ? judge_question(q, &denial, 0) : -EACCES;
+}
+
+/* The same, and what is allowed is remembered: takes more stack. */
+__noinline int palyra_judge_and_remember(const struct path_question *q)
+{
+	struct path_denial denial = {};
+
+	return q ? judge_question(q, &denial, 1) : -EACCES;
 }
 
 /*
@@ -358,7 +442,7 @@ __noinline int palyra_judge_linked(const struct path_question *q)
 			break;
 		bpf_probe_read_kernel(&held->text, sizeof(name->text), name->text);
 		held->first = name->first;
-		held->is_below = 0;
+		held->end = PATH_END;
 		denial.path_state = PALYRA_PATH_FOUND;
 		answer = judge_in_slot(run, &denial, q->actions, slot);
 		if (answer)
@@ -368,11 +452,39 @@ __noinline int palyra_judge_linked(const struct path_question *q)
 	return answer;
 }
 
+#define KNOWN_ALLOWED 1
+#define KNOWN_ALLOWED_BY_PATH 2 /* and the file may have names that count too */
+
+/* One of these, or 0: then the question is asked. */
+static __always_inline int answer_at_once(const struct path_question *q)
+{
+	struct palyra_run *run = find_run(own_run_id());
+	__u32 profile;
+
+	if (!run || q->is_mapped || has_expired(run) ||
+	    (q->must_be_linked && !is_linked(q->dentry)))
+		return 0;
+	profile = READ_ONCE(run->profile);
+	if (!judges_files(profile) || !palyra_is_known_allowed(q, profile))
+		return 0;
+	return READ_ONCE(run->has_linked_names) ? KNOWN_ALLOWED_BY_PATH : KNOWN_ALLOWED;
+}
+
 /* Also of a file that has one name left: the protected one may be what was removed. */
 static __always_inline int judge_path(const struct path_question *q)
 {
 	/* Of what a function that is not inlined returns the verifier knows nothing. */
 	return palyra_judge_question(q) || palyra_judge_linked(q) ? -EACCES : 0;
+}
+
+/* The same of what is asked often. */
+static __always_inline int judge_known_path(const struct path_question *q)
+{
+	int answer = answer_at_once(q);
+
+	if (answer == KNOWN_ALLOWED)
+		return 0;
+	return (!answer && palyra_judge_and_remember(q)) || palyra_judge_linked(q) ? -EACCES : 0;
 }
 
 #endif /* PALYRA_BPF_PATH_DECISION_H_ */

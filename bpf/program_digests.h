@@ -88,7 +88,7 @@ __noinline int palyra_judge_program(struct digest_question *q)
 	named.dentry = q->place.dentry;
 	named.vfsmount = q->place.vfsmount;
 	named.hook = q->hook;
-	answer = judge_question(&named, &denial);
+	answer = judge_question(&named, &denial, 0);
 	q->profile = denial.profile;
 	q->text_class = denial.text_class;
 	return !answer && denial.needs_digest ? PALYRA_NEEDS_DIGEST : answer;

@@ -49,6 +49,10 @@ class Hooks {
     return hooks;
   }
 
+  [[nodiscard]] bool HasFunction(const char* name) const {
+    return btf__find_by_name_kind(btf_.get(), name, BTF_KIND_FUNC) > 0;
+  }
+
   // Nothing where there is no such hook.
   [[nodiscard]] std::optional<unsigned> ArgumentCount(const std::string& hook) const {
     const int id = btf__find_by_name_kind(btf_.get(), ("bpf_lsm_" + hook).c_str(), BTF_KIND_FUNC);
@@ -78,6 +82,7 @@ bool Fits(const bpf_program* program, unsigned argument_count) {
 Result<void> ChoosePrograms(const files_bpf& skeleton, bool with_digests) {
   Result<Hooks> hooks = Hooks::Load();
   if (!hooks) return std::unexpected(hooks.error());
+  skeleton.rodata->can_cast = hooks->HasFunction("bpf_rdonly_cast") ? 1 : 0;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton.obj) {
     const std::string hook = HookOf(program);

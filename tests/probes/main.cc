@@ -24,10 +24,11 @@ const char* StatusName(Status status) {
   return "other";
 }
 
-std::array<std::span<const Verb>, 18> AllVerbs() {
-  return {TcpVerbs(),    ListenVerbs(),   UdpVerbs(),    RouteVerbs(),   RawVerbs(),   RingVerbs(),
-          FamilyVerbs(), EscapeVerbs(),   KernelVerbs(), CellVerbs(),    ShowVerbs(),  LifeVerbs(),
-          NameVerbs(),   UnixPathVerbs(), UnixVerbs(),   AttemptVerbs(), StormVerbs(), HeldVerbs()};
+std::array<std::span<const Verb>, 19> AllVerbs() {
+  return {TcpVerbs(),     ListenVerbs(), UdpVerbs(),    RouteVerbs(),    RawVerbs(),
+          RingVerbs(),    FamilyVerbs(), EscapeVerbs(), KernelVerbs(),   CellVerbs(),
+          ShowVerbs(),    LifeVerbs(),   NameVerbs(),   UnixPathVerbs(), UnixVerbs(),
+          AttemptVerbs(), StormVerbs(),  HeldVerbs(),   TurnVerbs()};
 }
 
 int Usage() {

@@ -67,6 +67,7 @@ std::span<const Verb> KernelVerbs();
 std::span<const Verb> CellVerbs();
 std::span<const Verb> ShowVerbs();
 std::span<const Verb> StormVerbs();
+std::span<const Verb> TurnVerbs();
 std::span<const Verb> LifeVerbs();
 std::span<const Verb> AttemptVerbs();
 

@@ -52,9 +52,10 @@ def qemu_is_installed() -> bool:
     return shutil.which(QEMU) is not None
 
 
-def boot(vmlinuz: Path, image: Path, timeout: float, verbose: bool,
+def boot(vmlinuz: Path, image: Path, timeout: float, verbose: bool, counts: bool,
          on_output: Callable[[str, bytes], None]) -> Outcome:
     """Boots and waits for the end. `on_output` gets (channel, bytes) of every channel as they come.
+    If it `counts`, a nanosecond of the guest's clocks is an instruction of its one processor.
 
     Ends the QEMU that it started, whatever happens, and no other.
     """
@@ -63,7 +64,8 @@ def boot(vmlinuz: Path, image: Path, timeout: float, verbose: bool,
     for channel in CHANNELS:
         ours[channel], theirs[channel] = socket.socketpair()
     process = subprocess.Popen(
-        _command_line(vmlinuz, image, verbose, {name: end.fileno() for name, end in theirs.items()}),
+        _command_line(vmlinuz, image, verbose, counts,
+                      {name: end.fileno() for name, end in theirs.items()}),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         pass_fds=[end.fileno() for end in theirs.values()], start_new_session=True)
     try:
@@ -78,10 +80,14 @@ def boot(vmlinuz: Path, image: Path, timeout: float, verbose: bool,
             end.close()
 
 
-def _command_line(vmlinuz: Path, image: Path, verbose: bool, sockets: dict[str, int]) -> list[str]:
+def _command_line(vmlinuz: Path, image: Path, verbose: bool, counts: bool,
+                  sockets: dict[str, int]) -> list[str]:
     append = KERNEL_OPTIONS if verbose else f"{KERNEL_OPTIONS} quiet"
+    processors = ["-accel", "tcg,thread=multi", "-smp", "2"]
+    if counts:
+        processors = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1"]
     # Should this process be killed, its QEMU goes with it.
-    line = ["setpriv", "--pdeathsig", "KILL", QEMU, "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max", "-smp", "2",
+    line = ["setpriv", "--pdeathsig", "KILL", QEMU, *processors, "-machine", "q35", "-cpu", "max",
             "-m", "1G", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
             "-kernel", str(vmlinuz), "-initrd", str(image), "-append", append,
             "-device", "virtio-serial-pci"]
