@@ -161,6 +161,35 @@ TEST_F(FilesLinks, TheLogNamesWhatIsProtected) {
   EXPECT_EQ(audit[0].policies.size(), 1U);
 }
 
+// Names of one file, of which each is forbidden something else.
+TEST_F(FilesLinks, MoreNamesThanAreLookedAtAreRefused) {
+  constexpr const char* kActions[] = {"read", "write", "remove", "attributes"};
+  std::string policy =
+      "permit (principal, action in Palyra::Action::\"file.any\", resource);\n"
+      "permit (principal, action == Palyra::Action::\"process.exec\", resource);\n";
+  const auto protect = [&](unsigned number) {
+    const std::string name = Ws("scratch/name" + std::to_string(number));
+    Link(Ws("own"), name);
+    for (unsigned i = 0; i < std::size(kActions); ++i) {
+      if ((number >> i & 1U) == 0) continue;
+      policy += std::string("forbid (principal, action == Palyra::Action::\"file.") + kActions[i] +
+                "\", resource == Palyra::Path::\"" + name + "\");\n";
+    }
+  };
+  for (unsigned number = 1; number <= PALYRA_MOST_LINKED_NAMES; ++number) protect(number);
+  PalyraRun within;
+  within.Policy(policy);
+  const Ended held = within.Run({"/bin/true"});
+  EXPECT_EQ(held.status, 0) << Describe(held);
+  protect(PALYRA_MOST_LINKED_NAMES + 1);
+  PalyraRun beyond;
+  beyond.Policy(policy);
+  const Ended refused = beyond.Run({"/bin/true"});
+  EXPECT_EQ(refused.status, 126) << Describe(refused);
+  EXPECT_TRUE(refused.error_output.contains("FILE-LINKED")) << Describe(refused);
+  EXPECT_FALSE(AreLinkedNamesKnown());
+}
+
 TEST_F(FilesLinks, TwoRunsAreHeldToTheirOwnRules) {
   std::string raw;
   PalyraRun run;
