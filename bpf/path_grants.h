@@ -37,7 +37,7 @@ __noinline int palyra_is_path_granted(__u64 run_id, __u32 action, __u32 hook, __
 	__u64 first;
 	__u64 length;
 
-	if (!run || !READ_ONCE(run->has_grants) || !held || held->is_below)
+	if (!run || !READ_ONCE(run->has_grants) || !held || held->end != PATH_END)
 		return 0;
 	first = held->first;
 	length = PATH_END - first;

@@ -159,7 +159,7 @@ TEST_F(FilesKnown, ADirectoryIsMountedTwice) {
 // Two runs under other rules, at the same time.
 TEST_F(FilesKnown, OtherRulesSayOtherwise) {
   const std::string file = Ws("turn/deep/f");
-  std::vector<FileAttempt> attempts(100, {.words = {"open-read", file}});
+  const std::vector<FileAttempt> attempts(100, {.words = {"open-read", file}});
   const std::vector<std::string> arguments = TryArguments(attempts);
   std::vector<std::string> words = {BinaryPath("palyra_probe")};
   words.insert(words.end(), arguments.begin(), arguments.end());
