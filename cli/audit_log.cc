@@ -90,6 +90,10 @@ nlohmann::ordered_json RecordOf(std::string_view kind, std::string_view verdict,
   return record;
 }
 
+nlohmann::ordered_json LimitOf(const engine::RunOutcome& outcome) {
+  return outcome.limit ? nlohmann::ordered_json(engine::InfoOf(*outcome.limit).name) : nullptr;
+}
+
 // How many of `count` were more than `most`.
 uint64_t Beyond(uint64_t most, uint64_t count) { return count - std::min(count, most); }
 
@@ -195,6 +199,7 @@ void AuditLog::WriteEnd(const engine::RunOutcome& outcome, int status,
             {"run", outcome.run_id},
             {"egress", policy::EgressModeName(egress)},
             {"end", EndName(outcome.end)},
+            {"limit", LimitOf(outcome)},
             {"status", status},
             {"denied", outcome.counters.denied},
             {"lost", outcome.counters.lost},

@@ -67,8 +67,9 @@ class AuditLog {
   void WriteOfBroker(const Denial& denial);
   // Likewise, that of WriteAllow: what the relay has verified.
   void WriteVerified(const Denial& allowed);
-  // {"event":"end","time","run","egress","end","status","denied","lost","left_out","audited",
-  //  "lost_audited","left_out_audited"}: how many denials there were, without an event, and without
+  // {"event":"end","time","run","egress","end","limit","status","denied","lost","left_out","audited",
+  //  "lost_audited","left_out_audited"}: the limit that the run came to, or null; how many denials
+  //  there were, without an event, and without
   // a record though there was an event; and the same of allows that were to be told.
   void WriteEnd(const engine::RunOutcome& outcome, int status,
                 policy::EgressEnforcementMode egress);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/quantity.h"
 #include "cli/console.h"
 #include "cli/event_text.h"
 #include "cli/live_kernel.h"
@@ -46,7 +47,7 @@ Result<void> Grant(const Arguments& arguments) {
   engine::GrantRequest request = {
       .resource = *resource, .lifetime = std::nullopt, .uses = arguments.once ? 1 : arguments.uses};
   if (arguments.time) {
-    Result<std::chrono::milliseconds> time = ParseDuration(*arguments.time);
+    Result<std::chrono::milliseconds> time = base::ParseDuration(*arguments.time);
     if (!time) return std::unexpected(time.error());
     request.lifetime = *time;
   }

@@ -321,7 +321,8 @@ engine::EnforcementReport ReportOf(const RunOptions& options, const Prepared& pr
                              options.egress,
                              {.judged = judges_files,
                               .unheld = options.unheld.names,
-                              .unlinked = prepared.files->Unlinked(prepared.rules)});
+                              .unlinked = prepared.files->Unlinked(prepared.rules)},
+                             {.controllers = engine::FindControllers(), .asked = options.limits});
 }
 
 void WriteStart(const RunOptions& options, Prepared& prepared, Engine& engine, bool has_view,
@@ -397,6 +398,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .cell = std::move(cell),
       .file_view = std::move(view),
       .timeout = options.timeout,
+      .limits = options.limits,
       .on_begin =
           [&, has_view](const engine::RunName& run) {
             questions.OnBegin(run);

@@ -5,10 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <functional>
 #include <utility>
 
+#include "base/quantity.h"
+#include "cli/limit_options.h"
 #include "cli/version.h"
 
 namespace palyra::cli {
@@ -18,7 +19,8 @@ constexpr const char* kUsage = "palyra-run [options] -- COMMAND [ARG…]";
 
 constexpr const char* kFooter =
     "Everything that no policy permits is denied. Exit status: the command's; 124 timed out;\n"
-    "125 palyra failed; 126 refused, or not executable; 127 not found; 128+n killed by signal n.";
+    "125 palyra failed; 126 refused, or not executable; 127 not found; 128+n killed by signal n;\n"
+    "137 ended by a limit, or by rules that changed.";
 
 // What CLI11 gives a flag without a value.
 constexpr const char* kPlainReport = "true";
@@ -34,6 +36,7 @@ struct RawOptions {
   std::optional<std::string> on_stale;
   std::optional<std::string> report;  // kPlainReport without a value.
   std::vector<std::string> unheld;
+  LimitTexts limits;
 };
 
 // The order among the options of a kind is kept: the policy text shows them as they were given.
@@ -133,6 +136,7 @@ void AddOptions(CLI::App& app, RawOptions& raw) {
                  "what policies ask about waits for an answer (palyra held), and is denied after "
                  "this time; else at once")
       ->type_name("TIME");
+  AddLimitOptions(app, raw.limits);
   app.add_option("--audit", options.audit, "append each denial, and the end, as a line of JSON")
       ->type_name("FILE");
   app.add_option("--audit-allows", raw.audit_allows,
@@ -157,17 +161,20 @@ Result<void> TakeTier(RawOptions& raw) {
 Result<void> Check(RawOptions& raw) {
   RunOptions& options = raw.options;
   if (raw.timeout) {
-    Result<std::chrono::milliseconds> timeout = ParseDuration(*raw.timeout);
+    Result<std::chrono::milliseconds> timeout = base::ParseDuration(*raw.timeout);
     if (!timeout) {
       return Fail(timeout.error().code, fmt::format("--timeout: {}", timeout.error().message));
     }
     options.timeout = *timeout;
   }
   if (raw.hold) {
-    Result<std::chrono::milliseconds> hold = ParseDuration(*raw.hold);
+    Result<std::chrono::milliseconds> hold = base::ParseDuration(*raw.hold);
     if (!hold) return Fail(hold.error().code, fmt::format("--hold: {}", hold.error().message));
     options.hold = *hold;
   }
+  const Result<engine::RunLimits> limits = LimitsOf(raw.limits);
+  if (!limits) return std::unexpected(limits.error());
+  options.limits = *limits;
   if (raw.egress) {
     const std::optional<policy::EgressEnforcementMode> mode = policy::EgressModeOf(*raw.egress);
     if (!mode) {
@@ -249,24 +256,6 @@ Result<uint32_t> ParseSampling(std::string_view text) {
               fmt::format("--audit-allows: \"{}\" is none of none, all and 1/N, as in 1/100, with "
                           "N up to {}",
                           text, kMost));
-}
-
-Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
-  double count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  double seconds = 0;
-  if (unit.empty() || unit == "s") seconds = 1;
-  if (unit == "m") seconds = 60;
-  if (unit == "h") seconds = 3600;
-  constexpr double kYear = 366.0 * 24 * 3600;
-  const double total = count * seconds;
-  if (error != std::errc() || !(total >= 0.001) || total > kYear) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("\"{}\" is not a time; write seconds, or a number with s, m or h", text));
-  }
-  return std::chrono::milliseconds(static_cast<int64_t>(std::llround(total * 1000)));
 }
 
 Result<std::variant<RunOptions, HelpText>> ParseRunOptions(std::vector<std::string> arguments) {

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "engine/file_judge.h"
+#include "engine/run_limits.h"
 #include "engine/tier.h"
 #include "policy/egress_mode.h"
 #include "policy/shorthand.h"
@@ -40,6 +41,7 @@ struct RunOptions {
   bool marks_stale = false;              // Rather than end: rules that would hold from the next on.
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::chrono::milliseconds> hold;  // What policies ask about waits for so long.
+  engine::RunLimits limits;
   std::optional<std::string> audit;
   uint32_t audit_allows = 0;  // One in so many allows is in the audit file; 0: none.
   std::optional<std::string> user;
@@ -74,9 +76,6 @@ Result<void> SetTier(std::string_view name, RunOptions& options);
 
 // "none", "all", "1/N" with N up to a million: one in how many, 0 for none.
 Result<uint32_t> ParseSampling(std::string_view text);
-
-// "90", "1.5", "90s", "5m", "2h": more than zero, at most a year.
-Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
 
 }  // namespace palyra::cli
 

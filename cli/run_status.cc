@@ -32,6 +32,7 @@ int StatusOf(const engine::RunOutcome& outcome) {
     case engine::RunEnd::kTimedOut:
       return kStatusTimedOut;
     case engine::RunEnd::kRulesChanged:
+    case engine::RunEnd::kLimit:
       return kStatusKilled;
     case engine::RunEnd::kNotFound:
       return kStatusNotFound;
@@ -51,6 +52,8 @@ std::string_view EndName(engine::RunEnd end) {
       return "timed out";
     case engine::RunEnd::kRulesChanged:
       return "rules changed";
+    case engine::RunEnd::kLimit:
+      return "limit";
     case engine::RunEnd::kNotFound:
       return "not found";
     case engine::RunEnd::kNotExecutable:
@@ -66,6 +69,10 @@ void TellEnd(const engine::RunOutcome& outcome, const std::string& command,
         fmt::format(
             "killed at the deadline of {} s",
             static_cast<double>(timeout.value_or(std::chrono::milliseconds(0)).count()) / 1000));
+  }
+  if (outcome.limit) {
+    const std::string_view name = engine::InfoOf(*outcome.limit).name;
+    Say(kProgram, fmt::format("ended by its limit: --{} {}", name, outcome.limit_text));
   }
   if (outcome.end == engine::RunEnd::kNotFound || outcome.end == engine::RunEnd::kNotExecutable) {
     Say(kProgram, fmt::format("cannot execute \"{}\": {}", command, strerror(outcome.start_errno)));

@@ -63,22 +63,6 @@ void VisitChildrenFirst(const std::string& path,
   visit(path);
 }
 
-std::vector<pid_t> MembersOf(const std::string& path) {
-  std::vector<pid_t> members;
-  Result<std::string> text = base::ReadFile(path + "/cgroup.procs");
-  if (!text) return members;
-  const char* position = text->data();
-  const char* const end = text->data() + text->size();
-  while (position < end) {
-    pid_t pid = 0;
-    const auto [next, error] = std::from_chars(position, end, pid);
-    if (error != std::errc()) break;
-    members.push_back(pid);
-    position = next + 1;
-  }
-  return members;
-}
-
 // A pid may have been reused since it was read: signal only what is still a member.
 void KillMember(const std::string& path, pid_t pid) {
   const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
@@ -186,6 +170,22 @@ Result<void> KillCgroup(const Cgroup& cgroup, KillMethod method, milliseconds li
     if (*empty) return {};
   } while (steady_clock::now() < deadline);
   return StillAlive();
+}
+
+std::vector<pid_t> MembersOf(const std::string& path) {
+  std::vector<pid_t> members;
+  Result<std::string> text = base::ReadFile(path + "/cgroup.procs");
+  if (!text) return members;
+  const char* position = text->data();
+  const char* const end = text->data() + text->size();
+  while (position < end) {
+    pid_t pid = 0;
+    const auto [next, error] = std::from_chars(position, end, pid);
+    if (error != std::errc()) break;
+    members.push_back(pid);
+    position = next + 1;
+  }
+  return members;
 }
 
 Result<void> RemoveCgroup(const std::string& path) {

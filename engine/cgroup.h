@@ -3,9 +3,12 @@
 #ifndef PALYRA_ENGINE_CGROUP_H_
 #define PALYRA_ENGINE_CGROUP_H_
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -46,6 +49,9 @@ KillMethod KillMethodOf(const std::string& cgroup_directory);
 // Kills every process below `cgroup`, however it was forked, and waits until none is left.
 // kUnavailable if some are still there after `limit` (uninterruptible sleep).
 Result<void> KillCgroup(const Cgroup& cgroup, KillMethod method, std::chrono::milliseconds limit);
+
+// The processes in the cgroup `path`, without those of its sub-cgroups; none where it is gone.
+std::vector<pid_t> MembersOf(const std::string& path);
 
 // Removes the empty cgroup with every sub-cgroup. Absence is success.
 Result<void> RemoveCgroup(const std::string& path);

@@ -56,7 +56,8 @@ std::optional<MountEntry> ParseMountLine(std::string_view line) {
   return MountEntry{.root = DecodeOctal(fields[3]),
                     .mount_point = DecodeOctal(fields[4]),
                     .type = std::string(separator[1]),
-                    .read_only = read_only};
+                    .read_only = read_only,
+                    .super_options = std::string(fields.back())};
 }
 
 bool IsBpffs(const std::string& path) {
@@ -123,6 +124,7 @@ Result<Host> PrepareHost() {
     if (entry.type == "cgroup" || entry.type == "cgroup2" || entry.type == "bpf") {
       host.control_mounts.push_back(entry.mount_point);
     }
+    if (entry.type == "cgroup") host.cgroup1_mounts.push_back(entry.mount_point);
   }
   if (std::ranges::find(host.control_mounts, host.bpffs) == host.control_mounts.end()) {
     host.control_mounts.push_back(host.bpffs);

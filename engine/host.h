@@ -18,6 +18,7 @@ struct MountEntry {
   std::string mount_point;
   std::string type;
   bool read_only = false;
+  std::string super_options = {};  // NOLINT(readability-redundant-member-init): "rw,memory".
 };
 
 // Lines that are not as the manual page says are left out.
@@ -33,6 +34,7 @@ struct Host {
   std::string runtime_directory = "/run/palyra";  // Mode 0700: locks.
   // Mount points of every cgroup hierarchy and of the BPF file system: what a run may not write.
   std::vector<std::string> control_mounts;
+  std::vector<std::string> cgroup1_mounts;  // Those of cgroup v1 among them.
   // Likewise, directories that are no mounts: kernel settings, the locks of other runs, and the
   // operator's policies.
   std::vector<std::string> control_directories;

@@ -133,6 +133,10 @@ void LiveRun::DenyEverything() const {
 
 Result<void> LiveRun::Kill() { return KillCgroup(cgroup_, kill_method_, kKillLimit); }
 
+bool LiveRun::OwnsCgroup(const std::string& path) const {
+  return std::ranges::find(other_cgroups_, path) != other_cgroups_.end();
+}
+
 // Without the lock too: a run that cannot open one more file must not stay in force.
 void LiveRun::FreeEntry() {
   bool had_grants = false;
@@ -154,6 +158,9 @@ Result<void> LiveRun::Remove() {
   FreeEntry();
   ring_.reset();
   TrimIdleProfiles(*objects_);
+  for (const std::string& path : other_cgroups_) {
+    if (Result<void> gone = RemoveCgroup(path); !gone) return killed ? gone : killed;
+  }
   // Last: as long as the cgroup is there, a sweep knows that something may be left of this run.
   const Result<void> gone = RemoveCgroup(cgroup_.path());
   return killed ? gone : killed;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -60,6 +61,10 @@ class LiveRun {
   // No other process changes its rules from now on (RunTable::MarkOffline).
   void MarkOffline() const { objects_->runs().MarkOffline(cgroup_.id()); }
 
+  // Cgroups of other hierarchies that its processes are in, which go with it.
+  void OwnCgroup(std::string path) { other_cgroups_.push_back(std::move(path)); }
+  [[nodiscard]] bool OwnsCgroup(const std::string& path) const;
+
   // Moves the deadline of its rules if they are still those of `profile`; false if not.
   [[nodiscard]] bool MoveDeadline(uint32_t profile, uint64_t expires_ns) const;
 
@@ -88,6 +93,7 @@ class LiveRun {
   uint32_t first_profile_ = 0;
   std::optional<RunNames> names_;
   std::vector<LinkedFile> linked_files_;  // Open until the run has ended.
+  std::vector<std::string> other_cgroups_;
   bool uses_relay_ = false;
   bool removed_ = false;
 };

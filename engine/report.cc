@@ -308,20 +308,31 @@ void AddSelf(const Judges& judges, const Root& root, Promises& promises) {
   unless_root(false, "file permissions restrain the tool", "it is not uid 0");
 }
 
-void AddLimits(Features& features, Promises& promises) {
+void AddLimits(Features& features, const LimitFacts& limits, Promises& promises) {
   promises.Begin("limits");
   promises.Held("ends whole",
                 features.Has(Feature::kCgroupKill) ? "cgroup.kill" : "freeze and kill");
   promises.Held("ends with its supervisor", "guardian process, parent-death signal");
   promises.Held("ends at its time", "the supervisor's timer; see --timeout");
-  promises.NotHeld("memory, processors, number of processes", "this version sets no limits");
+  promises.Held("core dumps are off", "RLIMIT_CORE");
+  for (const LimitInfo& info : AllLimits()) {
+    const LimitMechanism mechanism = MechanismOf(info.kind, limits.controllers);
+    const std::string name = "--" + std::string(info.name);
+    std::string text(MechanismText(info.kind, mechanism));
+    if (mechanism == LimitMechanism::kNone) {
+      promises.NotHeld(name, std::move(text), RemedyOf(info.kind));
+      continue;
+    }
+    if (IsSet(limits.asked, info.kind)) text += "; at " + LimitText(limits.asked, info.kind);
+    promises.Held(name, std::move(text));
+  }
 }
 
 }  // namespace
 
 EnforcementReport BuildReport(const Judges& judges, Features& features, const ToolUser& user,
                               Tier tier, policy::EgressEnforcementMode egress,
-                              const FileFacts& files) {
+                              const FileFacts& files, const LimitFacts& limits) {
   const Root root = {.owns_the_host = user.uid == 0,
                      .why = "it runs as uid 0 (" + user.chosen_by + ")"};
   Promises promises;
@@ -347,15 +358,16 @@ EnforcementReport BuildReport(const Judges& judges, Features& features, const To
   AddCell(tier, promises);
   AddProcesses(judges, features, root, files, promises);
   AddSelf(judges, root, promises);
-  AddLimits(features, promises);
+  AddLimits(features, limits, promises);
   return {.promises = promises.Take()};
 }
 
-EnforcementReport ReportOfMachine(Features& features) {
+EnforcementReport ReportOfMachine(Features& features, const Controllers& controllers) {
   ToolUser user;
   user.uid = 1000;
   return BuildReport(JudgesFor(features), features, user, Tier::kCell,
-                     policy::EgressEnforcementMode::kStrict, {.judged = true});
+                     policy::EgressEnforcementMode::kStrict, {.judged = true},
+                     {.controllers = controllers, .asked = {}});
 }
 
 std::string ReportText(const EnforcementReport& report) {

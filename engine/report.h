@@ -9,6 +9,8 @@
 
 #include "engine/features.h"
 #include "engine/kernel_objects.h"
+#include "engine/limit_mechanisms.h"
+#include "engine/run_limits.h"
 #include "engine/tier.h"
 #include "engine/tool_user.h"
 #include "policy/egress_mode.h"
@@ -34,13 +36,19 @@ struct FileFacts {
   std::vector<std::string> unlinked = {};  // NOLINT(readability-redundant-member-init)
 };
 
+struct LimitFacts {
+  Controllers controllers = {};  // NOLINT(readability-redundant-member-init)
+  RunLimits asked = {};          // NOLINT(readability-redundant-member-init)
+};
+
 // `judges` are KernelObjects::judges(), or JudgesFor() where nothing needs to be installed.
 EnforcementReport BuildReport(const Judges& judges, Features& features, const ToolUser& user,
                               Tier tier, policy::EgressEnforcementMode egress,
-                              const FileFacts& files = {});
+                              const FileFacts& files = {}, const LimitFacts& limits = {});
 
 // What a run of an ordinary user gets here whose policies speak of everything.
-EnforcementReport ReportOfMachine(Features& features);
+EnforcementReport ReportOfMachine(Features& features,
+                                  const Controllers& controllers = FindControllers());
 
 // One line for each promise, in columns; ends with a newline.
 std::string ReportText(const EnforcementReport& report);

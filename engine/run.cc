@@ -18,6 +18,7 @@
 #include "engine/file_programs.h"
 #include "engine/guardian.h"
 #include "engine/landlock.h"
+#include "engine/limit_supervision.h"
 #include "engine/placeholders.h"
 #include "engine/seccomp_filter.h"
 #include "engine/supervisor.h"
@@ -370,8 +371,10 @@ Result<std::optional<HeldCalls>> PrepareHold(const KernelObjects& objects, const
 
 // What the supervisor serves besides. Borrows all.
 std::vector<WaitSource> SourcesOf(std::optional<BrokerServing>& brokers,
-                                  std::optional<HeldCalls>& held, SpawnResult& spawned) {
-  std::vector<WaitSource> sources = brokers ? brokers->Sources() : std::vector<WaitSource>();
+                                  std::optional<HeldCalls>& held, SpawnResult& spawned,
+                                  LimitSupervision& limits) {
+  std::vector<WaitSource> sources = limits.Sources();
+  if (brokers) std::ranges::move(brokers->Sources(), std::back_inserter(sources));
   if (held) {
     held->Listen(std::move(spawned.listener));
     std::ranges::move(held->Sources(), std::back_inserter(sources));
@@ -384,7 +387,8 @@ std::vector<WaitSource> SourcesOf(std::optional<BrokerServing>& brokers,
 
 // Spawns, waits and kills. The run's objects stay for the caller to remove.
 Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRequest& spawn,
-                             const RunRequest& request, const Placeholders* placeholders) {
+                             const RunRequest& request, const Placeholders* placeholders,
+                             LimitSupervision& limits) {
   Result<ForwardedSignals> signals = ForwardedSignals::Block();
   if (!signals) return std::unexpected(signals.error());
   spawn.cgroup_fd = run.cgroup().fd();
@@ -410,8 +414,12 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
     if (run.Remove() && placeholders != nullptr) placeholders->Remove();
   });
   if (!guardian) return std::unexpected(guardian.error());
+  Result<SpawnLimits> child_limits = limits.ForChild(request.user);
+  if (!child_limits) return std::unexpected(child_limits.error());
+  spawn.limits = *std::move(child_limits);
   Result<SpawnResult> spawned = Spawn(spawn);
   if (!spawned) return std::unexpected(spawned.error());
+  limits.Begin();
   const EventRing::Handler on_event = [&](const palyra_event& event) {
     const RulesByProfile::Entry judged = rules.Find(event.profile);
     const auto& tell = event.verdict == PALYRA_ALLOW ? request.on_allow : request.on_denial;
@@ -437,8 +445,9 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
                                          .on_path_event = &on_path_event,
                                          .timeout = request.timeout,
                                          .must_end = &request.must_end,
+                                         .is_over_limit = [&limits] { return limits.is_over(); },
                                          .renewal = *renewal ? &**renewal : nullptr,
-                                         .sources = SourcesOf(*brokers, *held, *spawned)});
+                                         .sources = SourcesOf(*brokers, *held, *spawned, limits)});
   // Whatever happened, nothing goes on running.
   if (Result<void> killed = run.Kill(); !killed) return std::unexpected(killed.error());
   if (!waited) return std::unexpected(waited.error());
@@ -452,8 +461,17 @@ Result<RunOutcome> Supervise(const KernelObjects& objects, LiveRun& run, SpawnRe
   if (request.measures_usage) outcome->usage = ReadUsage(run.cgroup().path(), used);
   if (*waited == WaitEnd::kDeadline) outcome->end = RunEnd::kTimedOut;
   if (*waited == WaitEnd::kRulesChanged) outcome->end = RunEnd::kRulesChanged;
+  limits.End(signals->fd(), *outcome);
   outcome->counters = run.ReadCounters();
   return outcome;
+}
+
+Result<RunOutcome> SuperviseWithLimits(const Host& host, const KernelObjects& objects, LiveRun& run,
+                                       SpawnRequest& spawn, const RunRequest& request,
+                                       const Placeholders* placeholders) {
+  Result<LimitSupervision> limits = LimitSupervision::Prepare(host, run, request.limits);
+  if (!limits) return std::unexpected(limits.error());
+  return Supervise(objects, run, spawn, request, placeholders, *limits);
 }
 
 }  // namespace
@@ -498,9 +516,9 @@ Result<RunOutcome> RunConstrainedProcess(const Host& host, const KernelObjects& 
   UniqueFd landlock;
   Result<SpawnRequest> spawn =
       PrepareSpawn(host, objects, request, *unix_setup, features, landlock);
-  Result<RunOutcome> outcome =
-      spawn ? Supervise(objects, *run, *spawn, request, placeholders ? &*placeholders : nullptr)
-            : Result<RunOutcome>(std::unexpected(spawn.error()));
+  Result<RunOutcome> outcome = spawn ? SuperviseWithLimits(host, objects, *run, *spawn, request,
+                                                           placeholders ? &*placeholders : nullptr)
+                                     : Result<RunOutcome>(std::unexpected(spawn.error()));
   Result<void> removed = run->Remove();
   // A process that could not be killed keeps what denies it.
   if (removed && placeholders) placeholders->Remove();

@@ -20,6 +20,7 @@
 #include "engine/live_run.h"
 #include "engine/policy_watch.h"
 #include "engine/renewal.h"
+#include "engine/run_limits.h"
 #include "engine/run_relay.h"
 #include "engine/run_usage.h"
 #include "engine/spawn.h"
@@ -62,6 +63,7 @@ struct RunRequest {
   // What the rules say of files, where no program judges them (file_judge.h).
   std::optional<FileView> file_view = std::nullopt;
   std::optional<std::chrono::milliseconds> timeout;  // Wall clock, from the start of the command.
+  RunLimits limits = {};                             // NOLINT(readability-redundant-member-init)
   // Called before the command is started, when everything is ready for it. Null: nobody asks.
   std::function<void(const RunName&)> on_begin = nullptr;
   // Called for each denial, in order, in the calling thread. `rules` are those that it was judged
@@ -105,6 +107,7 @@ enum class RunEnd {
   kSignaled,       // signal
   kTimedOut,       // Everything was killed at the deadline.
   kRulesChanged,   // Likewise, because of RunRequest::must_end.
+  kLimit,          // Likewise, because of RunOutcome::limit.
   kNotFound,       // The command does not exist; nothing ran.
   kNotExecutable,  // It cannot be executed (start_errno); nothing ran.
 };
@@ -115,6 +118,8 @@ struct RunOutcome {
   int exit_code = 0;
   int signal = 0;
   int start_errno = 0;
+  std::optional<LimitKind> limit = {};  // NOLINT(readability-redundant-member-init): come to.
+  std::string limit_text = {};          // NOLINT(readability-redundant-member-init): "64 MiB".
   RunCounters counters;
   std::optional<RunUsage> usage;  // Where it was asked for, and something ran.
 };

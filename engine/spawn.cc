@@ -280,6 +280,8 @@ int BecomeInit(ChildPlan& plan) {
 int Take(SpawnStep step, ChildPlan& plan) {
   const SpawnRequest& request = *plan.request;
   switch (step) {
+    case SpawnStep::kLimitCgroups:
+      return JoinCgroups1(request.limits);
     case SpawnStep::kSessionKeyring:
       return JoinNewSessionKeyring();
     case SpawnStep::kNamespaces:
@@ -318,8 +320,12 @@ int Take(SpawnStep step, ChildPlan& plan) {
       return EnterLandlock(request);
     case SpawnStep::kInit:
       return BecomeInit(plan);
+    case SpawnStep::kOutput:
+      return ReplaceOutput(request.limits);
     case SpawnStep::kDescriptors:
       return CloseDescriptors(plan.failure_fd);
+    case SpawnStep::kProcessLimits:
+      return SetProcessLimits(request.limits);
     case SpawnStep::kSeccomp:
       sigprocmask(SIG_SETMASK, &request.signal_mask, nullptr);
       return InstallSeccomp(plan.seccomp);
@@ -359,7 +365,8 @@ pid_t CloneInto(int cgroup_fd, int& pidfd, ChildPlan& plan) {
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = static_cast<__u64>(cgroup_fd);
   if (!IsCell(plan.request->tier)) {
-    if (!plan.request->holds_programs) arguments.flags |= CLONE_VM | CLONE_VFORK;
+    const bool shares_memory = !plan.request->holds_programs && !plan.request->limits.holds_memory;
+    if (shares_memory) arguments.flags |= CLONE_VM | CLONE_VFORK;
     return CloneAndRun(arguments, plan);
   }
   arguments.flags |= CLONE_NEWPID;

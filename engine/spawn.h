@@ -18,6 +18,7 @@
 #include "base/unique_fd.h"
 #include "engine/cell_root.h"
 #include "engine/file_mounts.h"
+#include "engine/spawn_limits.h"
 #include "engine/tier.h"
 #include "engine/tool_user.h"
 #include "engine/unix_places.h"
@@ -45,6 +46,7 @@ struct SpawnRequest {
   std::span<const sock_filter> hold = {};  // NOLINT(readability-redundant-member-init)
   bool holds_programs = false;             // By it: the command itself waits.
   int landlock_fd = -1;                    // -1: the kernel has no Landlock.
+  SpawnLimits limits = {};                 // NOLINT(readability-redundant-member-init)
   sigset_t signal_mask = {};               // Of the child at exec.
 };
 

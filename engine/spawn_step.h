@@ -9,6 +9,7 @@
 namespace palyra::engine {
 
 enum class SpawnStep : int {
+  kLimitCgroups,          // Those that a child joins by itself, while it is root.
   kSessionKeyring,        // A new one: the caller's keys are not inherited.
   kNamespaces,            // Of System V IPC, host name, cgroups, and the network where sealed.
   kMountNamespace,        // Private, so that the following stay inside.
@@ -25,7 +26,9 @@ enum class SpawnStep : int {
   kNoNewPrivileges,
   kLandlock,
   kInit,         // This process goes on as PID 1, and a child of it takes what follows.
+  kOutput,       // Pipes, where output is counted.
   kDescriptors,  // Everything above 2 is closed.
+  kProcessLimits,
   kSeccomp,
   kHold,  // Calls that wait for the supervisor, which is sent what it hears of them by.
   kExec,

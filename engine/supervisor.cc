@@ -56,8 +56,8 @@ class Poller {
   void Remove(int fd) const { epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
   // As many as a run has: its end, signals, denials, the deadline, the end and changes of its
-  // rules, its names and their end.
-  using Ready = std::array<epoll_event, 8>;
+  // rules, its names and their end, its limits and its output.
+  using Ready = std::array<epoll_event, 10>;
 
   // The descriptors that are readable, at most as many as were added.
   [[nodiscard]] Result<Ready> Wait(int& count) const {
@@ -145,6 +145,7 @@ Result<WaitEnd> WaitForChild(const WaitRequest& request) {
       for (const WaitSource& source : request.sources) {
         if (fd == source.fd && !source.on_readable()) poller->Remove(fd);
       }
+      if (request.is_over_limit && request.is_over_limit()) return WaitEnd::kLimit;
     }
   }
 }

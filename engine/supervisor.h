@@ -44,7 +44,7 @@ class ForwardedSignals {
   sigset_t previous_;
 };
 
-enum class WaitEnd { kChildEnded, kDeadline, kRulesChanged };
+enum class WaitEnd { kChildEnded, kDeadline, kRulesChanged, kLimit };
 
 // Something else to serve meanwhile.
 struct WaitSource {
@@ -61,6 +61,8 @@ struct WaitRequest {
   std::optional<std::chrono::milliseconds> timeout;
   // Asked after each renewal; null: never.
   const std::function<bool()>* must_end = nullptr;
+  // Asked after each source that was served; null: never.
+  std::function<bool()> is_over_limit = nullptr;
   RuleRenewal* renewal = nullptr;            // Null: rules that stay as they are.
   std::span<const WaitSource> sources = {};  // NOLINT(readability-redundant-member-init)
 };

@@ -16,6 +16,7 @@
 #include "engine/cgroup.h"
 #include "engine/grants.h"
 #include "engine/held_records.h"
+#include "engine/limit_cgroups.h"
 #include "engine/linked_names.h"
 #include "engine/placeholders.h"
 #include "engine/profile_cache.h"
@@ -152,9 +153,11 @@ std::vector<DeadRun> KillAbandonedRuns(const Host& host, const std::string& gene
   return dead;
 }
 
-void RemoveDeadCgroups(const std::vector<DeadRun>& dead, SweepResult& result) {
+void RemoveDeadCgroups(const Host& host, const std::vector<DeadRun>& dead, SweepResult& result) {
   for (const DeadRun& run : dead) {
-    if (Result<void> removed = RemoveCgroup(run.cgroup.path()); removed) {
+    Result<void> removed = RemoveLimitCgroups(host, run.lock.id());
+    if (removed) removed = RemoveCgroup(run.cgroup.path());
+    if (removed) {
       result.ended.push_back(run.lock.id());
     } else {
       result.failures.push_back(removed.error().message);
@@ -178,7 +181,7 @@ Result<SweepResult> SweepAbandonedRuns(const Host& host, const KernelObjects& ob
     const std::vector<DeadRun> dead = KillAbandonedRuns(host, path, result);
     const bool is_own = generation == GenerationName();
     if (is_own && !dead.empty()) RemoveDeadEntries(host, objects, dead);
-    RemoveDeadCgroups(dead, result);
+    RemoveDeadCgroups(host, dead, result);
     if (!is_own && NamesIn(path, DT_DIR).empty()) {
       Result<void> removed = RemoveGeneration(host, generation);
       if (!removed) result.failures.push_back(removed.error().message);
@@ -196,7 +199,7 @@ Result<int> Uninstall(const Host& host) {
   SweepResult swept;
   for (const std::string& generation : NamesIn(PalyraPins(host), DT_DIR)) {
     const std::string path = Below(PalyraCgroup(host), generation);
-    RemoveDeadCgroups(KillAbandonedRuns(host, path, swept), swept);
+    RemoveDeadCgroups(host, KillAbandonedRuns(host, path, swept), swept);
     if (!NamesIn(path, DT_DIR).empty()) {
       ++in_use;
       continue;
@@ -211,6 +214,7 @@ Result<int> Uninstall(const Host& host) {
   if (in_use == 0) {
     rmdir(PalyraCgroup(host).c_str());
     rmdir(PalyraPins(host).c_str());
+    RemoveLimitCgroupParents(host);
   }
   return in_use;
 }

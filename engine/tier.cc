@@ -11,26 +11,14 @@ namespace {
 using enum SpawnStep;
 
 constexpr std::array kOnTheHost = {
-    kSessionKeyring,
-    kMountNamespace,
-    kUnixSockets,
-    kFileMounts,
-    kProtectControlMounts,
-    kUnixPlaces,
-    kBoundingSet,
-    kSecureBits,
-    kUser,
-    kCapabilities,
-    kParentDeath,
-    kNoNewPrivileges,
-    kLandlock,
-    kDescriptors,
-    kSeccomp,
-    kHold,
-    kExec,
+    kLimitCgroups,         kSessionKeyring, kMountNamespace,  kUnixSockets, kFileMounts,
+    kProtectControlMounts, kUnixPlaces,     kBoundingSet,     kSecureBits,  kUser,
+    kCapabilities,         kParentDeath,    kNoNewPrivileges, kLandlock,    kOutput,
+    kDescriptors,          kProcessLimits,  kSeccomp,         kHold,        kExec,
 };
 
 constexpr std::array kInACell = {
+    kLimitCgroups,
     kSessionKeyring,
     kNamespaces,
     kMountNamespace,
@@ -47,7 +35,9 @@ constexpr std::array kInACell = {
     kNoNewPrivileges,
     kLandlock,
     kInit,
+    kOutput,
     kDescriptors,
+    kProcessLimits,
     kSeccomp,
     kHold,
     kExec,
@@ -68,6 +58,8 @@ std::optional<Tier> TierOf(std::string_view name) {
 
 std::string_view SpawnStepName(SpawnStep step) {
   switch (step) {
+    case SpawnStep::kLimitCgroups:
+      return "join the cgroups of its limits";
     case SpawnStep::kSessionKeyring:
       return "join a new session keyring";
     case SpawnStep::kNamespaces:
@@ -100,8 +92,12 @@ std::string_view SpawnStepName(SpawnStep step) {
       return "enter the Landlock domain";
     case SpawnStep::kInit:
       return "start PID 1 of its cell";
+    case SpawnStep::kOutput:
+      return "take the pipes of its output";
     case SpawnStep::kDescriptors:
       return "close inherited descriptors";
+    case SpawnStep::kProcessLimits:
+      return "set its limits";
     case SpawnStep::kSeccomp:
       return "install the seccomp filter";
     case SpawnStep::kHold:

@@ -24,11 +24,11 @@ const char* StatusName(Status status) {
   return "other";
 }
 
-std::array<std::span<const Verb>, 19> AllVerbs() {
+std::array<std::span<const Verb>, 20> AllVerbs() {
   return {TcpVerbs(),     ListenVerbs(), UdpVerbs(),    RouteVerbs(),    RawVerbs(),
           RingVerbs(),    FamilyVerbs(), EscapeVerbs(), KernelVerbs(),   CellVerbs(),
           ShowVerbs(),    LifeVerbs(),   NameVerbs(),   UnixPathVerbs(), UnixVerbs(),
-          AttemptVerbs(), StormVerbs(),  HeldVerbs(),   TurnVerbs()};
+          AttemptVerbs(), StormVerbs(),  HeldVerbs(),   TurnVerbs(),     UsageVerbs()};
 }
 
 int Usage() {

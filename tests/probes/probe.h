@@ -70,6 +70,7 @@ std::span<const Verb> StormVerbs();
 std::span<const Verb> TurnVerbs();
 std::span<const Verb> LifeVerbs();
 std::span<const Verb> AttemptVerbs();
+std::span<const Verb> UsageVerbs();
 
 }  // namespace palyra::probes
 

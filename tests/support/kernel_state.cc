@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <ostream>
 #include <system_error>
 #include <thread>
@@ -77,6 +78,19 @@ void AddMap(const fs::path& pin, KernelState* state) {
   if (!IsOfProfiles(name)) state->map_entries[pin] = CountEntries(fd.get(), info.key_size);
 }
 
+// Of both versions.
+std::vector<std::string> CgroupMounts() {
+  std::vector<std::string> mounts;
+  std::ifstream lines("/proc/self/mounts");
+  std::string device;
+  std::string path;
+  std::string type;
+  for (std::string rest; lines >> device >> path >> type && std::getline(lines, rest);) {
+    if (type.starts_with("cgroup")) mounts.push_back(path);
+  }
+  return mounts;
+}
+
 // A directory may vanish while it is read: then what is left of it is skipped.
 template <typename Visit>
 void Walk(const fs::path& top, Visit visit) {
@@ -97,8 +111,8 @@ std::ostream& operator<<(std::ostream& stream, const KernelState& state) {
 
 KernelState ReadKernelState() {
   KernelState state;
-  if (const auto root = CgroupRoot(); root.has_value()) {
-    Walk(fs::path(*root) / "palyra", [&state](const fs::directory_entry& entry) {
+  for (const std::string& hierarchy : CgroupMounts()) {
+    Walk(fs::path(hierarchy) / "palyra", [&state](const fs::directory_entry& entry) {
       std::error_code gone;
       if (entry.is_directory(gone)) state.cgroups.insert(entry.path());
     });

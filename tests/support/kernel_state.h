@@ -19,7 +19,7 @@
 namespace palyra::tests {
 
 struct KernelState {
-  std::set<std::string> cgroups;  // Below <cgroup2>/palyra, recursively.
+  std::set<std::string> cgroups;  // Below "palyra" of every cgroup hierarchy, recursively.
   // By pin below /sys/fs/bpf/palyra: hashes and tries but for those of profiles, which are kept for
   // the next run with equal rules.
   std::map<std::string, size_t> map_entries;

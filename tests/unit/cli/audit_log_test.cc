@@ -193,13 +193,14 @@ TEST_F(AuditLogTest, WritesTheEndOfTheRun) {
   log.WriteEnd(outcome, 124, policy::EgressEnforcementMode::kPreflight);
   const ordered_json record = Records().at(0);
   EXPECT_THAT(Keys(record),
-              ElementsAre("event", "time", "run", "egress", "end", "status", "denied", "lost",
-                          "left_out", "audited", "lost_audited", "left_out_audited"));
+              ElementsAre("event", "time", "run", "egress", "end", "limit", "status", "denied",
+                          "lost", "left_out", "audited", "lost_audited", "left_out_audited"));
   EXPECT_EQ(record["event"], "end");
   EXPECT_EQ(record["run"], "0123");
   EXPECT_EQ(record["egress"], "preflight");
   EXPECT_EQ(record["end"], "timed out");
   EXPECT_EQ(record["status"], 124);
+  EXPECT_TRUE(record["limit"].is_null());
   EXPECT_EQ(record["denied"], 7);
   EXPECT_EQ(record["lost"], 2);
   EXPECT_EQ(record["left_out"], 0);

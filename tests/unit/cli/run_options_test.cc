@@ -211,11 +211,6 @@ TEST(RunOptions, GiveHelpAndVersion) {
   EXPECT_THAT(std::get<HelpText>(*version).text, testing::MatchesRegex("palyra [0-9.]+\n"));
 }
 
-struct DurationCase {
-  std::string text;
-  milliseconds expected;
-};
-
 TEST(RunOptions, AllowsAreAuditedOnlyWithAFile) {
   EXPECT_EQ(Parse({"--audit", "f", "--", "true"}).audit_allows, 0U);
   EXPECT_EQ(Parse({"--audit", "f", "--audit-allows", "all", "--", "true"}).audit_allows, 1U);
@@ -244,35 +239,6 @@ TEST(ParseSampling, RefusesEverythingElse) {
   }
   EXPECT_EQ(ParseSampling("1/1").value(), 1U);
   EXPECT_EQ(ParseSampling("1/1000000").value(), 1'000'000U);
-}
-
-TEST(ParseDuration, TakesSecondsMinutesAndHours) {
-  const DurationCase cases[] = {
-      {"90", milliseconds(90'000)},
-      {"1.5", milliseconds(1500)},
-      {"90s", milliseconds(90'000)},
-      {"5m", milliseconds(300'000)},
-      {"2h", milliseconds(7'200'000)},
-      {"0.001", milliseconds(1)},
-      {".5s", milliseconds(500)},
-      {"0.0006m", milliseconds(36)},
-      {"8784h", milliseconds(31'622'400'000)},  // A leap year.
-  };
-  for (const DurationCase& each : cases) {
-    const Result<milliseconds> parsed = ParseDuration(each.text);
-    ASSERT_TRUE(parsed) << each.text;
-    EXPECT_EQ(*parsed, each.expected) << each.text;
-  }
-}
-
-TEST(ParseDuration, RefusesEverythingElse) {
-  for (const std::string text :
-       {"",    "0",   "0s",  "-1",   "-0",     "s",     "5d",   "5 s", " 5",   "5s ", "5ms",
-        "1,5", "inf", "nan", "1e99", "0.0001", "8785h", "0x10", "5S",  "five", "+5"}) {
-    const Result<milliseconds> parsed = ParseDuration(text);
-    ASSERT_FALSE(parsed) << text << " is taken for " << parsed->count() << " ms";
-    EXPECT_THAT(parsed.error().message, HasSubstr('"' + text + '"'));
-  }
 }
 
 }  // namespace

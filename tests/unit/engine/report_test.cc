@@ -33,6 +33,11 @@ struct Case {
   EgressEnforcementMode egress = EgressEnforcementMode::kStrict;
   FileFacts files = {.judged = true};
   Tier tier = Tier::kCell;
+  // Where every limit is held.
+  Controllers controllers = {{{.version = ControllerPlace::Version::kV2, .hierarchy = ""},
+                              {.version = ControllerPlace::Version::kV2, .hierarchy = ""},
+                              {.version = ControllerPlace::Version::kV2, .hierarchy = ""},
+                              {.version = ControllerPlace::Version::kV2, .hierarchy = ""}}};
 };
 
 EnforcementReport Report(const Case& of) {
@@ -42,7 +47,8 @@ EnforcementReport Report(const Case& of) {
   ToolUser user;
   user.uid = of.uid;
   user.chosen_by = "--user";
-  return BuildReport(of.judges, features, user, of.tier, of.egress, of.files);
+  return BuildReport(of.judges, features, user, of.tier, of.egress, of.files,
+                     {.controllers = of.controllers, .asked = {}});
 }
 
 Names NotHeld(const Case& of) {
@@ -178,7 +184,19 @@ TEST(ReportTest, SaysWhichEgressModeHoldsAndHow) {
 
 TEST(ReportTest, TheMachinesIsThatOfAnOrdinaryUsersRun) {
   Features features([](Feature) { return FeatureState{.present = true, .detail = {}}; });
-  EXPECT_EQ(ReportText(ReportOfMachine(features)), ReportText(Report({})));
+  EXPECT_EQ(ReportText(ReportOfMachine(features, Case().controllers)), ReportText(Report({})));
+}
+
+TEST(ReportTest, WithoutControllersNothingSlowsARunDown) {
+  EXPECT_EQ(Lost({}, {.controllers = {}}), (Names{"--cpus", "--io"}));
+}
+
+TEST(ReportTest, SaysAtWhatALimitIs) {
+  Features features([](Feature) { return FeatureState{.present = true, .detail = {}}; });
+  const EnforcementReport report =
+      BuildReport(kByLsm, features, ToolUser(), EgressEnforcementMode::kStrict, {},
+                  {.controllers = Case().controllers, .asked = {.processes = 20}});
+  EXPECT_THAT(ReportText(report), HasSubstr("cgroup v2 pids.max; at 20\n"));
 }
 
 TEST(ReportTest, IsOneLineForEachPromiseInColumns) {
