@@ -52,9 +52,23 @@ std::string WayOut(const policy::ExecutionRequest& request, const ExecutionRefus
 }  // namespace
 
 LimitFacts LimitsOf(const RunOptions& options) {
-  LimitFacts limits;
-  if (options.timeout) limits.timeout_ms = options.timeout->count();
-  return limits;
+  const engine::RunLimits& set = options.limits;
+  const auto number = [](const std::optional<uint64_t>& value) {
+    return value ? std::optional(static_cast<int64_t>(*value)) : std::nullopt;
+  };
+  const auto time = [](const std::optional<std::chrono::milliseconds>& value) {
+    return value ? std::optional(int64_t{value->count()}) : std::nullopt;
+  };
+  return {.memory = number(set.memory),
+          .swap = number(set.swap),
+          .pids = number(set.processes),
+          .cpus = number(set.processors),
+          .cpu_time_ms = time(set.cpu_time),
+          .io = number(set.io),
+          .output = number(set.output),
+          .disk = number(set.disk),
+          .open_files = number(set.open_files),
+          .timeout_ms = time(options.timeout)};
 }
 
 StartFacts StartFactsOf(const RunOptions& options, const engine::ToolUser& user,

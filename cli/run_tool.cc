@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/quantity.h"
 #include "engine/environment.h"
 
 namespace palyra::cli {
@@ -66,22 +67,25 @@ Result<void> ApplyTier(const ToolMetadata& tool, RunOptions& options) {
   return set ? set : WrongDefault(tool, "tier", set.error().message + "; name another --tier");
 }
 
-// The one place where limits of the registry become options: those without a way here are refused,
-// so that none is dropped.
+// The one place where limits of the registry become options. What was asked for holds.
 Result<void> ApplyLimits(const ToolMetadata& tool, RunOptions& options) {
+  engine::RunLimits limits;
   for (const auto& [key, member] : engine::kLimitKeys) {
     const std::optional<std::string>& value = tool.defaults.*member;
     if (!value) continue;
     if (member == &engine::ToolDefaults::timeout) {
-      const Result<std::chrono::milliseconds> timeout = ParseDuration(*value);
+      const Result<std::chrono::milliseconds> timeout = base::ParseDuration(*value);
       if (!timeout) return WrongDefault(tool, key, timeout.error().message);
       if (!options.timeout) options.timeout = *timeout;
       continue;
     }
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("{}: this version sets no \"{}\"", tool.source, key));
+    const engine::LimitInfo* info = engine::FindLimit(key);
+    if (info == nullptr) return WrongDefault(tool, key, "there is no such limit");
+    const Result<void> set = engine::SetLimit(info->kind, *value, limits);
+    if (!set) return WrongDefault(tool, key, set.error().message);
   }
-  return {};
+  engine::FillIn(limits, options.limits);
+  return engine::CheckLimits(options.limits);
 }
 
 void PassVariables(const ToolMetadata& tool, const std::vector<std::string>& caller,

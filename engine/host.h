@@ -31,7 +31,8 @@ Result<MountEntry> FindCgroup2(const std::vector<MountEntry>& mounts);
 struct Host {
   MountEntry cgroup2;
   std::string bpffs = "/sys/fs/bpf";
-  std::string runtime_directory = "/run/palyra";  // Mode 0700: locks.
+  std::string runtime_directory = "/run/palyra";    // Mode 0700: locks.
+  std::string state_directory = "/var/lib/palyra";  // Policies, budgets, keys: hidden from runs.
   // Mount points of every cgroup hierarchy and of the BPF file system: what a run may not write.
   std::vector<std::string> control_mounts;
   std::vector<std::string> cgroup1_mounts;  // Those of cgroup v1 among them.

@@ -134,6 +134,11 @@ Result<SpawnRequest> PrepareSpawn(const Host& host, const KernelObjects& objects
   spawn.user = request.user;
   spawn.control_mounts = host.control_mounts;
   spawn.control_directories = host.control_directories;
+  spawn.hidden_directory = host.state_directory;
+  spawn.mask = MaskIn(host.runtime_directory, /*is_directory=*/true);
+  if (Result<void> made = MakeMasks(host.runtime_directory); !made) {
+    return std::unexpected(made.error());
+  }
   if (objects.unix_judge() == UnixJudge::kByAddress) {
     spawn.private_directory = host.runtime_directory;
     spawn.unix_places = unix_setup.places;

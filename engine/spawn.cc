@@ -88,6 +88,13 @@ int BindOnThemselves(const std::vector<std::string>& directories) {
   return 0;
 }
 
+// It may not be there, or not in a cell.
+int Hide(const SpawnRequest& request) {
+  const char* const directory = request.hidden_directory.c_str();
+  if (request.hidden_directory.empty() || access(directory, F_OK) != 0) return 0;
+  return ErrnoUnless(mount(request.mask.c_str(), directory, nullptr, MS_BIND, nullptr) == 0);
+}
+
 int ProtectControlMounts(const std::vector<std::string>& mounts) {
   mount_attr attributes = {};
   attributes.attr_set = MOUNT_ATTR_RDONLY;
@@ -295,6 +302,7 @@ int Take(SpawnStep step, ChildPlan& plan) {
     case SpawnStep::kFileMounts:
       return request.file_mounts ? ApplyFileMounts(*request.file_mounts, plan.mount_trees) : 0;
     case SpawnStep::kProtectControlMounts:
+      if (const int failure = Hide(request); failure != 0) return failure;
       if (const int failure = BindOnThemselves(request.control_directories); failure != 0) {
         return failure;
       }

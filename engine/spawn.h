@@ -37,6 +37,9 @@ struct SpawnRequest {
   std::optional<FileMounts> file_mounts;
   std::vector<std::string> control_mounts;       // Host::control_mounts.
   std::vector<std::string> control_directories;  // Host::control_directories.
+  // Nobody in the run lists or reads it, uid 0 neither; empty: there is none. And what hides it.
+  std::string hidden_directory;
+  std::string mask;
   // Hidden by an empty directory that the run cannot write, and in that directory these; nothing
   // where empty.
   std::string private_directory;

@@ -169,6 +169,17 @@ TEST_P(RunTier, HidesWhatTellsOfTheMachine) {
   EXPECT_THAT(Print(run, {"list", "/run/palyra"}), Not(Contains("runs")));
 }
 
+// Keys of receipts, policies, budgets.
+TEST_P(RunTier, OurOwnStateIsHidden) {
+  ASSERT_FALSE(fs::is_empty("/var/lib/palyra")) << "the control";
+  for (const char* tier : {"guard", GetParam().c_str()}) {
+    PalyraRun run = In(tier);
+    run.User("0");
+    EXPECT_EQ(run.Probe({"list", "/var/lib/palyra"}).Summary(), "denied EACCES") << tier;
+    EXPECT_NE(run.Probe({"list", "/var/lib/palyra/policy"}).verdict, "allowed") << tier;
+  }
+}
+
 TEST_P(RunTier, ItsFirstProcessCannotBeTouched) {
   for (const char* user : {"0", "1000"}) {
     PalyraRun run = In(GetParam());

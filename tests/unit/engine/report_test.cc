@@ -194,7 +194,7 @@ TEST(ReportTest, WithoutControllersNothingSlowsARunDown) {
 TEST(ReportTest, SaysAtWhatALimitIs) {
   Features features([](Feature) { return FeatureState{.present = true, .detail = {}}; });
   const EnforcementReport report =
-      BuildReport(kByLsm, features, ToolUser(), EgressEnforcementMode::kStrict, {},
+      BuildReport(kByLsm, features, ToolUser(), Tier::kCell, EgressEnforcementMode::kStrict, {},
                   {.controllers = Case().controllers, .asked = {.processes = 20}});
   EXPECT_THAT(ReportText(report), HasSubstr("cgroup v2 pids.max; at 20\n"));
 }
