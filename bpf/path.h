@@ -108,8 +108,11 @@ __noinline __u32 palyra_claim_path(void)
 		__u32 index = (first + i) % PATH_SLOTS;
 		struct path_slot *slot = slot_at(index);
 
-		if (slot && __sync_val_compare_and_swap(&slot->busy, 0, 1) == 0)
-			return index;
+		if (!slot || __sync_val_compare_and_swap(&slot->busy, 0, 1) != 0)
+			continue;
+		slot->first = PATH_END;
+		slot->end = PATH_END;
+		return index;
 	}
 	return PATH_SLOTS;
 }

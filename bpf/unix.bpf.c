@@ -58,6 +58,7 @@ static __always_inline int put_name(struct path_slot *held, const void *name, __
 		return -EACCES;
 	first = PATH_END - length;
 	held->first = first;
+	held->end = PATH_END;
 	asm volatile("%0 &= %1" : "+r"(first) : "i"(PALYRA_TEXT_LENGTH - 1));
 	asm volatile("%0 &= %1" : "+r"(length) : "i"(NAME_BYTES - 1));
 	return bpf_probe_read_kernel(&held->text.bytes[first], length, name);

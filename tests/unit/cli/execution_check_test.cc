@@ -64,7 +64,7 @@ TEST(ExecutionCheck, TellsHowTheRunIsStarted) {
   const std::string context = policy::ToCedar(request.context);
   for (const char* part :
        {R"("preflight")", R"("ann")", R"(["/usr/bin/git", "status"])",
-        R"(["file-names", "processes"])", "timeout_ms: 1500}", R"("guard")", R"("/w")"}) {
+        R"(["file-names", "processes"])", "timeout_ms: 1500}", R"("cell")", R"("/w")"}) {
     EXPECT_THAT(context, HasSubstr(part));
   }
 }
@@ -110,7 +110,7 @@ TEST(ExecutionCheck, EachPartOfTheContextCanBeForbidden) {
         "context has limits && context.limits has timeout_ms && context.limits.timeout_ms > 1000",
         R"(context has executable && context.executable like "/usr/*")",
         R"(resource.sensitivity == "high")", R"(context.tool.sensitivity == "high")",
-        R"(resource.capabilities.contains("secrets"))", R"(context.tier == "guard")",
+        R"(resource.capabilities.contains("secrets"))", R"(context.tier == "cell")",
         R"(context.workspace == "/w")"}) {
     const std::string forbid = "@id(\"mine\")\n" + On("forbid", condition);
     const auto refusal = Refusal(Layer::kOperator, forbid + On("permit"));
@@ -145,7 +145,7 @@ TEST(ExecutionCheck, SaysWhoRefusesAndWhatToWrite) {
   EXPECT_THAT(forbidden->text, HasSubstr("forbidden by policy0 (o.cedar:1) of the operator"));
   EXPECT_THAT(forbidden->text, HasSubstr(R"(["file-names", "processes"])"));
 
-  const auto unspoken = Refusal(Layer::kCaller, On("permit", "context.tier == \"cell\""));
+  const auto unspoken = Refusal(Layer::kCaller, On("permit", "context.tier == \"sealed\""));
   ASSERT_TRUE(unspoken);
   EXPECT_THAT(unspoken->policies, ElementsAre());
   EXPECT_THAT(unspoken->text, HasSubstr("no policy of the caller permits it"));

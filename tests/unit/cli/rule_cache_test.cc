@@ -228,7 +228,7 @@ TEST_F(MakeRulesTest, AreOthersOfEverythingThatTheyDependOn) {
   EXPECT_TRUE(is_other([&] { facts_.tool = "git"; }));
   EXPECT_TRUE(is_other([&] { facts_.traits.sensitivity = "high"; }));
   EXPECT_TRUE(is_other([&] { facts_.traits.capabilities = {"secrets"}; }));
-  EXPECT_TRUE(is_other([&] { facts_.tier = "cell"; }));
+  EXPECT_TRUE(is_other([&] { facts_.tier = "guard"; }));
   EXPECT_TRUE(is_other([&] { facts_.workspace = "/b"; }));
   EXPECT_TRUE(is_other([&] { places_.workspace = "/b"; }));
   EXPECT_TRUE(is_other([&] { places_.home = "/b"; }));
