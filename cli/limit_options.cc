@@ -14,7 +14,7 @@ void AddLimitOptions(CLI::App& app, LimitTexts& texts) {
   }
 }
 
-Result<engine::RunLimits> LimitsOf(const LimitTexts& texts) {
+Result<engine::RunLimits> ReadLimits(const LimitTexts& texts) {
   engine::RunLimits limits;
   for (const engine::LimitInfo& info : engine::AllLimits()) {
     const std::optional<std::string>& text = texts.at(static_cast<size_t>(info.kind));

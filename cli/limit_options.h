@@ -23,7 +23,7 @@ using LimitTexts = std::array<std::optional<std::string>, 9>;
 void AddLimitOptions(CLI::App& app, LimitTexts& texts);
 
 // kInvalidArgument names the option.
-Result<engine::RunLimits> LimitsOf(const LimitTexts& texts);
+Result<engine::RunLimits> ReadLimits(const LimitTexts& texts);
 
 }  // namespace palyra::cli
 

@@ -172,7 +172,7 @@ Result<void> Check(RawOptions& raw) {
     if (!hold) return Fail(hold.error().code, fmt::format("--hold: {}", hold.error().message));
     options.hold = *hold;
   }
-  const Result<engine::RunLimits> limits = LimitsOf(raw.limits);
+  const Result<engine::RunLimits> limits = ReadLimits(raw.limits);
   if (!limits) return std::unexpected(limits.error());
   options.limits = *limits;
   if (raw.egress) {

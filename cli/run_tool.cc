@@ -8,6 +8,7 @@
 
 #include "base/quantity.h"
 #include "engine/environment.h"
+#include "engine/run_limits.h"
 
 namespace palyra::cli {
 namespace {
@@ -67,7 +68,6 @@ Result<void> ApplyTier(const ToolMetadata& tool, RunOptions& options) {
   return set ? set : WrongDefault(tool, "tier", set.error().message + "; name another --tier");
 }
 
-// The one place where limits of the registry become options. What was asked for holds.
 Result<void> ApplyLimits(const ToolMetadata& tool, RunOptions& options) {
   engine::RunLimits limits;
   for (const auto& [key, member] : engine::kLimitKeys) {
@@ -79,13 +79,15 @@ Result<void> ApplyLimits(const ToolMetadata& tool, RunOptions& options) {
       if (!options.timeout) options.timeout = *timeout;
       continue;
     }
-    const engine::LimitInfo* info = engine::FindLimit(key);
-    if (info == nullptr) return WrongDefault(tool, key, "there is no such limit");
-    const Result<void> set = engine::SetLimit(info->kind, *value, limits);
+    const engine::LimitInfo* const limit = engine::FindLimit(key);
+    // So that none is dropped.
+    if (limit == nullptr) return WrongDefault(tool, key, "there is no such limit");
+    const Result<void> set = engine::SetLimit(limit->kind, *value, limits);
     if (!set) return WrongDefault(tool, key, set.error().message);
   }
   engine::FillIn(limits, options.limits);
-  return engine::CheckLimits(options.limits);
+  const Result<void> checked = engine::CheckLimits(options.limits);
+  return checked ? checked : WrongDefault(tool, "limits", checked.error().message);
 }
 
 void PassVariables(const ToolMetadata& tool, const std::vector<std::string>& caller,

@@ -36,8 +36,7 @@ engine::CallBudgets::Asked BudgetsOf(const engine::ToolRegistry& registry,
                                      const engine::ToolMetadata& tool);
 
 // What the entry says and the command line does not: limits, egress mode, and the variables of
-// `caller` that pass. kInvalidArgument names the entry's file where a value is none; kUnsupported a
-// limit that this version does not set.
+// `caller` that pass. kInvalidArgument names the entry's file where a value is none.
 Result<void> ApplyToolDefaults(const engine::ToolMetadata& tool,
                                const std::vector<std::string>& caller, RunOptions& options);
 

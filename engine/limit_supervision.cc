@@ -134,6 +134,10 @@ void LimitSupervision::End(int interrupt, RunOutcome& outcome) {
     const bool has_ended_itself = outcome.end == RunEnd::kExited && !is_over();
     relay_->Drain(interrupt, has_ended_itself ? std::nullopt : std::optional(kPatience));
   }
+  if (relay_ && outcome.usage) {
+    outcome.usage->output = {.amount = relay_->Count(STDOUT_FILENO) + relay_->Count(STDERR_FILENO),
+                             .source = "the supervisor's relay"};
+  }
   std::optional<LimitKind> hit = watch_ ? watch_->hit() : std::nullopt;
   if (!hit && relay_ && relay_->is_over()) hit = LimitKind::kOutput;
   if (!hit && outcome.end == RunEnd::kSignaled) {
