@@ -102,7 +102,8 @@ TEST_F(DoctorCommand, SaysWhatTheReportOfARunSays) {
          "permit (principal, action, resource);\n"
          "permit (principal, action in [Palyra::Action::\"file.any\", "
          "Palyra::Action::\"process.exec\"], resource);")
-      .Option("--report");
+      .Option("--report")
+      .Option("--tier", "cell");
   const Ended ended = run.Run({"/bin/true"});
   EXPECT_EQ(ended.status, 0) << Describe(ended);
   const json doctor = Doctor();
