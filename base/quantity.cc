@@ -26,7 +26,8 @@ std::optional<uint64_t> WholeNumber(std::string_view text) {
 Result<uint64_t> ParseSize(std::string_view text) {
   std::string_view digits = text;
   unsigned shift = 0;
-  if (const size_t unit = text.empty() ? text.npos : kUnits.find(text.back()); unit != text.npos) {
+  if (const size_t unit = text.empty() ? std::string_view::npos : kUnits.find(text.back());
+      unit != std::string_view::npos) {
     digits.remove_suffix(1);
     shift = 10 * (static_cast<unsigned>(unit) + 1);
   }

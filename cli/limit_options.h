@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "engine/run_limits.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11's.
 class App;
 }
 

@@ -66,7 +66,8 @@ Result<void> ThrottleDisks(const std::string& path, const std::string& before_ra
                            const std::string& after_rate, uint64_t rate) {
   if (access(path.c_str(), W_OK) != 0) return WriteControl(path, "");
   for (const std::string& disk : Disks()) {
-    const std::string text = disk + before_rate + std::to_string(rate) + after_rate;
+    std::string text = disk;
+    text.append(before_rate).append(std::to_string(rate)).append(after_rate);
     Result<void> written = WriteControl(path, text);
     // Gone since, or one that has no queue to throttle.
     const bool is_no_disk = !written && (written.error().system_errno == ENODEV ||
@@ -176,7 +177,7 @@ Result<void> GiveToChildren(const Host& host, const std::string& parent, Control
     const std::string file = cgroup + "/cgroup.subtree_control";
     const std::string given = ' ' + base::ReadFile(file).value_or("") + ' ';
     const size_t at = given.find(' ' + name);
-    const char after = at == given.npos ? '\0' : given.at(at + 1 + name.size());
+    const char after = at == std::string::npos ? '\0' : given.at(at + 1 + name.size());
     if (after == ' ' || after == '\n') continue;
     if (Result<void> written = WriteControl(file, '+' + name); !written) return written;
   }

@@ -87,7 +87,7 @@ Result<void> LimitWatch::WatchMemoryV1(Source& source) const {
   if (!control) return std::unexpected(control.error());
   const std::string text =
       std::to_string(source.eventfd.get()) + ' ' + std::to_string(source.file.get());
-  Result<void> written = base::WriteAll(control->get(), text, source.events.control);
+  const Result<void> written = base::WriteAll(control->get(), text, source.events.control);
   return written ? Poll(source.eventfd.get(), EPOLLIN) : written;
 }
 

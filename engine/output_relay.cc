@@ -140,7 +140,7 @@ void OutputRelay::Pump(Stream& stream) {
   }
 }
 
-OutputRelay::Step OutputRelay::Move(Stream& stream) const {
+OutputRelay::Step OutputRelay::Move(Stream& stream) {
   if (stream.pending_begin < stream.pending_end) return WritePending(stream);
   const auto room = static_cast<size_t>(std::min<uint64_t>(stream.limit - stream.count, kAtOnce));
   if (room == 0) {
@@ -150,7 +150,7 @@ OutputRelay::Step OutputRelay::Move(Stream& stream) const {
   return stream.can_splice ? Splice(stream, room) : Copy(stream);
 }
 
-OutputRelay::Step OutputRelay::Splice(Stream& stream, size_t room) const {
+OutputRelay::Step OutputRelay::Splice(Stream& stream, size_t room) {
   const ssize_t size = splice(stream.in.get(), nullptr, stream.out.get(), nullptr, room,
                               SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
   if (size > 0) {

@@ -72,10 +72,10 @@ class OutputRelay {
 
   explicit OutputRelay(UniqueFd epoll) : epoll_(std::move(epoll)) {}
   Result<void> Open(int place, uint64_t limit, uid_t uid, gid_t gid);
-  Step Move(Stream& stream) const;
+  static Step Move(Stream& stream);
   static Step Copy(Stream& stream);
   static Step WritePending(Stream& stream);
-  Step Splice(Stream& stream, size_t room) const;
+  static Step Splice(Stream& stream, size_t room);
   void Pump(Stream& stream);
   void WaitForReader(Stream& stream, bool wait);
   void End(Stream& stream);

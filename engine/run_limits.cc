@@ -94,7 +94,7 @@ bool MayBeZero(LimitKind kind) {
 
 // Three decimals at most, without zeros at the end.
 std::string ThousandthsText(uint64_t thousandths) {
-  std::string text = std::to_string(thousandths / 1000);
+  const std::string text = std::to_string(thousandths / 1000);
   std::string decimals = std::to_string(1000 + thousandths % 1000).substr(1);
   while (decimals.ends_with('0')) decimals.pop_back();
   return decimals.empty() ? text : text + '.' + decimals;

@@ -58,7 +58,8 @@ Outcome UseMemory(Arguments arguments) {
     const pid_t child = fork();
     if (child < 0) return CouldNotTry(errno);
     if (child > 0) continue;
-    const char is_full = Fill(*mebibytes * kMebibyte / static_cast<size_t>(*processes)) == 0;
+    const char is_full =
+        Fill(*mebibytes * kMebibyte / static_cast<size_t>(*processes)) == 0 ? 1 : 0;
     if (write(done[1], &is_full, 1) != 1) _exit(1);
     while (true) pause();
   }
