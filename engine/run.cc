@@ -101,7 +101,9 @@ Result<CellRoot> PrepareRoot(const Host& host, const RunRequest& request) {
     return Fail(ErrorCode::kInternal, "a cell without anything in it");
   }
   Result<CellRoot> root = PrepareCellRoot(*request.cell, host.runtime_directory);
-  if (!root || !request.file_view) return root;
+  if (!root) return root;
+  root->temporary_bytes = request.limits.disk;
+  if (!request.file_view) return root;
   root->grants = request.file_view->grants;
   root->placeholders = PlaceholdersOf(
       *request.file_view, [&](const std::string& path) { return !request.cell->IsOfHost(path); });
