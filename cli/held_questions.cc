@@ -96,12 +96,18 @@ void HeldQuestions::OnHeld(const engine::HeldCall& call, const policy::RuleSet* 
   }
   if (!records_) {
     Result<engine::HeldRecords> made = engine::HeldRecords::Make(runtime_directory_, run_id_);
-    if (!made) return Say(kProgram, made.error().message);
+    if (!made) {
+      Say(kProgram, made.error().message);
+      return;
+    }
     records_.emplace(*std::move(made));
   }
   const Result<void> written = records_->Write(
       call.id, record.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + '\n');
-  if (!written) return Say(kProgram, written.error().message);
+  if (!written) {
+    Say(kProgram, written.error().message);
+    return;
+  }
   Say(kProgram,
       fmt::format("{}{} by {} waits for {} s: asked by {}; allow it with {}; or deny it with {}",
                   event, endpoint == nullptr ? " with any arguments" : "", call.caller.comm,
