@@ -129,24 +129,6 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   RunRecord record(prepared.rules, prepared.layers, prepared.audit ? &*prepared.audit : nullptr,
                    options.audit_allows);
   size_t in_force = prepared.layers.size() - 1;
-  // Conditions on the time have come to their next boundary, or the operator changed something.
-  const auto renew = [&]() -> Result<engine::SourcedRules> {
-    Result<std::vector<LayerSources>> sources =
-        FollowOperator(options, prepared.layers.back().sources());
-    Result<RunRules> made = sources ? MakeRulesNow(options, prepared, *std::move(sources))
-                                    : Result<RunRules>(std::unexpected(sources.error()));
-    if (!made) {
-      prepared.files->OnNoRules();
-      return std::unexpected(made.error());
-    }
-    prepared.files->OnRules(made->files);
-    // What was compiled and then not put in force decides nothing.
-    prepared.layers.erase(prepared.layers.begin() + static_cast<ptrdiff_t>(in_force) + 1,
-                          prepared.layers.end());
-    prepared.layers.push_back(std::move(made->layers));
-    return engine::SourcedRules{.rules = std::move(made->rules),
-                                .source = prepared.layers.size() - 1};
-  };
   std::optional<RunBrokers> brokers;
   std::optional<engine::BrokerService> service;
   if (engine::NeedsBrokers(prepared.rules) || prepared.pins) {
@@ -164,7 +146,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
   const engine::RunRequest request = {
       .argv = options.command,
       .environment = *environment,
-      .executable = prepared.tool.path,
+      .executable = ExecutableOf(prepared),
       .user = prepared.user,
       .tier = options.tier,
       .rules = prepared.rules,
@@ -195,7 +177,7 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .audit_allows = options.audit_allows,
       .measures_usage = prepared.receipt != nullptr,
       .is_offline = options.egress == policy::EgressEnforcementMode::kNone,
-      .renew = renew,
+      .renew = [&] { return RenewRules(options, prepared, in_force); },
       .on_renewed = [&in_force](size_t source) { in_force = source; },
       .watch = prepared.watch ? &*prepared.watch : nullptr,
       .brokers = service ? &*service : nullptr,

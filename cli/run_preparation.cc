@@ -77,6 +77,33 @@ std::optional<RuleCache> CacheOfRoot() {
   return geteuid() == 0 ? std::optional<RuleCache>(kRuleCache) : std::nullopt;
 }
 
+// At this moment.
+Result<RunRules> MakeRulesNow(const RunOptions& options, const Prepared& prepared,
+                              std::vector<LayerSources> sources) {
+  RunFacts facts = prepared.facts;
+  facts.now = policy::Datetime(engine::NowWallMs());
+  const std::optional<RuleCache> cache = CacheOfRoot();
+  return MakeRules(options, facts, prepared.places, std::move(sources), cache ? &*cache : nullptr);
+}
+
+// The layers with the operator's as they are now; the caller's files may be the tool's by now.
+Result<std::vector<LayerSources>> FollowOperator(const RunOptions& options,
+                                                 const std::vector<LayerSources>& before) {
+  // The operator has decided that it may begin, and nothing else.
+  if (options.tier == engine::Tier::kWatch) return before;
+  Result<std::optional<LayerSources>> now = ReadOperatorLayer();
+  if (!now) return std::unexpected(now.error());
+  std::vector<LayerSources> layers;
+  bool had_one = false;
+  for (const LayerSources& layer : before) {
+    if (layer.layer == policy::Layer::kCaller && *now) layers.push_back(**now);
+    had_one = had_one || layer.layer == policy::Layer::kOperator;
+    if (layer.layer != policy::Layer::kOperator) layers.push_back(layer);
+  }
+  if (!had_one || *now) return layers;
+  return Fail(ErrorCode::kNotFound, "the operator's policies are gone; load them again");
+}
+
 }  // namespace
 
 Result<void> RequireRoot() {
@@ -92,14 +119,6 @@ std::vector<std::string> CallerEnvironment() {
     variables.emplace_back(*variable);
   }
   return variables;
-}
-
-Result<RunRules> MakeRulesNow(const RunOptions& options, const Prepared& prepared,
-                              std::vector<LayerSources> sources) {
-  RunFacts facts = prepared.facts;
-  facts.now = policy::Datetime(engine::NowWallMs());
-  const std::optional<RuleCache> cache = CacheOfRoot();
-  return MakeRules(options, facts, prepared.places, std::move(sources), cache ? &*cache : nullptr);
 }
 
 Result<Prepared> PrepareInput(RunOptions& options, RunReceipt* receipt) {
@@ -151,21 +170,23 @@ Result<Prepared> PrepareInput(RunOptions& options, RunReceipt* receipt) {
   return prepared;
 }
 
-Result<std::vector<LayerSources>> FollowOperator(const RunOptions& options,
-                                                 const std::vector<LayerSources>& before) {
-  // The operator has decided that it may begin, and nothing else.
-  if (options.tier == engine::Tier::kWatch) return before;
-  Result<std::optional<LayerSources>> now = ReadOperatorLayer();
-  if (!now) return std::unexpected(now.error());
-  std::vector<LayerSources> layers;
-  bool had_one = false;
-  for (const LayerSources& layer : before) {
-    if (layer.layer == policy::Layer::kCaller && *now) layers.push_back(**now);
-    had_one = had_one || layer.layer == policy::Layer::kOperator;
-    if (layer.layer != policy::Layer::kOperator) layers.push_back(layer);
+Result<engine::SourcedRules> RenewRules(const RunOptions& options, Prepared& prepared,
+                                        size_t in_force) {
+  Result<std::vector<LayerSources>> sources =
+      FollowOperator(options, prepared.layers.back().sources());
+  Result<RunRules> made = sources ? MakeRulesNow(options, prepared, *std::move(sources))
+                                  : Result<RunRules>(std::unexpected(sources.error()));
+  if (!made) {
+    prepared.files->OnNoRules();
+    return std::unexpected(made.error());
   }
-  if (!had_one || *now) return layers;
-  return Fail(ErrorCode::kNotFound, "the operator's policies are gone; load them again");
+  prepared.files->OnRules(made->files);
+  // What was compiled and then not put in force decides nothing.
+  prepared.layers.erase(prepared.layers.begin() + static_cast<ptrdiff_t>(in_force) + 1,
+                        prepared.layers.end());
+  prepared.layers.push_back(std::move(made->layers));
+  return engine::SourcedRules{.rules = std::move(made->rules),
+                              .source = prepared.layers.size() - 1};
 }
 
 Result<std::optional<engine::CellView>> ShowInCell(const RunOptions& options,
@@ -181,6 +202,12 @@ Result<std::optional<engine::CellView>> ShowInCell(const RunOptions& options,
   Result<engine::CellView> view = prepared.files->Show(prepared.rules, facts);
   if (!view) return std::unexpected(view.error());
   return *std::move(view);
+}
+
+engine::KnownPath ExecutableOf(const Prepared& prepared) {
+  const RunTool& tool = prepared.tool;
+  if (!tool.executable || !tool.path) return {};
+  return {.path = *tool.path, .device = tool.executable->device, .inode = tool.executable->inode};
 }
 
 StartFacts StartOf(const RunOptions& options, const Prepared& prepared) {

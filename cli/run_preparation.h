@@ -4,6 +4,7 @@
 #ifndef PALYRA_CLI_RUN_PREPARATION_H_
 #define PALYRA_CLI_RUN_PREPARATION_H_
 
+#include <cstddef>
 #include <deque>
 #include <optional>
 #include <string>
@@ -21,7 +22,9 @@
 #include "cli/run_rules.h"
 #include "cli/run_tool.h"
 #include "engine/cell_view.h"
+#include "engine/mounts.h"
 #include "engine/policy_watch.h"
+#include "engine/renewal.h"
 #include "engine/tool_user.h"
 #include "engine/tools/call_budgets.h"
 #include "policy/compile/places.h"
@@ -59,17 +62,17 @@ std::vector<std::string> CallerEnvironment();
 // in the registry adds. `receipt` may be null.
 Result<Prepared> PrepareInput(RunOptions& options, RunReceipt* receipt);
 
-// The rules of those sources at this moment.
-Result<RunRules> MakeRulesNow(const RunOptions& options, const Prepared& prepared,
-                              std::vector<LayerSources> sources);
-
-// The layers with the operator's as they are now; the caller's files may be the tool's by now.
-Result<std::vector<LayerSources>> FollowOperator(const RunOptions& options,
-                                                 const std::vector<LayerSources>& before);
+// The next rules: conditions on the time have come to their next boundary, or the operator changed
+// something. Of prepared.layers those numbered `in_force` hold until these do.
+Result<engine::SourcedRules> RenewRules(const RunOptions& options, Prepared& prepared,
+                                        size_t in_force);
 
 // What the run sees of the host; nothing where it is on the host as it is. Needs root.
 Result<std::optional<engine::CellView>> ShowInCell(const RunOptions& options,
                                                    const Prepared& prepared);
+
+// What the command was found to be; without an inode where nothing was found.
+engine::KnownPath ExecutableOf(const Prepared& prepared);
 
 StartFacts StartOf(const RunOptions& options, const Prepared& prepared);
 

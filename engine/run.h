@@ -53,8 +53,9 @@ struct RunName {
 struct RunRequest {
   std::vector<std::string> argv;         // Not empty.
   std::vector<std::string> environment;  // NAME=VALUE, complete.
-  // The file to execute; nothing: argv[0] is looked up in the environment's PATH.
-  std::optional<std::string> executable = std::nullopt;
+  // The file to execute, and no other that is there by then; without an inode: nothing, because
+  // nothing was found. Absent: argv[0] is looked up in the environment's PATH.
+  std::optional<KnownPath> executable = std::nullopt;
   ToolUser user;
   Tier tier = Tier::kGuard;
   policy::RuleSet rules;

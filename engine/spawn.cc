@@ -231,8 +231,37 @@ int HoldCalls(const sock_fprog& program, int failure_fd) {
   return failure;
 }
 
+// Why nothing at these paths can be executed; ESTALE where something can by now, that nobody has
+// looked at.
+int WhyNot(const std::vector<std::string>& candidates) {
+  int failure = ENOENT;
+  for (const std::string& candidate : candidates) {
+    struct stat status;
+    const bool is_executable = access(candidate.c_str(), X_OK) == 0;
+    if (!is_executable && errno != EACCES && errno != ENOENT && errno != ENOTDIR) return errno;
+    if (!is_executable && errno == EACCES) failure = EACCES;
+    if (!is_executable) continue;
+    if (stat(candidate.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return ESTALE;
+    failure = EACCES;
+  }
+  return failure;
+}
+
+// What it was found to be, where that is known: a path that leads through /proc or a link may lead
+// elsewhere from here.
+int ExecuteKnown(const ChildPlan& plan) {
+  const KnownPath& known = *plan.request->executable;
+  if (known.inode == 0) return WhyNot(plan.candidates);
+  struct stat status;
+  if (stat(known.path.c_str(), &status) != 0) return errno;
+  if (status.st_dev != known.device || status.st_ino != known.inode) return ESTALE;
+  execve(known.path.c_str(), plan.argv.data(), plan.environment.data());
+  return errno;
+}
+
 // As execvp: a directory that lacks the command or denies it does not end the search.
 int Execute(const ChildPlan& plan) {
+  if (plan.request->executable) return ExecuteKnown(plan);
   int failure = ENOENT;
   for (const std::string& candidate : plan.candidates) {
     execve(candidate.c_str(), plan.argv.data(), plan.environment.data());
@@ -427,8 +456,7 @@ Result<SpawnResult> Spawn(const SpawnRequest& request) {
 
   ChildPlan plan = {
       .request = &request,
-      .candidates = request.executable ? std::vector{*request.executable}
-                                       : CandidatesFor(request.argv[0], request.environment),
+      .candidates = CandidatesFor(request.argv[0], request.environment),
       .argv = Pointers(request.argv),
       .environment = Pointers(request.environment),
       .mount_trees = std::vector<int>(request.file_mounts ? request.file_mounts->steps.size() : 0),

@@ -30,8 +30,8 @@ struct SpawnRequest {
   int cgroup_fd = -1;
   std::vector<std::string> argv;         // Not empty.
   std::vector<std::string> environment;  // NAME=VALUE; PATH in it resolves argv[0].
-  // What is executed; nothing: what argv[0] leads to.
-  std::optional<std::string> executable;
+  // RunRequest::executable.
+  std::optional<KnownPath> executable;
   ToolUser user;
   std::optional<CellRoot> cell;  // Where the tier is one.
   std::optional<FileMounts> file_mounts;
