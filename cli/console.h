@@ -11,6 +11,11 @@ namespace palyra::cli {
 // chose (names, addresses, arguments) cannot drive the terminal.
 void Say(std::string_view program, std::string_view text);
 
+// The same for whoever must not wait: a tool can stop the terminal, or fill the pipe. What finds no
+// room waits for SayWhatIsLeft(), up to a bound; the rest is only counted.
+void SayWithoutWaiting(std::string_view program, std::string_view text);
+void SayWhatIsLeft(std::string_view program);
+
 // Text of several lines (rendered diagnostics), its line ends kept and the rest shown likewise.
 void SayBlock(std::string_view text);
 

@@ -97,7 +97,7 @@ void HeldQuestions::OnHeld(const engine::HeldCall& call, const policy::RuleSet* 
   if (!records_) {
     Result<engine::HeldRecords> made = engine::HeldRecords::Make(runtime_directory_, run_id_);
     if (!made) {
-      Say(kProgram, made.error().message);
+      SayWithoutWaiting(kProgram, made.error().message);
       return;
     }
     records_.emplace(*std::move(made));
@@ -105,10 +105,11 @@ void HeldQuestions::OnHeld(const engine::HeldCall& call, const policy::RuleSet* 
   const Result<void> written = records_->Write(
       call.id, record.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + '\n');
   if (!written) {
-    Say(kProgram, written.error().message);
+    SayWithoutWaiting(kProgram, written.error().message);
     return;
   }
-  Say(kProgram,
+  SayWithoutWaiting(
+      kProgram,
       fmt::format("{}{} by {} waits for {} s: asked by {}; allow it with {}; or deny it with {}",
                   event, endpoint == nullptr ? " with any arguments" : "", call.caller.comm,
                   SecondsLeft(call), Why(asking), grant, refuse));
@@ -122,8 +123,8 @@ engine::HeldAnswer HeldQuestions::AnswerTo(const engine::HeldCall& call) const {
 void HeldQuestions::OnEnd(const engine::HeldCall& call, engine::HeldEnd end) const {
   if (records_) records_->Remove(call.id);
   if (end == engine::HeldEnd::kTimedOut) {
-    Say(kProgram,
-        fmt::format("{} is denied: nobody has allowed it in time", EventText(call.resource)));
+    SayWithoutWaiting(kProgram, fmt::format("{} is denied: nobody has allowed it in time",
+                                            EventText(call.resource)));
   }
 }
 

@@ -183,9 +183,10 @@ Result<int> RunCommand(const RunOptions& options, Prepared& prepared, Engine& en
       .brokers = service ? &*service : nullptr,
       .must_end = [&prepared] { return prepared.files->must_end(); },
       .hold = options.hold ? std::optional(questions.Request(*options.hold)) : std::nullopt,
-      .on_renewal_failure = [](const Error& error) { Say(kProgram, error.message); }};
+      .on_renewal_failure = [](const Error& error) { SayWithoutWaiting(kProgram, error.message); }};
   Result<engine::RunOutcome> outcome =
       engine::RunConstrainedProcess(engine.host, *engine.objects, engine.features, request);
+  SayWhatIsLeft(kProgram);
   if (!outcome) return std::unexpected(outcome.error());
   const int status = StatusOf(*outcome);
   TellEnd(*outcome, options.command[0], options.timeout, record.denials());

@@ -60,7 +60,8 @@ void RunFiles::OnRules(const policy::RuleSet& rules) {
   if (change.is_tighter) {
     Tighten();
   } else if (change.is_looser) {
-    Say(kProgram,
+    SayWithoutWaiting(
+        kProgram,
         "the policies permit more of files and programs than this run began with; the next run "
         "has it");
   }
@@ -73,7 +74,8 @@ void RunFiles::OnNoRules() {
 void RunFiles::Tighten() {
   if (must_end_ || is_stale_) return;
   (marks_stale_ ? is_stale_ : must_end_) = true;
-  Say(kProgram, marks_stale_
+  SayWithoutWaiting(
+      kProgram, marks_stale_
                     ? "the run is stale: the policies deny files or programs by now that it began "
                       "with, and without BPF LSM it keeps them"
                     : "the run ends: the policies deny files or programs by now that it began "

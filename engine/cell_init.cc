@@ -51,7 +51,7 @@ void Reap(pid_t command, int status_fd) {
 int ForgetArguments() {
   if (prctl(PR_SET_NAME, "palyra-init") != 0) return errno;
   const Result<std::string> stat = base::ReadFile("/proc/self/stat");
-  if (!stat) return stat.error().system_errno;
+  if (!stat) return stat.error().system_errno != 0 ? stat.error().system_errno : EIO;
   const uintptr_t begin = FieldOf(*stat, kArgumentsBegin);
   const uintptr_t end = FieldOf(*stat, kArgumentsEnd);
   if (begin == 0 || end < begin) return EIO;

@@ -1,6 +1,7 @@
 #include "engine/cell_root.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -34,127 +35,255 @@ std::string BuildingPlace(const CellRoot& root) { return root.runtime_directory 
 
 int ErrnoUnless(bool succeeded) { return succeeded ? 0 : errno; }
 
-// In the directory where the root is built.
-const char* Relative(const CellPlace& place) { return place.at.path.c_str() + 1; }
+std::string ProcPath(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
-// As they are there, or are made; below what is the host's they are there.
-int MakeParents(const std::string& path) {
-  for (size_t end = path.find('/'); end != std::string::npos; end = path.find('/', end + 1)) {
-    const bool is_there = mkdir(path.substr(0, end).c_str(), 0755) == 0 || errno == EEXIST;
-    if (!is_there && errno != EROFS) return errno;
+// The root directory while it is built, below `top`. What was shown of the host may be changed by
+// others meanwhile, so nothing is made but in the cell's own file systems, and no symbolic link is
+// followed.
+class Building {
+ public:
+  explicit Building(const CellRoot& root) : root_(root) {}
+
+  // Copies what is mounted where the cell shows the host, before anything of the cell is there.
+  int CopyHost() {
+    for (const CellPlace& place : root_.places) {
+      UniqueFd& tree = trees_.emplace_back();
+      if (place.kind != CellPlace::Kind::kHost) continue;
+      const UniqueFd source(OpenKnown(place.at));
+      if (!source.valid()) return errno;
+      const int copy = CopyMounts(source.get());
+      if (copy < 0) return -copy;
+      tree = UniqueFd(copy);
+      uint64_t attributes = MOUNT_ATTR_NOSUID;
+      if (!place.is_device) attributes |= MOUNT_ATTR_NODEV;
+      if (!place.writable && !place.is_device) attributes |= MOUNT_ATTR_RDONLY;
+      const int failure = SetMountAttributes(copy, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes);
+      if (failure != 0) return failure;
+    }
+    return 0;
   }
-  return 0;
-}
 
-int MakeDirectory(const char* path) {
-  return ErrnoUnless(mkdir(path, 0755) == 0 || errno == EEXIST || errno == EROFS);
-}
+  int Begin() {
+    const std::string directory = BuildingPlace(root_);
+    if (mount("palyra", directory.c_str(), "tmpfs", kInert, "mode=0755,size=4m") != 0) {
+      return errno;
+    }
+    if (chdir(directory.c_str()) != 0) return errno;
+    top_ = UniqueFd(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!top_.valid()) return errno;
+    if (const int failure = Own(top_.get()); failure != 0) return failure;
+    return MakeTemporary();
+  }
 
-int MakeFile(const char* path) {
-  const int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0444);
-  // Of the host's, and perhaps no regular file.
-  if (fd < 0) {
+  int MakePlaces() {
+    for (size_t i = 0; i < root_.places.size(); ++i) {
+      const int failure = Make(root_.places[i], trees_[i].get());
+      if (failure != 0) return failure;
+    }
+    const UniqueFd devices(Open("dev"));
+    if (!devices.valid()) return errno;
+    return SetMountAttributes(devices.get(), "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY);
+  }
+
+ private:
+  const CellRoot& root_;
+  UniqueFd top_;
+  std::vector<UniqueFd> trees_;      // Of the host, by place; of others none.
+  std::vector<UniqueFd> temporary_;  // For the temporary places, in their order.
+  std::vector<dev_t> own_;           // The cell's own file systems.
+  size_t next_temporary_ = 0;
+
+  int Own(int fd) {
     struct stat status;
-    return ErrnoUnless(lstat(path, &status) == 0);
+    if (fstat(fd, &status) != 0) return errno;
+    own_.push_back(status.st_dev);
+    return 0;
   }
-  close(fd);
-  return 0;
-}
 
-int MountTree(int source, const char* target, uint64_t attributes) {
-  const UniqueFd tree(CopyMounts(source));
-  if (!tree.valid()) return -tree.get();
-  int failure = SetMountAttributes(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, attributes);
-  if (failure != 0) return failure;
-  const UniqueFd at(OpenPathWithoutLinks(target));
-  if (!at.valid()) return errno;
-  return PlaceMounts(tree.get(), at.get());
-}
-
-int MountHost(const CellPlace& place) {
-  int failure = place.is_directory ? MakeDirectory(Relative(place)) : MakeFile(Relative(place));
-  if (failure != 0) return failure;
-  const UniqueFd source(OpenKnown(place.at));
-  if (!source.valid()) return errno;
-  uint64_t attributes = MOUNT_ATTR_NOSUID;
-  if (!place.is_device) attributes |= MOUNT_ATTR_NODEV;
-  if (!place.writable && !place.is_device) attributes |= MOUNT_ATTR_RDONLY;
-  return MountTree(source.get(), Relative(place), attributes);
-}
-
-int MountTemporary(const CellRoot& root, const char* path, unsigned long flags) {
-  if (const int failure = MakeDirectory(path); failure != 0) return failure;
-  std::string options = "mode=1777";
-  if (root.temporary_bytes) options += ",size=" + std::to_string(*root.temporary_bytes);
-  return ErrnoUnless(mount("palyra", path, "tmpfs", flags, options.c_str()) == 0);
-}
-
-// What is there. The host's masks are still to be seen.
-int Mask(const CellRoot& root, const char* path) {
-  struct stat status;
-  if (lstat(path, &status) != 0) return 0;
-  const std::string mask = MaskIn(root.runtime_directory, S_ISDIR(status.st_mode));
-  const UniqueFd source(open(mask.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
-  if (!source.valid()) return errno;
-  return MountTree(source.get(), path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-}
-
-int MakeReadOnly(const char* path) {
-  const UniqueFd source(OpenPathWithoutLinks(path));
-  if (!source.valid()) return errno == ENOENT ? 0 : errno;
-  return MountTree(source.get(), path, MOUNT_ATTR_RDONLY);
-}
-
-int MountProcesses(const CellRoot& root) {
-  if (const int failure = MakeDirectory("proc"); failure != 0) return failure;
-  if (mount("proc", "proc", "proc", kInert, nullptr) != 0) return errno;
-  for (const char* path : kReadOnlyProcesses) {
-    if (const int failure = MakeReadOnly(path); failure != 0) return failure;
+  // O_PATH, below the top; -1 with errno.
+  [[nodiscard]] int Open(const std::string& relative) const {
+    open_how how = {};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+    return static_cast<int>(syscall(SYS_openat2, top_.get(), relative.c_str(), &how, sizeof(how)));
   }
-  for (const char* path : kMaskedProcesses) {
-    if (const int failure = Mask(root, path); failure != 0) return failure;
-  }
-  return 0;
-}
 
-// With the run's own cgroup, where programs look for how much of the machine is theirs.
-int MountSystem(const CellRoot& root) {
-  if (const int failure = MakeDirectory("sys"); failure != 0) return failure;
-  if (mount("sysfs", "sys", "sysfs", kInert | MS_RDONLY, nullptr) != 0) return errno;
-  for (const char* path : kMaskedSystem) {
-    if (const int failure = Mask(root, path); failure != 0) return failure;
+  [[nodiscard]] bool IsOwnDevice(dev_t device) const {
+    return std::ranges::find(own_, device) != own_.end();
   }
-  return ErrnoUnless(mount("cgroup2", "sys/fs/cgroup", "cgroup2", kInert | MS_RDONLY, nullptr) ==
-                     0);
-}
 
-int MakePlace(const CellRoot& root, const CellPlace& place) {
-  if (const int failure = MakeParents(Relative(place)); failure != 0) return failure;
-  using enum CellPlace::Kind;
-  switch (place.kind) {
-    case kHost:
-      return MountHost(place);
-    case kLink:
-      return ErrnoUnless(symlink(place.target.c_str(), Relative(place)) == 0);
-    case kTemporary:
-      return MountTemporary(root, Relative(place), MS_NOSUID | MS_NODEV);
-    case kDevices:
-      if (const int failure = MakeDirectory(Relative(place)); failure != 0) return failure;
-      return ErrnoUnless(mount("palyra", Relative(place), "tmpfs", MS_NOSUID | MS_NOEXEC,
-                               "mode=0755,size=64k") == 0);
-    case kTerminals:
-      if (const int failure = MakeDirectory(Relative(place)); failure != 0) return failure;
-      return ErrnoUnless(mount("devpts", Relative(place), "devpts", MS_NOSUID | MS_NOEXEC,
-                               "newinstance,ptmxmode=0666,mode=0620") == 0);
-    case kProcesses:
-      return MountProcesses(root);
-    case kSystem:
-      return MountSystem(root);
-    case kEmpty:
-      return MakeDirectory(Relative(place));
+  [[nodiscard]] bool IsOwn(int directory) const {
+    struct stat status;
+    return fstat(directory, &status) == 0 && IsOwnDevice(status.st_dev);
   }
-  std::unreachable();
-}
+
+  // The directory around it, made where it is missing; -1 with errno, EROFS where it would have to
+  // be made in what is the host's.
+  int OpenParent(const std::string& relative) {
+    UniqueFd directory(dup(top_.get()));
+    for (size_t end = relative.find('/'); end != std::string::npos && directory.valid();
+         end = relative.find('/', end + 1)) {
+      const std::string path = relative.substr(0, end);
+      UniqueFd next(Open(path));
+      if (!next.valid() && errno == ENOENT) {
+        if (!IsOwn(directory.get())) {
+          errno = EROFS;
+          return -1;
+        }
+        const std::string name = path.substr(path.rfind('/') + 1);
+        if (mkdirat(directory.get(), name.c_str(), 0755) != 0) return -1;
+        next = UniqueFd(Open(path));
+      }
+      if (!next.valid()) return -1;
+      directory = std::move(next);
+    }
+    return directory.Release();
+  }
+
+  // Where something is mounted or made: -1 with errno. In what is the host's it is there already.
+  int OpenTarget(const CellPlace& place) {
+    const std::string relative = place.at.path.substr(1);
+    const UniqueFd parent(OpenParent(relative));
+    if (!parent.valid()) return -1;
+    UniqueFd target(Open(relative));
+    if (target.valid() || errno != ENOENT) return target.Release();
+    if (!IsOwn(parent.get())) {
+      errno = EROFS;
+      return -1;
+    }
+    const std::string name = relative.substr(relative.rfind('/') + 1);
+    if (place.is_directory) {
+      if (mkdirat(parent.get(), name.c_str(), 0755) != 0) return -1;
+    } else {
+      const UniqueFd made(openat(parent.get(), name.c_str(),
+                                 O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444));
+      if (!made.valid()) return -1;
+    }
+    return Open(relative);
+  }
+
+  // One file system for all of them, so that there is one size.
+  int MakeTemporary() {
+    if (mkdir("tmp", 0755) != 0) return errno;
+    const std::string options = "mode=0755,size=" + std::to_string(root_.temporary_bytes);
+    if (mount("palyra", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0) return errno;
+    const mode_t mask = umask(0);
+    for (const char* name : {"tmp/1", "tmp/2", "tmp/3"}) {
+      if (mkdir(name, 01777) != 0) return errno;
+      const UniqueFd made(Open(name));
+      const int copy = made.valid() ? CopyMounts(made.get()) : -errno;
+      if (copy < 0) return -copy;
+      temporary_.emplace_back(copy);
+    }
+    umask(mask);
+    if (const int failure = Own(temporary_[0].get()); failure != 0) return failure;
+    return ErrnoUnless(umount2("tmp", MNT_DETACH) == 0);
+  }
+
+  // The host's masks are still to be seen. What is not there needs none.
+  [[nodiscard]] int Mask(const std::string& relative) const {
+    const UniqueFd target(Open(relative));
+    if (!target.valid()) return errno == ENOENT ? 0 : errno;
+    struct stat status;
+    if (fstat(target.get(), &status) != 0) return errno;
+    const std::string mask = MaskIn(root_.runtime_directory, S_ISDIR(status.st_mode));
+    const UniqueFd source(open(mask.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+    if (!source.valid()) return errno;
+    return MountCopy(source.get(), target.get(),
+                     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  }
+
+  [[nodiscard]] int MakeReadOnly(const std::string& relative) const {
+    const UniqueFd target(Open(relative));
+    if (!target.valid()) return errno == ENOENT ? 0 : errno;
+    return MountCopy(target.get(), target.get(), MOUNT_ATTR_RDONLY);
+  }
+
+  static int MountCopy(int source, int target, uint64_t attributes) {
+    const int copy = CopyMounts(source);
+    if (copy < 0) return -copy;
+    const UniqueFd tree(copy);
+    const int failure = SetMountAttributes(copy, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes);
+    return failure != 0 ? failure : PlaceMounts(copy, target);
+  }
+
+  // A file system of its own at `target`; nothing else is made in it unless it is owned.
+  static int MountNew(int target, const char* type, unsigned long flags, const char* options) {
+    return ErrnoUnless(mount("palyra", ProcPath(target).c_str(), type, flags, options) == 0);
+  }
+
+  int MountHost(const CellPlace& place, int tree, int target) {
+    struct stat status;
+    if (fstat(target, &status) != 0) return errno;
+    const bool is_same = status.st_dev == place.at.device && status.st_ino == place.at.inode;
+    if (!is_same && !IsOwnDevice(status.st_dev)) return ESTALE;
+    return PlaceMounts(tree, target);
+  }
+
+  int MountProcesses(int target) {
+    if (const int failure = MountNew(target, "proc", kInert, nullptr); failure != 0) {
+      return failure;
+    }
+    for (const char* path : kReadOnlyProcesses) {
+      if (const int failure = MakeReadOnly(path); failure != 0) return failure;
+    }
+    for (const char* path : kMaskedProcesses) {
+      if (const int failure = Mask(path); failure != 0) return failure;
+    }
+    return 0;
+  }
+
+  // With the run's own cgroup, where programs look for how much of the machine is theirs.
+  int MountSystem(int target) {
+    int failure = MountNew(target, "sysfs", kInert | MS_RDONLY, nullptr);
+    for (const char* path : kMaskedSystem) {
+      if (failure == 0) failure = Mask(path);
+    }
+    if (failure != 0) return failure;
+    const UniqueFd cgroups(Open("sys/fs/cgroup"));
+    if (!cgroups.valid()) return errno;
+    return MountNew(cgroups.get(), "cgroup2", kInert | MS_RDONLY, nullptr);
+  }
+
+  int MakeLink(const CellPlace& place) {
+    const std::string relative = place.at.path.substr(1);
+    const UniqueFd parent(OpenParent(relative));
+    if (!parent.valid()) return errno;
+    if (!IsOwn(parent.get())) return EROFS;
+    const std::string name = relative.substr(relative.rfind('/') + 1);
+    return ErrnoUnless(symlinkat(place.target.c_str(), parent.get(), name.c_str()) == 0);
+  }
+
+  int Make(const CellPlace& place, int tree) {
+    using enum CellPlace::Kind;
+    if (place.kind == kLink) return MakeLink(place);
+    const UniqueFd target(OpenTarget(place));
+    if (!target.valid()) return errno;
+    switch (place.kind) {
+      case kHost:
+        return MountHost(place, tree, target.get());
+      case kTemporary:
+        return PlaceMounts(temporary_.at(next_temporary_++).get(), target.get());
+      case kDevices: {
+        const int failure =
+            MountNew(target.get(), "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k");
+        const UniqueFd devices(Open("dev"));
+        return failure != 0 ? failure : Own(devices.get());
+      }
+      case kTerminals:
+        return MountNew(target.get(), "devpts", MS_NOSUID | MS_NOEXEC,
+                        "newinstance,ptmxmode=0666,mode=0620");
+      case kProcesses:
+        return MountProcesses(target.get());
+      case kSystem:
+        return MountSystem(target.get());
+      case kLink:
+      case kEmpty:
+        return 0;
+    }
+    std::unreachable();
+  }
+};
 
 // pivot_root(2), its section on ".": old and new root lie on each other. Where the machine still
 // runs from its initial file system, that cannot be moved, and the new root covers it.
@@ -174,8 +303,14 @@ int GoTo(const KnownPath& start) {
 
 }  // namespace
 
-Result<CellRoot> PrepareCellRoot(const CellView& view, const std::string& runtime_directory) {
+Result<CellRoot> PrepareCellRoot(const CellView& view, const std::string& runtime_directory,
+                                 std::optional<uint64_t> most_bytes) {
   CellRoot root;
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  // To tmpfs(5), 0 is no limit.
+  root.temporary_bytes = page * static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) / 2;
+  root.temporary_bytes =
+      std::max(std::min(root.temporary_bytes, most_bytes.value_or(root.temporary_bytes)), page);
   root.runtime_directory = runtime_directory;
   const std::string directory = BuildingPlace(root);
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -214,7 +349,7 @@ Result<CellRoot> PrepareCellRoot(const CellView& view, const std::string& runtim
   root.start = *std::move(start);
   if (!view.IsOfHost(root.start.path)) {
     root.start.inode = 0;
-    if (root.start.path != "/") add(kEmpty, root.start.path);
+    if (!CellView::IsOwn(root.start.path)) add(kEmpty, root.start.path);
   }
   std::ranges::stable_sort(
       root.places, {}, [](const CellPlace& place) -> const std::string& { return place.at.path; });
@@ -222,23 +357,17 @@ Result<CellRoot> PrepareCellRoot(const CellView& view, const std::string& runtim
 }
 
 int EnterCellRoot(const CellRoot& root, const ToolUser& user) {
-  const std::string directory = BuildingPlace(root);
-  if (mount("palyra", directory.c_str(), "tmpfs", kInert, "mode=0755,size=4m") != 0) return errno;
-  if (chdir(directory.c_str()) != 0) return errno;
-  for (const CellPlace& place : root.places) {
-    if (const int failure = MakePlace(root, place); failure != 0) return failure;
-  }
-  if (const int failure = SetMountAttributes(AT_FDCWD, "dev", 0, MOUNT_ATTR_RDONLY); failure != 0) {
-    return failure;
-  }
-  if (const int failure = EnterRoot(); failure != 0) return failure;
+  Building building(root);
+  int failure = building.CopyHost();
+  if (failure == 0) failure = building.Begin();
+  if (failure == 0) failure = building.MakePlaces();
+  if (failure == 0) failure = EnterRoot();
+  if (failure != 0) return failure;
   Result<void> made = MakeMasks(root.runtime_directory);
   if (made) made = MakePlaceholdersInside(root.placeholders, user);
   if (!made) return made.error().system_errno != 0 ? made.error().system_errno : ESTALE;
-  if (const int failure = SetMountAttributes(AT_FDCWD, "/", 0, MOUNT_ATTR_RDONLY); failure != 0) {
-    return failure;
-  }
-  return GoTo(root.start);
+  failure = SetMountAttributes(AT_FDCWD, "/", 0, MOUNT_ATTR_RDONLY);
+  return failure != 0 ? failure : GoTo(root.start);
 }
 
 }  // namespace palyra::engine

@@ -33,14 +33,16 @@ struct CellRoot {
   std::vector<CellPlace> places;  // Outer before inner.
   // Also of the host where the cell shows it; else an empty directory that stands for it.
   KnownPath start;
-  std::optional<uint64_t> temporary_bytes;  // Of /tmp, /var/tmp and /dev/shm, each.
+  uint64_t temporary_bytes = 0;  // Of /tmp, /var/tmp and /dev/shm together.
   // Of the run's view of files, where no program judges them: what waits for the root directory.
   std::vector<Placeholder> placeholders;
   std::vector<FileGrant> grants;
 };
 
-// Looks up what `view` shows. `runtime_directory` is Host::runtime_directory.
-Result<CellRoot> PrepareCellRoot(const CellView& view, const std::string& runtime_directory);
+// Looks up what `view` shows. `runtime_directory` is Host::runtime_directory. Temporary files may
+// take `most_bytes`, and half of the memory of the machine at most.
+Result<CellRoot> PrepareCellRoot(const CellView& view, const std::string& runtime_directory,
+                                 std::optional<uint64_t> most_bytes);
 
 // In the child, as root in a mount namespace of its own, in which mounts are private: builds it,
 // makes it the root directory, with its placeholders, and goes to where the command starts. 0 or

@@ -67,6 +67,11 @@ size_t LengthOfOwnPlace(std::string_view path) {
   return longest;
 }
 
+bool IsKernels(std::string_view path) {
+  return std::ranges::any_of(kKernelPlaces,
+                             [&](std::string_view place) { return IsIn(path, place); });
+}
+
 enum class Access { kHidden, kReadOnly, kWritable };
 
 Access AccessFor(FileActions actions) {
@@ -101,7 +106,7 @@ class ViewBuilder {
     if (access == Access::kHidden || !seen_.insert(path).second) return;
     view_.shown.push_back({.path = path,
                            .is_directory = kind == FileKind::kDirectory,
-                           .is_device = path.starts_with("/dev/"),
+                           .is_device = kind == FileKind::kSpecial && path.starts_with("/dev/"),
                            .writable = access == Access::kWritable});
   }
 
@@ -127,12 +132,13 @@ class ViewBuilder {
       if (Result<void> ok = ShowIfThere(path, Access::kReadOnly); !ok) return ok;
     }
     for (const std::string& path : facts_.named) {
+      if (CellView::IsOwn(path)) continue;
       if (Result<void> ok = ShowIfThere(path, Access::kReadOnly); !ok) return ok;
     }
-    if (facts_.workspace != "/") {
+    if (!CellView::IsOwn(facts_.workspace)) {
       if (Result<void> ok = ShowIfThere(facts_.workspace, Access::kWritable); !ok) return ok;
     }
-    const bool is_shown = facts_.start == "/" || view_.IsOfHost(facts_.start);
+    const bool is_shown = CellView::IsOwn(facts_.start) || view_.IsOfHost(facts_.start);
     return is_shown ? Result<void>() : ShowIfThere(facts_.start, Access::kReadOnly);
   }
 
@@ -162,7 +168,7 @@ class ViewBuilder {
     named.push_back(facts_.start);
     std::ranges::sort(named);
     for (const std::string& path : named) {
-      if (path == "/" || IsOwnPlace(path)) continue;
+      if (CellView::IsOwn(path)) continue;
       const Access around = view_.IsOfHost(path) ? AccessAround(path) : Access::kHidden;
       if (Result<void> ok = Add(At(path), around); !ok) return ok;
     }
@@ -182,7 +188,7 @@ class ViewBuilder {
 
   Result<void> Add(const FilePlace& place, Access around) {
     const FileActions ever = states_.Permitted(place.own) | states_.EverBelow(place.below);
-    if (std::ranges::find(kKernelPlaces, place.path) != kKernelPlaces.end()) return {};
+    if (IsKernels(place.path)) return {};
     const bool is_own = IsOwnPlace(place.path);
     const bool holds_own = std::ranges::any_of(
         kOwnPlaces, [&](std::string_view own) { return IsBelow(own, place.path); });
@@ -286,6 +292,10 @@ bool IsOwnPlace(const std::string& path) {
   return std::ranges::find(kOwnPlaces, path) != kOwnPlaces.end();
 }
 
+bool CellView::IsOwn(const std::string& path) {
+  return path == "/" || IsOwnPlace(path) || IsKernels(path);
+}
+
 bool CellView::IsOfHost(const std::string& path) const {
   size_t longest = 0;
   for (const ShownPath& each : shown) {
@@ -301,8 +311,7 @@ Result<CellView> ViewOfCell(const policy::RuleSet& rules, const FileTree& tree,
 }
 
 Result<std::optional<FileKind>> CellTree::KindOf(const std::string& path) const {
-  const auto is_kernels = [&](std::string_view place) { return IsIn(path, place); };
-  if (view_.IsOfHost(path) || std::ranges::any_of(kKernelPlaces, is_kernels)) {
+  if (view_.IsOfHost(path) || IsKernels(path)) {
     return host_.KindOf(path);
   }
   const auto leads_to = [&](std::string_view place) { return IsIn(place, path); };
@@ -315,8 +324,7 @@ Result<std::optional<FileKind>> CellTree::KindOf(const std::string& path) const 
 }
 
 Result<std::vector<FileEntry>> CellTree::List(const std::string& path) const {
-  const auto is_kernels = [&](std::string_view place) { return IsIn(path, place); };
-  if (view_.IsOfHost(path) || std::ranges::any_of(kKernelPlaces, is_kernels)) {
+  if (view_.IsOfHost(path) || IsKernels(path)) {
     return host_.List(path);
   }
   std::set<std::string> names;

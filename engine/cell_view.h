@@ -37,6 +37,9 @@ struct CellView {
 
   // Whether what is there in the cell is the host's.
   [[nodiscard]] bool IsOfHost(const std::string& path) const;
+
+  // Whether the cell has something of its own there, whatever is shown.
+  [[nodiscard]] static bool IsOwn(const std::string& path);
 };
 
 struct CellFacts {

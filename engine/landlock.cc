@@ -112,6 +112,13 @@ Result<UniqueFd> MakeFileRuleset(int abi, bool with_abstract_scope,
   return ruleset;
 }
 
+int LetFilesMoveHere(int ruleset_fd, int abi) {
+  // Later ones hold no right on files for it.
+  if (abi < kLandlockReferAbi || abi >= kLandlockScopeAbi) return 0;
+  const Result<void> moves = LetFilesMove(ruleset_fd);
+  return moves ? 0 : moves.error().system_errno;
+}
+
 int AddGrants(int ruleset_fd, int abi, std::span<const FileGrant> grants) {
   for (const FileGrant& grant : grants) {
     const Result<void> added = AddGrant(ruleset_fd, grant, HandledFileRights(abi));

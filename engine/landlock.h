@@ -32,6 +32,10 @@ Result<UniqueFd> MakeIsolationRuleset(int abi, bool with_abstract_scope = true);
 Result<UniqueFd> MakeFileRuleset(int abi, bool with_abstract_scope,
                                  std::span<const FileGrant> grants);
 
+// In another root directory: what MakeIsolationRuleset lets files do, be moved between directories.
+// 0 or errno.
+int LetFilesMoveHere(int ruleset_fd, int abi);
+
 // Adds grants to one that MakeFileRuleset has made without them: 0 or errno.
 int AddGrants(int ruleset_fd, int abi, std::span<const FileGrant> grants);
 

@@ -100,10 +100,10 @@ Result<CellRoot> PrepareRoot(const Host& host, const RunRequest& request) {
   if (!request.cell) {
     return Fail(ErrorCode::kInternal, "a cell without anything in it");
   }
-  Result<CellRoot> root = PrepareCellRoot(*request.cell, host.runtime_directory);
-  if (!root) return root;
-  root->temporary_bytes = request.limits.disk;
-  if (!request.file_view) return root;
+  std::optional<uint64_t> most = request.limits.disk;
+  if (request.limits.memory) most = std::min(*request.limits.memory, most.value_or(UINT64_MAX));
+  Result<CellRoot> root = PrepareCellRoot(*request.cell, host.runtime_directory, most);
+  if (!root || !request.file_view) return root;
   root->grants = request.file_view->grants;
   root->placeholders = PlaceholdersOf(
       *request.file_view, [&](const std::string& path) { return !request.cell->IsOfHost(path); });
@@ -190,6 +190,8 @@ RunOutcome Reap(const Child& child, rusage& used) {
       child.status.valid() && read(child.status.get(), &of_command, sizeof(of_command)) ==
                                   static_cast<ssize_t>(sizeof(of_command));
   if (is_told) status = of_command;
+  // Else nobody knows how the command ended.
+  if (!is_told && child.status.valid() && !WIFSIGNALED(status)) status = SIGKILL;
   if (WIFSIGNALED(status)) {
     outcome.end = RunEnd::kSignaled;
     outcome.signal = WTERMSIG(status);

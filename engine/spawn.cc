@@ -91,7 +91,8 @@ int BindOnThemselves(const std::vector<std::string>& directories) {
 // It may not be there, or not in a cell.
 int Hide(const SpawnRequest& request) {
   const char* const directory = request.hidden_directory.c_str();
-  if (request.hidden_directory.empty() || access(directory, F_OK) != 0) return 0;
+  if (request.hidden_directory.empty()) return 0;
+  if (access(directory, F_OK) != 0) return errno == ENOENT || errno == ENOTDIR ? 0 : errno;
   return ErrnoUnless(mount(request.mask.c_str(), directory, nullptr, MS_BIND, nullptr) == 0);
 }
 
@@ -202,7 +203,10 @@ int DieWithSupervisor(const ChildPlan& plan) {
 int EnterLandlock(const SpawnRequest& request) {
   if (request.landlock_fd < 0) return 0;
   if (request.cell) {
-    const int failure = AddGrants(request.landlock_fd, LandlockAbi(), request.cell->grants);
+    const int abi = LandlockAbi();
+    // What the ruleset says of the host's root directory says nothing of this one.
+    int failure = request.file_mounts ? 0 : LetFilesMoveHere(request.landlock_fd, abi);
+    if (failure == 0) failure = AddGrants(request.landlock_fd, abi, request.cell->grants);
     if (failure != 0) return failure;
   }
   return EnterLandlockDomain(request.landlock_fd);

@@ -242,6 +242,45 @@ TEST_P(RunTier, RulesOnFilesDecideWhatIsThere) {
   EXPECT_TRUE(fs::exists(shown.Path("new")));
 }
 
+// Where a run is started is not shown in place of what the cell has of its own.
+TEST_P(RunTier, OwnPlacesAreItsOwnAlsoWhereItStartsThere) {
+  const TempDir mine;
+  const std::string own_process = std::to_string(getpid());
+  for (const char* place : {"/proc", "/tmp", "/run", "/sys", "/dev/shm"}) {
+    SpawnOptions there;
+    there.directory = place;
+    PalyraRun run = In(GetParam());
+    run.User("0");
+    const Ended ended = run.Run({BinaryPath("palyra_probe"), "list", place}, there);
+    EXPECT_EQ(ended.status, 0) << Describe(ended);
+    EXPECT_THAT(ended.output, Not(HasSubstr(fs::path(mine.path()).filename().string())));
+    EXPECT_THAT(ended.output, Not(HasSubstr(own_process + "\n")));
+  }
+  EXPECT_THAT(Print(In("guard"), {"list", "/proc"}), Contains(own_process)) << "the control";
+}
+
+TEST_P(RunTier, WhereItStartsInAnOwnPlaceIsShownToBeRead) {
+  const std::string place = "/dev/shm/of-a-cell-" + std::to_string(getpid());
+  fs::create_directory(place);
+  ASSERT_EQ(chmod(place.c_str(), 0777), 0);
+  SpawnOptions there;
+  there.directory = place;
+  PalyraRun run = In(GetParam());
+  run.Option("--workspace", workspace_.path());
+  EXPECT_EQ(run.Probe({"touch", place + "/x"}, there).Summary(), "other EROFS");
+  EXPECT_FALSE(fs::exists(place + "/x"));
+  fs::remove_all(place);
+}
+
+TEST_P(RunTier, FilesMoveBetweenDirectories) {
+  const std::string from = workspace_.Write("file", "x");
+  fs::create_directory(workspace_.Path("other"));
+  ASSERT_EQ(chown(workspace_.Path("other").c_str(), kToolUid, kToolUid), 0);
+  const ProbeResult moved =
+      In(GetParam()).Probe({"try", "rename", from, workspace_.Path("other/file")}, InWorkspace());
+  EXPECT_TRUE(fs::exists(workspace_.Path("other/file"))) << moved;
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, RunTier, testing::Values("cell", "sealed"),
                          [](const auto& parameter) { return parameter.param; });
 
