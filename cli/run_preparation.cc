@@ -218,7 +218,7 @@ StartFacts StartOf(const RunOptions& options, const Prepared& prepared) {
 
 Result<void> RequireExecution(const RunOptions& options, Prepared& prepared) {
   if (!prepared.may_deny_start) return {};
-  NamedLayers& deciding = prepared.deciding ? *prepared.deciding : prepared.layers.back();
+  const NamedLayers& deciding = prepared.deciding ? *prepared.deciding : prepared.layers.back();
   const std::vector<LayerPolicies>& layers = deciding.Get();
   if (layers.size() != deciding.sources().size()) {
     return Fail(ErrorCode::kInternal, "the policies cannot be read again");

@@ -138,7 +138,7 @@ Result<void> RevokeGrant(const KernelObjects& objects, const Cgroup& run,
 
 std::vector<Grant> ListGrants(const KernelObjects& objects, uint64_t run) {
   std::vector<Grant> grants;
-  const auto add = [&grants](GrantedResource resource, const auto& value) {
+  const auto add = [&grants](GrantedResource&& resource, const auto& value) {
     Grant grant = {.resource = std::move(resource),
                    .left = std::nullopt,
                    .uses = value.uses,

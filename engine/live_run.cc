@@ -159,7 +159,8 @@ Result<void> LiveRun::Remove() {
   ring_.reset();
   TrimIdleProfiles(*objects_);
   for (const std::string& path : other_cgroups_) {
-    if (Result<void> gone = RemoveCgroup(path); !gone) return killed ? gone : killed;
+    const Result<void> gone = RemoveCgroup(path);
+    if (!gone) return killed ? gone : killed;
   }
   // Last: as long as the cgroup is there, a sweep knows that something may be left of this run.
   const Result<void> gone = RemoveCgroup(cgroup_.path());

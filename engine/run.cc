@@ -204,7 +204,7 @@ RunOutcome Reap(const Child& child, rusage& used) {
 // That a command which waited did not start is known late.
 Result<RunOutcome> ReapCommand(const SpawnResult& spawned, const std::string& command,
                                rusage& used) {
-  const RunOutcome outcome = Reap(spawned.child, used);
+  RunOutcome outcome = Reap(spawned.child, used);
   if (!spawned.starting.valid()) return outcome;
   const Result<std::optional<SpawnFailure>> failure = FailureOf(spawned.starting);
   if (!failure) return std::unexpected(failure.error());

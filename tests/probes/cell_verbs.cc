@@ -36,7 +36,7 @@ Outcome List(Arguments paths) {
 
 Outcome PrintFile(Arguments paths) {
   for (const char* path : paths) {
-    std::ifstream file(path);
+    const std::ifstream file(path);
     if (!file) return FromErrno(errno);
     std::cout << file.rdbuf();
   }
@@ -72,7 +72,7 @@ Outcome ReadInit(Arguments) {
     if (is_read) return Allowed();
   }
   char byte = 0;
-  iovec here = {.iov_base = &byte, .iov_len = 1};
+  const iovec here = {.iov_base = &byte, .iov_len = 1};
   if (process_vm_readv(1, &here, 1, &here, 1, 0) == 1) return Allowed();
   if (ptrace(PTRACE_SEIZE, 1, nullptr, nullptr) == 0) return Allowed();
   return FromErrno(errno);

@@ -161,10 +161,33 @@ std::vector<Struct> StructsOfNameTables() {
   };
 }
 
+std::vector<Struct> StructsOfGrants() {
+  return {
+      {"palyra_grant_key",
+       sizeof(palyra_grant_key),
+       {MEMBER(palyra_grant_key, run), MEMBER(palyra_grant_key, address),
+        MEMBER(palyra_grant_key, port), MEMBER(palyra_grant_key, action),
+        MEMBER(palyra_grant_key, protocol), MEMBER(palyra_grant_key, is_ipv6),
+        MEMBER(palyra_grant_key, padding)}},
+      {"palyra_grant",
+       sizeof(palyra_grant),
+       {MEMBER(palyra_grant, expires_ns), MEMBER(palyra_grant, uses), MEMBER(palyra_grant, used)}},
+      {"palyra_path_grant_key",
+       sizeof(palyra_path_grant_key),
+       {MEMBER(palyra_path_grant_key, run), MEMBER(palyra_path_grant_key, action),
+        MEMBER(palyra_path_grant_key, padding), MEMBER(palyra_path_grant_key, path)}},
+      {"palyra_path_grant",
+       sizeof(palyra_path_grant),
+       {MEMBER(palyra_path_grant, expires_ns), MEMBER(palyra_path_grant, uses),
+        MEMBER(palyra_path_grant, used), MEMBER(palyra_path_grant, pid),
+        MEMBER(palyra_path_grant, padding)}},
+  };
+}
+
 // Every struct of the header, with every member: those of the egress programs.
 const std::vector<Struct>& StructsInCpp() {
   static const std::vector<Struct> kStructs = Joined(
-      Joined(StructsOfRunsAndFlows(), StructsOfNameTables()),
+      Joined(Joined(StructsOfRunsAndFlows(), StructsOfNameTables()), StructsOfGrants()),
       {
           {"palyra_digest", sizeof(palyra_digest), {MEMBER(palyra_digest, bytes)}},
           {"palyra_profile",
@@ -176,25 +199,6 @@ const std::vector<Struct>& StructsInCpp() {
             MEMBER(palyra_profile, automata), MEMBER(palyra_profile, program_digests),
             MEMBER(palyra_profile, first4), MEMBER(palyra_profile, first6),
             MEMBER(palyra_profile, complete), MEMBER(palyra_profile, padding)}},
-          {"palyra_grant_key",
-           sizeof(palyra_grant_key),
-           {MEMBER(palyra_grant_key, run), MEMBER(palyra_grant_key, address),
-            MEMBER(palyra_grant_key, port), MEMBER(palyra_grant_key, action),
-            MEMBER(palyra_grant_key, protocol), MEMBER(palyra_grant_key, is_ipv6),
-            MEMBER(palyra_grant_key, padding)}},
-          {"palyra_grant",
-           sizeof(palyra_grant),
-           {MEMBER(palyra_grant, expires_ns), MEMBER(palyra_grant, uses),
-            MEMBER(palyra_grant, used)}},
-          {"palyra_path_grant_key",
-           sizeof(palyra_path_grant_key),
-           {MEMBER(palyra_path_grant_key, run), MEMBER(palyra_path_grant_key, action),
-            MEMBER(palyra_path_grant_key, padding), MEMBER(palyra_path_grant_key, path)}},
-          {"palyra_path_grant",
-           sizeof(palyra_path_grant),
-           {MEMBER(palyra_path_grant, expires_ns), MEMBER(palyra_path_grant, uses),
-            MEMBER(palyra_path_grant, used), MEMBER(palyra_path_grant, pid),
-            MEMBER(palyra_path_grant, padding)}},
           {"palyra_address4_key",
            sizeof(palyra_address4_key),
            {MEMBER(palyra_address4_key, prefix_length), MEMBER(palyra_address4_key, profile),
