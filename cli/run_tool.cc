@@ -18,9 +18,35 @@ using engine::ToolRegistry;
 
 constexpr const char* kWhereToLook = R"(see "palyra tool list")";
 
-bool LoadsOtherCode(const std::vector<std::string>& environment) {
-  return std::ranges::any_of(
+// The variable by which other code gets into a program; empty: there is none.
+std::string LoadsOtherCode(const std::vector<std::string>& environment) {
+  const auto found = std::ranges::find_if(
       environment, [](const std::string& variable) { return variable.starts_with("LD_"); });
+  return found == environment.end() ? "" : found->substr(0, found->find('='));
+}
+
+bool IsStricterThanUnknown(const ToolMetadata& tool) {
+  return tool.sensitivity == engine::Sensitivity::kHigh ||
+         tool.arguments != engine::ArgumentSchema() || tool.calls;
+}
+
+// What is not certainly the tool whose file it is has no more rights than that tool.
+Result<void> RefuseDoubtful(const std::vector<engine::ToolMatch>& matches,
+                            const std::string& loads_other_code) {
+  for (const engine::ToolMatch& match : matches) {
+    const std::string& name = match.tool->name;
+    if (!loads_other_code.empty()) {
+      return Fail(
+          ErrorCode::kRefused,
+          fmt::format(R"(refused: the tool "{}": {} loads other code into it; leave it out)", name,
+                      loads_other_code));
+    }
+    if (match.is_changed || (!match.distrusted.empty() && IsStricterThanUnknown(*match.tool))) {
+      return Fail(ErrorCode::kRefused, fmt::format(R"(refused: the tool "{}": {} ({}))", name,
+                                                   match.distrusted, match.tool->source));
+    }
+  }
+  return {};
 }
 
 std::unexpected<Error> RefuseName(const std::string& name, const std::string& why) {
@@ -37,10 +63,8 @@ Result<RunTool> ByName(const ToolRegistry& registry, const std::optional<std::st
   return tool;
 }
 
-std::string WhyNot(const ToolRegistry& registry, const std::string& name, const RunTool& found,
-                   bool loads_other_code) {
+std::string WhyNot(const ToolRegistry& registry, const std::string& name, const RunTool& found) {
   const std::string& file = found.executable->real_path;
-  if (loads_other_code) return "with LD_* variables a program may be anything, so it is unknown";
   if (registry.Find(name) == nullptr && name != engine::kUnknownToolName) {
     return fmt::format("no such entry; {}", kWhereToLook);
   }
@@ -123,22 +147,16 @@ Result<RunTool> FindTool(const ToolRegistry& registry, const RunOptions& options
 
   Result<std::vector<engine::ToolMatch>> matches = registry.Match(*tool.executable);
   if (!matches) return std::unexpected(matches.error());
-  const bool loads_other_code = LoadsOtherCode(*environment);
-  if (loads_other_code) matches->clear();
-  auto chosen = matches->begin();
-  if (options.tool) {
-    chosen = std::ranges::find_if(*matches, [&](const engine::ToolMatch& match) {
-      return match.tool->name == *options.tool;
-    });
+  if (Result<void> sure = RefuseDoubtful(*matches, LoadsOtherCode(*environment)); !sure) {
+    return std::unexpected(sure.error());
   }
-  if (chosen != matches->end()) {
-    tool.metadata = *chosen->tool;
-    tool.path = chosen->path;
-  } else if (!matches->empty()) {
+  std::erase_if(*matches, [](const auto& match) { return !match.distrusted.empty(); });
+  if (!matches->empty()) {
     tool.metadata = *matches->front().tool;
+    tool.path = matches->front().path;
   }
   if (options.tool && tool.metadata.name != *options.tool) {
-    return RefuseName(*options.tool, WhyNot(registry, *options.tool, tool, loads_other_code));
+    return RefuseName(*options.tool, WhyNot(registry, *options.tool, tool));
   }
   if (Result<void> taken = engine::CheckArguments(tool.metadata, options.command); !taken) {
     return std::unexpected(taken.error());

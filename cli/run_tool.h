@@ -24,9 +24,11 @@ struct RunTool {
 };
 
 // By the file that the command leads to, looked for from `start` by the rights of `user`; `caller`
-// is the caller's environment. A program into which --env loads other code (LD_PRELOAD and its
-// like) is unknown. kRefused: --tool names an entry that does not match that file, and arguments
-// that the entry does not take. Without a command --tool says which tool it is about.
+// is the caller's environment. kRefused: --tool names another entry than the one that
+// matches that file, arguments that the entry does not take, and a file of an entry that may be
+// another program by now: --env loads other code into it (LD_PRELOAD and its like), its digest is
+// another one, or others than root can change it and the entry is stricter than unknown. Without a
+// command --tool says which tool it is about.
 Result<RunTool> FindTool(const engine::ToolRegistry& registry, const RunOptions& options,
                          const engine::ToolUser& user, const std::string& start,
                          const std::vector<std::string>& caller);

@@ -120,6 +120,10 @@ Result<Host> PrepareHost() {
   if (mkdir(host.runtime_directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return FailErrno(errno, "cannot make the directory \"" + host.runtime_directory + "\"");
   }
+  // So that what hides it from runs has something to hide.
+  if (Result<void> made = base::MakeDirectories("/var/lib/palyra"); !made) {
+    return std::unexpected(made.error());
+  }
   for (const MountEntry& entry : mounts) {
     if (entry.type == "cgroup" || entry.type == "cgroup2" || entry.type == "bpf") {
       host.control_mounts.push_back(entry.mount_point);

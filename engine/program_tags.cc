@@ -43,10 +43,11 @@ Result<std::string> TagOfLink(const std::string& path) {
 Result<std::vector<ProgramTag>> AttachedPrograms(const std::string& pin_path) {
   std::vector<ProgramTag> programs;
   std::error_code failure;
-  for (const fs::directory_entry& entry : fs::directory_iterator(pin_path, failure)) {
-    const std::string name = entry.path().filename();
+  fs::directory_iterator entry(pin_path, failure);
+  for (; !failure && entry != fs::directory_iterator(); entry.increment(failure)) {
+    const std::string name = entry->path().filename();
     if (!name.starts_with(kLinkPrefix)) continue;
-    Result<std::string> tag = TagOfLink(entry.path());
+    Result<std::string> tag = TagOfLink(entry->path());
     if (!tag) return std::unexpected(tag.error());
     programs.push_back({.name = name.substr(kLinkPrefix.size()), .tag = *std::move(tag)});
   }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -102,6 +103,9 @@ Result<void> CallBudgets::Take(uid_t caller, const Asked& asked, int64_t now_ms)
   if (asked.empty()) return {};
   const std::string directory = directory_ + '/' + std::to_string(caller);
   if (Result<void> made = base::MakeDirectories(directory); !made) return made;
+  for (const std::string& ours : {directory_, directory}) {
+    if (chmod(ours.c_str(), 0700) != 0) return FailErrno(errno, "cannot change \"" + ours + '"');
+  }
   if (Result<void> ours = base::RequireTrusted(directory); !ours) return ours;
   // Everybody takes locks in one order.
   Asked ordered = asked;

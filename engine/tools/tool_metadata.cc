@@ -111,13 +111,12 @@ Result<void> CheckArguments(const ToolMetadata& tool, std::span<const std::strin
                     " bytes, and " + Numbered(i + 1) + " has " + std::to_string(word.size()));
     }
     if (!schema.allowed.empty() && !MatchesAny(schema.allowed, word)) {
-      return refuse("does not take " + Numbered(i + 1) + ", \"" + word + "\": no pattern of its " +
+      return refuse("does not take " + Numbered(i + 1) + ": no pattern of its " +
                     "allowed arguments matches");
     }
     for (const std::string& pattern : schema.forbidden) {
       if (!MatchesPattern(pattern, word)) continue;
-      return refuse("does not take " + Numbered(i + 1) + ", \"" + word + "\": \"" + pattern +
-                    "\" is forbidden");
+      return refuse("does not take " + Numbered(i + 1) + ": \"" + pattern + "\" is forbidden");
     }
   }
   return {};

@@ -21,8 +21,9 @@ constexpr size_t kMostBytes = size_t{1} << 20;  // Of one file.
 Result<std::vector<std::string>> FilesIn(const std::string& directory) {
   std::vector<std::string> files;
   std::error_code failure;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, failure)) {
-    if (entry.path().extension() == ".toml") files.push_back(entry.path().string());
+  fs::directory_iterator entry(directory, failure);
+  for (; !failure && entry != fs::directory_iterator(); entry.increment(failure)) {
+    if (entry->path().extension() == ".toml") files.push_back(entry->path().string());
   }
   if (failure) return FailErrno(failure.value(), "cannot read the directory \"" + directory + '"');
   std::ranges::sort(files);
@@ -97,21 +98,31 @@ Result<std::vector<ToolMatch>> ToolRegistry::Match(const Executable& executable)
   std::vector<std::pair<bool, ToolMatch>> found;  // Whether it names the path that was asked for.
   for (const ToolMetadata& tool : tools_) {
     for (const ToolExecutable& entry : tool.executables) {
-      if (!Names(entry, executable) || !base::RequireTrusted(entry.path)) continue;
+      if (!Names(entry, executable)) continue;
+      ToolMatch match{.tool = &tool, .path = PathToExecute(entry, executable), .distrusted = {}};
+      if (const Result<void> trusted = base::RequireTrusted(entry.path); !trusted) {
+        match.distrusted = trusted.error().message;
+      }
       if (entry.sha256 && !digest) {
         const Result<base::Sha256Digest> made = DigestOf(executable);
         if (!made) return std::unexpected(made.error());
         digest = *made;
       }
-      if (entry.sha256 && *entry.sha256 != *digest) continue;
-      found.emplace_back(entry.path == executable.path,
-                         ToolMatch{.tool = &tool, .path = PathToExecute(entry, executable)});
-      break;
+      if (entry.sha256 && *entry.sha256 != *digest) {
+        match.is_changed = true;
+        match.distrusted = "its SHA-256 is not the entry's: \"" + entry.path + "\" has changed";
+      }
+      const bool is_tool = match.distrusted.empty();
+      // One that is it holds for all that the entry lists.
+      if (is_tool)
+        std::erase_if(found, [&](const auto& other) { return other.second.tool == &tool; });
+      found.emplace_back(entry.path == executable.path, std::move(match));
+      if (is_tool) break;
     }
   }
   std::ranges::stable_sort(found, [](const auto& a, const auto& b) {
-    return std::tuple(a.first, a.second.tool->sensitivity) >
-           std::tuple(b.first, b.second.tool->sensitivity);
+    return std::tuple(a.second.tool->sensitivity, a.first) >
+           std::tuple(b.second.tool->sensitivity, b.first);
   });
   std::vector<ToolMatch> matches;
   matches.reserve(found.size());

@@ -23,6 +23,8 @@ struct ToolMatch {
   // What to execute, so that it is this file: no part of the way to it can be changed by others
   // than root.
   std::string path;
+  std::string distrusted;   // Why it may be another file than the entry means; empty: it is that.
+  bool is_changed = false;  // It is distrusted because its digest is another one.
 };
 
 class ToolRegistry {
@@ -42,9 +44,9 @@ class ToolRegistry {
   // Of each caller, for all tools together.
   [[nodiscard]] const std::optional<CallBudget>& budget() const { return budget_; }
 
-  // The entries that name this very file and, where they say one, its digest. Only a file that
-  // nobody but root can change is a tool: any other could be another one when it is executed. First
-  // the one that names the path that was asked for, then the most sensitive. Empty: it is unknown.
+  // The entries that name this very file, the most sensitive first, then one that names the path
+  // that was asked for. Only a file that nobody but root can change, with the digest that the entry
+  // says, is the tool: any other is distrusted. Empty: it is unknown.
   [[nodiscard]] Result<std::vector<ToolMatch>> Match(const Executable& executable) const;
 
  private:

@@ -105,7 +105,7 @@ TEST_F(Tools, TheEntryLimitsARunAndItsArguments) {
   const Ended refused = PalyraRun().Policy(kPermitAll).Run({git, "--exec=sh"}, inside);
   EXPECT_EQ(refused.status, 126);
   EXPECT_EQ(refused.output, "");
-  EXPECT_THAT(refused.error_output, HasSubstr("argument 1, \"--exec=sh\""));
+  EXPECT_THAT(refused.error_output, HasSubstr("argument 1: "));
 }
 
 // The policy that comes with Palyra.

@@ -19,8 +19,10 @@
 namespace palyra::cli {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class RunToolTest : public testing::Test {
  protected:
@@ -95,14 +97,46 @@ TEST_F(RunToolTest, NobodyNamesAToolThatItIsNot) {
   EXPECT_EQ(NameOf(Command("missing", "git")), "unknown") << "nothing runs";
 }
 
-TEST_F(RunToolTest, AProgramWithOtherCodeInItIsUnknown) {
+TEST_F(RunToolTest, AToolWithOtherCodeInItDoesNotRun) {
   RunOptions options = Command("git");
   options.environment = {"LD_PRELOAD=/x.so"};
+  EXPECT_THAT(Refusal(options), HasSubstr("the tool \"git\": LD_PRELOAD"));
+  options.tool = "unknown";
+  EXPECT_THAT(Refusal(options), HasSubstr("the tool \"git\": LD_PRELOAD"));
+  options.tool.reset();
+  options.command = {"other"};
   EXPECT_EQ(NameOf(options), "unknown");
-  options.tool = "git";
-  EXPECT_THAT(Refusal(options), HasSubstr("LD_*"));
+  options.command = {"git"};
   options.environment = {"LANG=C"};
   EXPECT_EQ(NameOf(options), "git");
+}
+
+TEST_F(RunToolTest, AFileThatChangedDoesNotRun) {
+  (void)files_.Write(
+      "tools.d/a.toml",
+      "[tool.git]\ncapabilities = []\nsensitivity = \"low\"\nexecutables = [{ path = "
+      "\"" +
+          files_.Path("git") + "\", sha256 = \"" + std::string(64, '0') + "\" }]\n");
+  EXPECT_THAT(Refusal(Command("git")), HasSubstr("the tool \"git\": its SHA-256"));
+  EXPECT_EQ(NameOf(Command("other")), "unknown");
+}
+
+TEST_F(RunToolTest, AFileThatOthersCanChangeGainsNothingByIt) {
+  EXPECT_EQ(chmod(files_.Path("git").c_str(), 0777), 0);
+  EXPECT_THAT(Refusal(Command("git")), HasSubstr(files_.Path("git")));
+  (void)files_.Write("tools.d/a.toml",
+                     "[tool.git]\ncapabilities = []\nsensitivity = \"low\"\nexecutables = [\"" +
+                         files_.Path("git") + "\"]\n");
+  EXPECT_EQ(NameOf(Command("git")), "unknown");
+}
+
+TEST_F(RunToolTest, TheStrictestEntryHoldsWhateverIsNamed) {
+  (void)files_.Write("tools.d/b.toml",
+                     "[tool.alias]\ncapabilities = []\nsensitivity = \"low\"\n"
+                     "executables = [\"" +
+                         files_.Path("git") + "\"]\n");
+  EXPECT_EQ(NameOf(Command("git")), "git");
+  EXPECT_THAT(Refusal(Command("git", "alias")), HasSubstr("is the tool \"git\""));
 }
 
 TEST_F(RunToolTest, WithoutACommandItIsWhatIsNamed) {
@@ -121,7 +155,7 @@ TEST_F(RunToolTest, ArgumentsThatTheEntryDoesNotTakeAreRefused) {
   options.command.emplace_back("fetch");
   EXPECT_EQ(NameOf(options), "git");
   options.command.emplace_back("--upload-pack=sh");
-  EXPECT_THAT(Refusal(options), HasSubstr("argument 2, \"--upload-pack=sh\""));
+  EXPECT_THAT(Refusal(options), AllOf(HasSubstr("argument 2: "), Not(HasSubstr("=sh"))));
 }
 
 TEST_F(RunToolTest, TheEntrySaysWhatTheCommandLineDoesNot) {

@@ -185,7 +185,7 @@ TEST(ToolMetadata, ArgumentsAreThoseOfTheSchema) {
   EXPECT_EQ(refusal({"npm"}), "");
   EXPECT_EQ(refusal({"npm", "ci", "--x"}), "");
   EXPECT_THAT(refusal({"npm", "ci", "--x", "--y"}), HasSubstr("at most 2 arguments"));
-  EXPECT_THAT(refusal({"npm", "install"}), HasSubstr("argument 1, \"install\""));
+  EXPECT_THAT(refusal({"npm", "install"}), HasSubstr("argument 1: "));
   EXPECT_THAT(refusal({"npm", "ci", "--0123456789"}), HasSubstr("argument 2 has 12"));
   ToolMetadata longer = tool;
   longer.arguments.max_length.reset();
