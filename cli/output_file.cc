@@ -9,6 +9,8 @@
 
 #include <cerrno>
 
+#include "cli/callers_rights.h"
+
 namespace palyra::cli {
 
 Result<UniqueFd> OpenOutputFile(const std::string& path, OutputMode mode) {
@@ -17,6 +19,8 @@ Result<UniqueFd> OpenOutputFile(const std::string& path, OutputMode mode) {
               (mode == OutputMode::kAppend ? O_APPEND : 0);
   how.mode = 0600;
   how.resolve = RESOLVE_NO_SYMLINKS;
+  const Result<CallersRights> rights = CallersRights::Take();
+  if (!rights) return std::unexpected(rights.error());
   UniqueFd fd(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
   if (!fd.valid()) {
     const std::string advice = errno == ELOOP ? " (no part of it may be a symbolic link)" : "";
@@ -29,6 +33,10 @@ Result<UniqueFd> OpenOutputFile(const std::string& path, OutputMode mode) {
   if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("\"{}\" is neither a file nor a device; name a file", path));
+  }
+  if (mode == OutputMode::kKeep && !S_ISREG(status.st_mode)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("\"{}\" is no regular file; name one", path));
   }
   if (S_ISREG(status.st_mode) && status.st_nlink != 1) {
     return Fail(ErrorCode::kInvalidArgument,

@@ -46,6 +46,7 @@ Result<void> Sign(const base::SigningKey& key) {
   if (!payload) return std::unexpected(payload.error());
   const Result<std::string> sealed = engine::SealEnvelope(kReceiptType, *payload, key);
   if (!sealed) return std::unexpected(sealed.error());
+  if (ftruncate(kSignerFile, 0) != 0) return FailErrno(errno, "cannot empty the receipt");
   return base::WriteAll(kSignerFile, *sealed, "the receipt");
 }
 

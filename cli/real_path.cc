@@ -1,8 +1,6 @@
 #include "cli/real_path.h"
 
 #include <fmt/format.h>
-#include <grp.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,53 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/accounts.h"
+#include "cli/callers_rights.h"
 
 namespace palyra::cli {
 namespace {
-
-// The user who called sudo, as whom the file system is asked for as long as this lives. With
-// another uid than 0 the capabilities about files are gone meanwhile.
-class CallersRights {
- public:
-  static Result<CallersRights> Take() {
-    const char* const sudo_uid = std::getenv("SUDO_UID");
-    if (geteuid() != 0 || sudo_uid == nullptr) return CallersRights();
-    const std::optional<uint32_t> uid = base::ParseId(sudo_uid);
-    if (!uid) {
-      return Fail(ErrorCode::kInvalidArgument, fmt::format("SUDO_UID is \"{}\", no uid", sudo_uid));
-    }
-    const base::UserDatabase users;
-    const std::optional<base::Account> account = users.Find(*uid);
-    const gid_t gid = account ? account->gid : *uid;
-    const std::vector<gid_t> groups = account ? users.GroupsOf(*account) : std::vector<gid_t>();
-    CallersRights rights;
-    rights.groups_.emplace(static_cast<size_t>(getgroups(0, nullptr)));
-    if (getgroups(static_cast<int>(rights.groups_->size()), rights.groups_->data()) < 0 ||
-        setgroups(groups.size(), groups.data()) != 0) {
-      rights.groups_.reset();
-      return FailErrno(errno, "cannot look for paths as the user who called sudo");
-    }
-    setfsgid(gid);
-    setfsuid(*uid);
-    return rights;
-  }
-
-  CallersRights(CallersRights&& other) noexcept : groups_(std::exchange(other.groups_, {})) {}
-  CallersRights& operator=(CallersRights&&) = delete;
-  ~CallersRights() {
-    if (!groups_) return;
-    setfsuid(geteuid());
-    setfsgid(getegid());
-    // Root may always; and with fewer groups it could only do less.
-    (void)!setgroups(groups_->size(), groups_->data());
-  }
-
- private:
-  CallersRights() = default;
-
-  std::optional<std::vector<gid_t>> groups_;  // Which come back; nothing where nothing was taken.
-};
 
 std::optional<std::string> Resolve(const std::string& path) {
   const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), std::free);

@@ -91,7 +91,7 @@ RunReceipt::~RunReceipt() = default;
 Result<RunReceipt> RunReceipt::Open(const std::string& path,
                                     const std::vector<std::string>& command,
                                     const std::string& agent) {
-  Result<UniqueFd> fd = OpenOutputFile(path, OutputMode::kReplace);
+  Result<UniqueFd> fd = OpenOutputFile(path, OutputMode::kKeep);
   if (!fd) return std::unexpected(fd.error());
   Result<ReceiptSigner> signer = ReceiptSigner::Start(*std::move(fd));
   if (!signer) return std::unexpected(signer.error());

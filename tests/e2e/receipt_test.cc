@@ -29,6 +29,8 @@ class Receipts : public testing::Test {
  protected:
   void SetUp() override {
     PALYRA_REQUIRE_FEATURE(Root());
+    // Files are written by the rights of whoever calls.
+    ASSERT_EQ(chmod(files_.path().c_str(), 0777), 0);
     // Whatever the engine mounts, it mounts for the whole machine.
     ASSERT_EQ(PalyraRun().Run({"/bin/true"}).status, 0);
     mounts_ = OwnStore();
@@ -195,6 +197,20 @@ TEST_F(Receipts, AReportGoesIntoAFileAsJson) {
       PalyraRun().Policy(kPermitAll).Option("--report").Run({"/bin/echo", "ran"}, tools_->Inside());
   EXPECT_EQ(plain.output, "ran\n");
   EXPECT_THAT(plain.error_output, HasSubstr("net.connect"));
+}
+
+// A caller who may run nothing but this by sudo writes no file that is root's.
+TEST_F(Receipts, NoFileOfRootsIsWritten) {
+  const TempDir roots;
+  const std::string file = roots.Write("file", "of root");
+  SpawnOptions inside = tools_->Inside();
+  inside.environment = {{"PATH=/usr/bin:/bin", "SUDO_UID=1000"}};
+  for (const char* option : {"--receipt=", "--report=", "--audit="}) {
+    const Ended ended =
+        PalyraRun().Policy(kPermitAll).Option(option + file).Run({"/bin/true"}, inside);
+    EXPECT_EQ(ended.status, 125) << option << Describe(ended);
+    EXPECT_EQ(ReadText(file), "of root") << option;
+  }
 }
 
 TEST_F(Receipts, CallsAreBudgeted) {

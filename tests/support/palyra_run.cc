@@ -1,5 +1,7 @@
 #include "tests/support/palyra_run.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -103,6 +105,8 @@ PalyraRun& PalyraRun::User(std::string user) {
 
 std::vector<std::string> PalyraRun::CommandLine(const std::vector<std::string>& command) const {
   std::vector<std::string> line = {BinaryPath("palyra-run"), "--audit", AuditPath()};
+  // Audit files are opened by the rights of whoever calls sudo.
+  chmod(directory_.path().c_str(), 0777);
   // Most tests look at what a run does to the host that they see themselves.
   const bool has_tier = std::ranges::find(options_, "--tier") != options_.end();
   if (!has_tier) line.insert(line.end(), {"--tier", "guard"});
