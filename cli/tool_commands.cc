@@ -140,7 +140,7 @@ int Show(const std::string& name, bool json) {
   const ToolMetadata* tool =
       name == engine::kUnknownToolName ? &registry->unknown() : registry->Find(name);
   if (tool == nullptr) {
-    return Report(fmt::format("no tool \"{}\"; see \"palyra tool list\"", name));
+    return Report(fmt::format(R"(no tool "{}"; see "palyra tool list")", name));
   }
   Print(json ? Dump(JsonOf(*tool)) : TextOf(*tool));
   return 0;

@@ -112,7 +112,9 @@ Result<void> CallBudgets::Take(uid_t caller, const Asked& asked, int64_t now_ms)
   std::ranges::sort(ordered, {}, &Asked::value_type::first);
   std::vector<Calls> all;
   for (const auto& [name, budget] : ordered) {
-    Result<Calls> calls = Calls::Open(directory + '/' + name, budget);
+    std::string path = directory;
+    path.append("/").append(name);
+    Result<Calls> calls = Calls::Open(path, budget);
     if (!calls) return std::unexpected(calls.error());
     const Result<std::optional<int64_t>> free_again = calls->FreeAgain(now_ms);
     if (!free_again) return std::unexpected(free_again.error());

@@ -54,7 +54,7 @@ Result<CallBudget> ParseBudget(std::string_view text) {
 }
 
 std::string BudgetText(const CallBudget& budget) {
-  const auto unit = std::ranges::find(kUnits, budget.window, &Unit::length);
+  const auto* const unit = std::ranges::find(kUnits, budget.window, &Unit::length);
   return std::to_string(budget.calls) + '/' +
          (unit == kUnits.end() ? std::to_string(budget.window.count()) + "s"
                                : std::string(unit->name));

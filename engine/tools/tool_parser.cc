@@ -84,6 +84,10 @@ CallBudget BudgetOf(const toml::node& node, const std::string& key) {
   return *budget;
 }
 
+std::string NoKey(const std::string& name, const std::string& where, const char* known) {
+  return "there is no key \"" + name + "\" in " + where + "; there are " + known;
+}
+
 // Calls `take(key, node)` for each key, which says whether it knows it.
 template <typename Take>
 void EachKey(const toml::table& table, const std::string& where, const char* known,
@@ -91,8 +95,7 @@ void EachKey(const toml::table& table, const std::string& where, const char* kno
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     if (take(name, node)) continue;
-    throw Wrong{.place = key.source(),
-                .message = "there is no key \"" + name + "\" in " + where + "; there are " + known};
+    throw Wrong{.place = key.source(), .message = NoKey(name, where, known)};
   }
 }
 

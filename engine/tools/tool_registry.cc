@@ -43,6 +43,11 @@ std::string PathToExecute(const ToolExecutable& entry, const Executable& executa
   return is_safe ? executable.path : entry.path;
 }
 
+std::unexpected<Error> IsThereAlready(const std::string& path, const ToolMetadata& tool) {
+  return Fail(ErrorCode::kInvalidArgument,
+              path + ": the tool \"" + tool.name + "\" is in \"" + tool.source + "\" already");
+}
+
 }  // namespace
 
 Result<void> ToolRegistry::Add(const std::string& directory) {
@@ -56,12 +61,9 @@ Result<void> ToolRegistry::Add(const std::string& directory) {
     if (!text) return std::unexpected(text.error());
     Result<ToolFile> file = ParseTools(*text, path);
     if (!file) return std::unexpected(file.error());
-    for (ToolMetadata& tool : file->tools) {
-      const std::string name = tool.name;
-      const auto [known, is_new] = added.try_emplace(name, std::move(tool));
-      if (is_new) continue;
-      return Fail(ErrorCode::kInvalidArgument, path + ": the tool \"" + name + "\" is in \"" +
-                                                   known->second.source + "\" already");
+    for (const ToolMetadata& tool : file->tools) {
+      const auto [known, is_new] = added.try_emplace(tool.name, tool);
+      if (!is_new) return IsThereAlready(path, known->second);
     }
     if (file->budget) budget_ = file->budget;
   }
