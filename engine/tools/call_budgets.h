@@ -34,8 +34,8 @@ class CallBudgets {
   using Asked = std::vector<std::pair<std::string, CallBudget>>;
 
   // Counts one call of each, or of none: kRefused where one is spent, and says until when. An error
-  // where that cannot be counted. Times after `now_ms`, which a clock that was set back leaves, are
-  // taken for now.
+  // where that cannot be counted. Calls after `now_ms`, which a clock that was set back leaves,
+  // count as calls at `now_ms`.
   [[nodiscard]] Result<void> Take(uid_t caller, const Asked& asked, int64_t now_ms) const;
 
  private:
