@@ -158,7 +158,7 @@ std::vector<Case> MakeRuns(const tests::TempDir& top, const std::string& directo
     const std::string file = top.Path(fmt::format("{}.cedar", runs.size()));
     WriteRules(file, directory, policy.rules, policy.actions);
     std::vector<std::string> command = {
-        BinaryPath("palyra-run"), "--user", "65534", "--policy", file, "--"};
+        BinaryPath("palyra-run"), "--tier", "guard", "--user", "65534", "--policy", file, "--"};
     std::vector<std::string> trial = command;
     trial.insert(trial.end(), {BinaryPath("file_bench"), "nothing"});
     if (tests::RunProgram(trial).status != 0) continue;
@@ -187,8 +187,9 @@ void Compare(int rounds) {
     for (Case& each : cases) {
       std::optional<tests::Subprocess> alive;
       if (each.command.empty()) {
-        const std::vector<std::string> run = {BinaryPath("palyra-run"), "--user", "65534", "--",
-                                              BinaryPath("file_bench"), "linger"};
+        const std::vector<std::string> run = {
+            BinaryPath("palyra-run"), "--tier", "guard", "--user", "65534", "--",
+            BinaryPath("file_bench"), "linger"};
         alive.emplace(run);
         if (!alive->WaitForOutput("alive")) Die("no run is alive");
       }
